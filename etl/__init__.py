@@ -1,0 +1,1 @@
+"""Files and records in, one warehouse out."""

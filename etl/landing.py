@@ -1,0 +1,307 @@
+"""The raw store: files in, immutable pieces by SHA-256 out, each with a row in the manifest.
+
+A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
+piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached, never
+by its name. A gzip file is closed: it is one piece, as it is.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from etl.build import LogFileInfo, Piece
+from etl.faults import reach
+from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.records.models import Load, LogFile
+from etl.schema import LogSource
+from etl.settings import Settings
+from etl.sources import SOURCES
+from etl.warehouse import sync_folder
+
+_HEAD_BYTES = 64 * 1024
+_LAST_BYTES = 16 * 1024
+_RECOGNISED_LINES = 200
+_DAY_SECONDS = 86400
+
+
+class Refused(Exception):
+    """A file is not taken in; the message says why and what to do. Nothing was loaded from it."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What landing a file led to: a new piece (``load``), or nothing new (its lines are all known, or still unfinished)."""
+
+    load: int | None
+    lines: int
+    held: int
+
+
+@dataclass
+class _Scan:
+    """What one pass over the bytes of a piece tells."""
+
+    sha256: str = ""
+    bytes: int = 0
+    lines: int = 0
+    held: int = 0
+    first_epoch: int | None = None
+    last_epoch: int | None = None
+
+
+def recognise(path: Path, *, latest_epoch: int) -> LogSource:
+    """Tell by content which source a file is of. Raises Refused for an empty, unreadable or unknown file."""
+    try:
+        with open_text(path) as file:
+            start = file.read(BLOCK_BYTES)
+    except (OSError, EOFError) as error:
+        raise Refused(f"no se puede leer ({error}); vuelva a copiar el archivo") from error
+    if not start:
+        raise Refused("el archivo está vacío (0 bytes)")
+    lines = [line for line in start.split(b"\n")[:_RECOGNISED_LINES] if line.strip()]
+    if not lines:
+        raise Refused("el archivo no tiene eventos: solo líneas en blanco")
+    for source in SOURCES:
+        if any(line.count(b"|") >= 4 and _epoch(line, source, latest_epoch) is not None for line in lines):
+            return source
+    raise Refused(
+        f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
+        "revise que sea el archivo queue_log de Asterisk"
+    )
+
+
+def land(
+    path: Path, session: Session, settings: Settings, *, name: str, now: datetime, progress: Callable[[int], None] = lambda n: None
+) -> Landed:
+    """Copy what is new of a file into the raw store and write its row of the manifest (state ``landed``).
+
+    Raises Refused for a file that is not taken in. The caller commits the session.
+    """
+    latest = latest_epoch(now)
+    source = recognise(path, latest_epoch=latest)
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if is_gzip(head):
+        return _land_closed(path, source, session, settings, name, now, latest)
+    known, end, lines_before = _known_file(path, head, session, settings.pbx)
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        with path.open("rb") as file:
+            file.seek(end)
+            scan = _copy_whole_lines(file, draft, source, latest, progress)
+        if scan.lines == 0:
+            return Landed(None, lines_before, scan.held)
+        if scan.first_epoch is None or scan.last_epoch is None:
+            raise Refused("ninguna línea nueva tiene un instante legible")
+        with draft.open("rb") as file:
+            file.seek(max(0, scan.bytes - _HEAD_BYTES))
+            tail = hashlib.sha256(file.read()).hexdigest()
+        _keep(draft, scan.sha256, settings)
+    finally:
+        draft.unlink(missing_ok=True)
+    if known is None:
+        head = head[: scan.bytes]
+        known = LogFile(
+            source=source.name, pbx=settings.pbx, name=name, head_bytes=len(head), head_sha256=hashlib.sha256(head).hexdigest()
+        )
+        session.add(known)
+        session.flush()
+    load = Load(
+        file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
+        first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
+        last_epoch=scan.last_epoch, landed_at=now, state="landed",
+    )  # fmt: skip
+    session.add(load)
+    session.flush()
+    return Landed(load.load_id, scan.lines, scan.held)
+
+
+def latest_epoch(landed_at: datetime) -> int:
+    """Return the newest instant that a line landed at this time (UTC, naive) may carry: a day later."""
+    return int(landed_at.replace(tzinfo=UTC).timestamp()) + _DAY_SECONDS
+
+
+def pieces(session: Session, settings: Settings, loads: list[Load]) -> list[Piece]:
+    """Return landed loads as pieces to build from, in the order of their files and of their parts."""
+    files = file_infos(session)
+    sources = {source.name: source for source in SOURCES}
+    found = []
+    for load in loads:
+        file = session.get_one(LogFile, load.file_id)
+        found.append(
+            Piece(
+                load=load.load_id, info=files[load.file_id], source=sources[file.source], sha256=load.sha256,
+                first_byte=load.first_byte, first_line=load.first_line, lines=load.lines, held=load.held,
+                latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, settings),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line))
+
+
+def file_infos(session: Session) -> dict[int, LogFileInfo]:
+    """Return every logical file with the span of its pieces that were not refused."""
+    found: dict[int, LogFileInfo] = {}
+    query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id).where(Load.state != "refused")
+    for load, file in session.execute(query.order_by(Load.file_id, Load.first_line)):
+        before = found.get(file.file_id)
+        first = before.first_epoch if before else load.first_epoch
+        last = max(load.last_epoch, before.last_epoch) if before else load.last_epoch
+        lines = load.lines + (before.lines if before else 0)
+        found[file.file_id] = LogFileInfo(file.file_id, file.pbx, file.name, first, last, lines)
+    return found
+
+
+def raw_path(settings: Settings, sha256: str) -> Path:
+    """Return where a piece lies in the raw store."""
+    return settings.raw / sha256[:2] / sha256
+
+
+def _slab_reader(load: Load, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
+    path, number, first_line = raw_path(settings, load.sha256), load.load_id, load.first_line
+
+    def read(folder: Path) -> Iterator[Slab]:
+        feed = LineFeed(folder, f"load-{number}", settings.slab_bytes, settings.line_limit_bytes, first_line)
+        with open_text(path) as file:
+            yield from feed.slabs(blocks(file))
+
+    return read
+
+
+def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[LogFile | None, int, int]:
+    """Find the file that this one is, grown or equal: (file, bytes landed, lines landed), else (None, 0, 0)."""
+    size = path.stat().st_size
+    lengths = session.scalars(select(LogFile.head_bytes).where(LogFile.pbx == pbx).distinct())
+    digests = [hashlib.sha256(head[:length]).hexdigest() for length in lengths if 0 < length <= len(head)]
+    if not digests:
+        return None, 0, 0
+    best: tuple[LogFile | None, int, int] = (None, 0, 0)
+    for file in session.scalars(select(LogFile).where(LogFile.pbx == pbx, LogFile.head_sha256.in_(digests))):
+        loads = list(
+            session.scalars(select(Load).where(Load.file_id == file.file_id, Load.state != "refused").order_by(Load.first_byte))
+        )
+        if not loads:
+            continue
+        last = loads[-1]
+        end = last.first_byte + last.bytes
+        if best[1] < end <= size and _tail(path, end, last.bytes) == last.tail_sha256:
+            best = (file, end, sum(load.lines for load in loads))
+    return best
+
+
+def _tail(path: Path, end: int, piece_bytes: int) -> str:
+    length = min(_HEAD_BYTES, piece_bytes)
+    with path.open("rb") as file:
+        file.seek(end - length)
+        return hashlib.sha256(file.read(length)).hexdigest()
+
+
+def _land_closed(
+    path: Path, source: LogSource, session: Session, settings: Settings, name: str, now: datetime, latest: int
+) -> Landed:
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        sha = hashlib.sha256()
+        with path.open("rb") as file, draft.open("wb") as out:
+            for block in blocks(file):
+                sha.update(block)
+                out.write(block)
+            size = out.tell()
+        digest = sha.hexdigest()
+        same = session.execute(
+            select(Load).join(LogFile, LogFile.file_id == Load.file_id)
+            .where(Load.sha256 == digest, LogFile.pbx == settings.pbx, Load.state != "refused")
+        ).scalars().first()  # fmt: skip
+        if same is not None:
+            return Landed(None, same.lines, same.held)
+        try:
+            with open_text(draft) as file:
+                scan = _scan_whole_lines(file, source, latest)
+        except (OSError, EOFError) as error:
+            raise Refused(f"el archivo comprimido está cortado o dañado ({error}); vuelva a copiarlo") from error
+        if scan.lines == 0:
+            return Landed(None, 0, scan.held)
+        if scan.first_epoch is None or scan.last_epoch is None:
+            raise Refused("ninguna línea tiene un instante legible")
+        _keep(draft, digest, settings)
+    finally:
+        draft.unlink(missing_ok=True)
+    file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
+    session.add(file_row)
+    session.flush()
+    load = Load(
+        file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1, lines=scan.lines,
+        held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch, landed_at=now, state="landed",
+    )  # fmt: skip
+    session.add(load)
+    session.flush()
+    return Landed(load.load_id, scan.lines, scan.held)
+
+
+def _keep(draft: Path, sha256: str, settings: Settings) -> None:
+    """Make a complete draft durable and give it its final name."""
+    reach("landing")
+    final = raw_path(settings, sha256)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(final)
+    sync_folder(final.parent)
+
+
+def _copy_whole_lines(file: object, draft: Path, source: LogSource, latest: int, progress: Callable[[int], None]) -> _Scan:
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("wb") as out:
+
+        def keep(block: bytes) -> None:
+            out.write(block)
+            progress(len(block))
+
+        scan = _scan_whole_lines(file, source, latest, keep)
+        out.truncate(scan.bytes)
+    return scan
+
+
+def _scan_whole_lines(
+    file: object, source: LogSource, latest: int, keep: Callable[[bytes], object] = lambda block: None
+) -> _Scan:
+    """Hash and count up to the last line end; what follows it is held (0 or 1 line)."""
+    scan = _Scan()
+    sha = hashlib.sha256()
+    position = 0
+    carry = b""
+    for block in blocks(file):  # type: ignore[arg-type]
+        keep(block)
+        end = block.rfind(b"\n") + 1
+        if end:
+            sha.update(block[:end])
+            scan.sha256 = sha.hexdigest()
+            scan.bytes = position + end
+            scan.lines += block.count(b"\n")
+            if scan.first_epoch is None:
+                first_lines = (carry + block[:end]).split(b"\n")
+                scan.first_epoch = next((e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None)
+            last_lines = (carry + block[:end])[-_LAST_BYTES:].split(b"\n")
+            last = next((e for line in reversed(last_lines) if (e := _epoch(line, source, latest)) is not None), None)
+            scan.last_epoch = last if last is not None else scan.last_epoch or scan.first_epoch
+            carry = block[end:][-_HEAD_BYTES:]
+        else:
+            carry = (carry + block)[-_HEAD_BYTES:]
+        sha.update(block[end:])
+        position += len(block)
+    scan.held = int(position > scan.bytes)
+    return scan
+
+
+def _epoch(line: bytes, source: LogSource, latest: int) -> int | None:
+    text = line.partition(b"|")[0].partition(b".")[0]
+    if not text.isdigit() or len(text) > 12:
+        return None
+    epoch = int(text)
+    return epoch if source.earliest_epoch <= epoch <= latest else None

@@ -1,0 +1,121 @@
+-- One file per month of calls: raw lines by month of their epoch, visits and calls by month of entry (America/La_Paz).
+-- reach: its own month.
+CREATE SCHEMA :segment.raw;
+
+CREATE SCHEMA :segment.core;
+
+CREATE SCHEMA :segment.meta;
+
+-- One row per accepted line, its place in its file, its event. order_epoch is the running maximum of epoch in the file.
+CREATE TABLE :segment.raw.queue_log (
+    load INTEGER,
+    line INTEGER,
+    pbx VARCHAR USING COMPRESSION dictionary,
+    epoch BIGINT,
+    order_epoch BIGINT,
+    callid VARCHAR,
+    queue VARCHAR USING COMPRESSION dictionary,
+    agent VARCHAR USING COMPRESSION dictionary,
+    event VARCHAR USING COMPRESSION dictionary,
+    data VARCHAR,
+    kind UTINYINT,
+    hold_seconds INTEGER,
+    talk_seconds INTEGER
+);
+
+-- One row per line that another file already holds; identity is the MD5 of the line with pseudonyms.
+CREATE TABLE :segment.raw.duplicates (
+    load INTEGER,
+    line INTEGER,
+    pbx VARCHAR,
+    epoch BIGINT,
+    order_epoch BIGINT,
+    identity VARCHAR
+);
+
+-- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid.
+CREATE TABLE :segment.core.queue_visits (
+    pbx VARCHAR USING COMPRESSION dictionary,
+    callid VARCHAR,
+    ordinal INTEGER,
+    alone BOOLEAN,
+    queue VARCHAR USING COMPRESSION dictionary,
+    did VARCHAR USING COMPRESSION dictionary,
+    agent VARCHAR USING COMPRESSION dictionary,
+    person VARCHAR USING COMPRESSION dictionary,
+    service VARCHAR USING COMPRESSION dictionary,
+    counted BOOLEAN,
+    entered_epoch BIGINT,
+    entered_at TIMESTAMP,
+    entered_local TIMESTAMP,
+    entered_date DATE,
+    registered BOOLEAN,
+    answered BOOLEAN,
+    is_open BOOLEAN,
+    cause VARCHAR USING COMPRESSION dictionary,
+    wait_seconds INTEGER,
+    talk_seconds INTEGER,
+    outcome_event VARCHAR USING COMPRESSION dictionary,
+    ended_epoch BIGINT,
+    reconstructed BOOLEAN,
+    enter_load INTEGER,
+    enter_line INTEGER,
+    connect_load INTEGER,
+    connect_line INTEGER,
+    end_load INTEGER,
+    end_line INTEGER
+);
+
+-- One row per line call (unit 'line') or caller's call (unit 'call') of a callid with several visits.
+CREATE TABLE :segment.core.chained_calls (
+    unit VARCHAR,
+    pbx VARCHAR,
+    callid VARCHAR,
+    ordinal INTEGER,
+    service VARCHAR,
+    counted BOOLEAN,
+    entered_epoch BIGINT,
+    entered_at TIMESTAMP,
+    entered_local TIMESTAMP,
+    entered_date DATE,
+    visits INTEGER,
+    registered BOOLEAN,
+    answered BOOLEAN,
+    is_open BOOLEAN,
+    cause VARCHAR,
+    wait_seconds INTEGER,
+    talk_seconds INTEGER,
+    outcome_event VARCHAR,
+    ended_epoch BIGINT
+);
+
+-- One row per visit whose outcome rests on the cut-off or on a restart: the place of its callid's last event.
+CREATE TABLE :segment.core.unsettled_visits (
+    pbx VARCHAR,
+    callid VARCHAR,
+    ordinal INTEGER,
+    entered_epoch BIGINT,
+    last_order_epoch BIGINT,
+    last_load INTEGER,
+    last_line INTEGER
+);
+
+-- One row per hour that the logs cover.
+CREATE TABLE :segment.core.log_hours (pbx VARCHAR, hour_local TIMESTAMP, lines BIGINT);
+
+-- One row per day and queue named in the logs.
+CREATE TABLE :segment.core.log_queues (pbx VARCHAR, log_date DATE, queue VARCHAR, lines BIGINT);
+
+-- One row per finding: what was counted by a rule for odd data.
+CREATE TABLE :segment.meta.findings (
+    kind VARCHAR,
+    pbx VARCHAR,
+    callid VARCHAR,
+    queue VARCHAR,
+    found_epoch BIGINT,
+    load INTEGER,
+    line INTEGER
+);
+
+-- One row per line that the fold could not place: set aside, kept in raw.queue_log for when its entry arrives.
+CREATE TABLE :segment.meta.strays (pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR);

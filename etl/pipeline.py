@@ -1,0 +1,326 @@
+"""land -> read -> validate -> load -> build -> check -> publish; the only module that knows all of them."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from etl import landing
+from etl.build import Build, CheckError, ReconciliationError
+from etl.faults import reach
+from etl.pseudonyms import read_key
+from etl.records import site as sites
+from etl.records.engine import open_records, transaction
+from etl.records.models import Load, LogFile, Store
+from etl.settings import Settings
+from etl.warehouse import Generation, WarehouseError, next_number, publish, read_current, remove_unused
+
+SITE, DEMO = "site", "demo"
+
+
+class StoreError(Exception):
+    """The store is not one that this command may touch; the message says which and what to do."""
+
+
+class AnotherLoadRuns(Exception):
+    """Another process holds the warehouse's lock; the message says which and since when."""
+
+
+@dataclass
+class FileReport:
+    """What became of one file: line counts, seconds, and a message where it was refused or held nothing new."""
+
+    name: str
+    source: str = "queue_log"
+    state: str = "published"
+    read: int = 0
+    loaded: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    blank: int = 0
+    held: int = 0
+    seconds: float = 0.0
+    message: str = ""
+    load: int | None = None
+    generation: int | None = None
+
+
+@dataclass
+class OpenStore:
+    """An open store: its settings, its records, its kind (site or demo) and the key of its pseudonyms."""
+
+    settings: Settings
+    records: Engine
+    kind: str
+    key: bytes = field(repr=False)
+
+    def site(self) -> sites.Site:
+        """Read the site's mappings and parameters."""
+        with transaction(self.records) as session:
+            return sites.read_site(session)
+
+
+def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> OpenStore:
+    """Open a store, creating a plain one where there is none.
+
+    Raises StoreError when the folder holds a store of the other kind, or none and ``create`` is false.
+    """
+    if not create and not settings.records_url and not (settings.data / "records.sqlite").exists():
+        raise StoreError(f"En {settings.data} no hay un almacén: cargue primero un registro con «callcenter ingest».")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    records = open_records(settings.database_url)
+    with transaction(records) as session:
+        store = session.scalar(select(Store).limit(1))
+        if store is None:
+            store = Store(store_id=1, kind=kind, created_at=_now())
+            session.add(store)
+            sites.seed(session)
+        found = store.kind
+    if found != kind:
+        shown = {SITE: "de un sitio", DEMO: "de demostración (DATOS DE MUESTRA)"}
+        raise StoreError(
+            f"El almacén de {settings.data} es {shown[found]} y esta orden trabaja con uno {shown[kind]}: "
+            "indique otra carpeta con --data."
+        )
+    return OpenStore(settings, records, kind, read_key(settings.data / "pseudonyms.key"))
+
+
+def store_kind(settings: Settings) -> str | None:
+    """Return the kind of the store in the folder, None where there is none."""
+    if not settings.records_url and not (settings.data / "records.sqlite").exists():
+        return None
+    records = open_records(settings.database_url)
+    try:
+        with transaction(records) as session:
+            store = session.scalar(select(Store).limit(1))
+            return store.kind if store else None
+    finally:
+        records.dispose()
+
+
+@contextmanager
+def warehouse_lock(settings: Settings) -> Iterator[None]:
+    """Hold the one lock of the warehouse (freed by the kernel when a process dies). Raises AnotherLoadRuns."""
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    note = settings.warehouse / ".lock-holder"
+    lock = FileLock(settings.warehouse / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = note.read_text(encoding="utf-8") if note.exists() else "otro proceso"
+        raise AnotherLoadRuns(f"Otra carga está en curso ({holder}): espere a que termine.") from None
+    try:
+        note.write_text(f"proceso {os.getpid()}, desde {_now():%d/%m/%Y %H:%M:%S} UTC", encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def ingest(
+    store: OpenStore, paths: Sequence[Path], *, progress: Callable[[str], None] = lambda text: None
+) -> list[FileReport]:
+    """Load files into the warehouse: land each, then build and publish one generation with all of them.
+
+    A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
+    completed first. Raises AnotherLoadRuns, CheckError, ReconciliationError, WarehouseError.
+    """
+    with warehouse_lock(store.settings):
+        recover(store)
+        reports = []
+        for path in paths:
+            started = time.perf_counter()
+            progress(f"recibiendo {path.name}")
+            report = _land(store, path)
+            report.seconds = time.perf_counter() - started
+            reports.append(report)
+        _publish_landed(store, progress, {report.load: report for report in reports if report.load is not None})
+        return reports
+
+
+def recover(store: OpenStore) -> None:
+    """Bring the manifest in line with CURRENT: what is in service is published; the rest of ``landed`` is run again."""
+    current = read_current(store.settings.warehouse)
+    _clear_builds(store.settings)
+    in_service = set(current.loads) if current else set()
+    with transaction(store.records) as session:
+        landed = list(session.scalars(select(Load).where(Load.state == "landed")))
+        known = [load for load in landed if load.load_id in in_service]
+        missing = {load_id for load_id in in_service} - {
+            load.load_id for load in session.scalars(select(Load).where(Load.state == "published"))
+        } - {load.load_id for load in known}
+        if known and current is not None:
+            counts = _counts_in_service(store.settings, [load.load_id for load in known])
+            for load in known:
+                _mark_published(load, current.number, *counts[load.load_id])
+    if missing:
+        raise WarehouseError(
+            "La base de cifras contiene cargas que el manifiesto no conoce "
+            f"({', '.join(map(str, sorted(missing)))}): restaure los registros y ejecute «callcenter rebuild»."
+        )
+    if current is not None:
+        remove_unused(store.settings.warehouse, current, older_than_seconds=store.settings.keep_generations_seconds)
+
+
+def rebuild(store: OpenStore, *, progress: Callable[[str], None] = lambda text: None) -> Generation | None:
+    """Build the warehouse anew from the raw store and the records: every month dirty, the same SQL."""
+    with warehouse_lock(store.settings):
+        recover(store)
+        return _publish_landed(store, progress, {}, anew=True)
+
+
+def remap(store: OpenStore) -> Generation | None:
+    """Apply the site's mappings as they are now, from the visits in service; no log is read again."""
+    with warehouse_lock(store.settings):
+        recover(store)
+        current = read_current(store.settings.warehouse)
+        if current is None or current.mapping == store.site().mapping_digest:
+            return current
+        with transaction(store.records) as session:
+            build = _new_build(store, session, current)
+        try:
+            build.remap()
+            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+            publish(store.settings.warehouse, built, generation)
+        finally:
+            build.close()
+        return generation
+
+
+def _land(store: OpenStore, path: Path) -> FileReport:
+    report = FileReport(name=path.name)
+    try:
+        with transaction(store.records) as session:
+            landed = landing.land(path, session, store.settings, name=path.name, now=_now())
+    except landing.Refused as refusal:
+        report.state, report.message = "refused", f"{path.name}: rechazado: {refusal}"
+        return report
+    except OSError as error:
+        report.state, report.message = "refused", f"{path.name}: no se pudo recibir: {error.strerror or error}"
+        return report
+    report.read = landed.lines
+    report.held = landed.held
+    report.load = landed.load
+    if landed.load is None:
+        report.state = "known"
+        report.duplicates = landed.lines
+        report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
+    return report
+
+
+def _publish_landed(
+    store: OpenStore, progress: Callable[[str], None], reports: dict[int, FileReport], *, anew: bool = False
+) -> Generation | None:
+    current = read_current(store.settings.warehouse)
+    with transaction(store.records) as session:
+        states = ("landed", "published") if anew else ("landed",)
+        loads = list(session.scalars(select(Load).where(Load.state.in_(states))))
+        if not loads:
+            return current
+        build = _new_build(store, session, current, anew=anew, progress=progress)
+        todo = landing.pieces(session, store.settings, loads)
+    try:
+        for piece in todo:
+            started = time.perf_counter()
+            tally = build.add(piece)
+            report = reports.get(piece.load)
+            if report is not None:
+                report.loaded, report.duplicates = tally.loaded, tally.duplicates
+                report.quarantined, report.blank = tally.quarantined, tally.blank
+                report.generation = build.number
+                report.seconds += time.perf_counter() - started
+        progress("armando ingresos a cola y llamadas")
+        build.build_visits()
+        for report in reports.values():
+            _move_strays(build, report)
+        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+        progress("publicando")
+        publish(store.settings.warehouse, built, generation)
+        reach("before_manifest")
+        with transaction(store.records) as session:
+            for tally in build.tallies:
+                load = session.get_one(Load, tally.load)
+                _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
+        return generation
+    finally:
+        build.close()
+
+
+def _move_strays(build: Build, report: FileReport) -> None:
+    strays = build.strays_of(report.load or 0)
+    report.loaded -= strays
+    report.quarantined += strays
+
+
+def _new_build(
+    store: OpenStore,
+    session: Session,
+    current: Generation | None,
+    *,
+    anew: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Build:
+    load_files = {
+        load_id: file_id
+        for load_id, file_id in session.execute(select(Load.load_id, Load.file_id).where(Load.state != "refused"))
+    }
+    number = next_number(store.settings.warehouse, current)
+    return Build(
+        settings=store.settings, site=sites.read_site(session), key=store.key,
+        folder=store.settings.warehouse / f".build-{number}", current=current, number=number,
+        files=landing.file_infos(session), load_files=load_files, anew=anew, progress=progress,
+    )  # fmt: skip
+
+
+def _mark_published(load: Load, generation: int, loaded: int, duplicates: int, quarantined: int, blank: int) -> None:
+    load.state, load.generation, load.published_at = "published", generation, _now()
+    load.loaded, load.duplicates, load.quarantined, load.blank = loaded, duplicates, quarantined, blank
+
+
+def _counts_in_service(settings: Settings, loads: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
+    from etl.warehouse import open_generation
+
+    _, connection = open_generation(settings.warehouse)
+    try:
+        rows = connection.execute(
+            f"SELECT load, loaded, duplicates, quarantined, blank FROM meta.loads WHERE load IN ({', '.join(map(str, loads))})"
+        ).fetchall()
+    finally:
+        connection.close()
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def _clear_builds(settings: Settings) -> None:
+    """Delete what a killed build left behind; called under the lock."""
+    for folder in settings.warehouse.glob(".build-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for draft in settings.raw.glob(".draft-*"):
+        draft.unlink(missing_ok=True)
+
+
+def code_version() -> str:
+    """Return the version of the product that runs."""
+    try:
+        return version("comteco-callcenter")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+__all__ = [
+    "AnotherLoadRuns", "CheckError", "FileReport", "LogFile", "OpenStore", "ReconciliationError", "StoreError", "duckdb",
+    "ingest", "open_store", "rebuild", "recover", "remap", "store_kind", "warehouse_lock",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Bytes in, rows of text out; nothing here knows what a row means."""

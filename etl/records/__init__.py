@@ -1,0 +1,1 @@
+"""What people decide and type: the manifest of loads, the site's mappings, the dated parameters."""

@@ -1,0 +1,1 @@
+"""Changes of the records' tables, in order."""

@@ -1,0 +1,255 @@
+"""Segments and the pointer to them: what is in service, how it is opened for reading, how a new generation replaces it.
+
+A segment is an immutable DuckDB file ``<subject>-<period>-<generation>.duckdb``; ``CURRENT``, a small JSON replaced
+atomically, names the segments of the generation in service. Nothing in service is ever written to.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from etl.faults import reach
+
+SCHEMA_VERSION = 1
+CURRENT = "CURRENT"
+_HASH_BLOCK = 4 * 1024 * 1024
+_READER_CONFIG = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be read or published; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file of a generation: its subject and period, its digest, its rows, and the visits that still wait in it."""
+
+    subject: str
+    period: str
+    file: str
+    sha256: str
+    bytes: int
+    rows: dict[str, int] = field(default_factory=dict)
+    first_epoch: int | None = None
+    last_epoch: int | None = None
+    open_visits: int = 0
+    unsettled_visits: int = 0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What CURRENT says is in service."""
+
+    number: int
+    made_at: str
+    code: str
+    mapping: str
+    loads: tuple[int, ...]
+    segments: tuple[Segment, ...]
+    last_epochs: dict[str, int] = field(default_factory=dict)
+    schema: int = SCHEMA_VERSION
+
+    def segment(self, subject: str, period: str) -> Segment | None:
+        """Return the segment of a subject and period, if there is one."""
+        return next((s for s in self.segments if s.subject == subject and s.period == period), None)
+
+    def periods(self, subject: str) -> tuple[str, ...]:
+        """Return the periods of a subject, oldest first."""
+        return tuple(sorted(s.period for s in self.segments if s.subject == subject))
+
+
+def read_current(folder: Path) -> Generation | None:
+    """Return the generation in service, None where nothing was ever published.
+
+    Raises WarehouseError when CURRENT was written by a newer version or is damaged.
+    """
+    try:
+        content = json.loads((folder / CURRENT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise WarehouseError(f"{folder / CURRENT} está dañado ({error}); ejecute «callcenter rebuild»") from error
+    if content["schema"] > SCHEMA_VERSION:
+        raise WarehouseError("La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión.")
+    content["segments"] = tuple(Segment(**segment) for segment in content["segments"])
+    content["loads"] = tuple(content["loads"])
+    return Generation(**content)
+
+
+def next_number(folder: Path, current: Generation | None) -> int:
+    """Return a generation number that no file of the folder bears."""
+    used = [current.number if current else 0]
+    for path in folder.glob("*.duckdb"):
+        with contextlib.suppress(ValueError):
+            used.append(int(path.stem.rpartition("-")[2]))
+    return max(used) + 1
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def publish(folder: Path, built: Iterable[Path], generation: Generation) -> None:
+    """Put closed, checked segment files into service: rename each, then replace CURRENT. All or nothing is seen.
+
+    Raises WarehouseError when a built file still has a write-ahead log beside it.
+    """
+    built = list(built)
+    for path in built:
+        if path.with_name(path.name + ".wal").exists():
+            raise WarehouseError(f"{path.name} no se cerró limpiamente: no se publica")
+    for path in built:
+        _sync(path)
+        reach("before_rename")
+        path.rename(folder / path.name)
+        reach("after_rename")
+    sync_folder(folder)
+    reach("before_current")
+    replace_text(folder / CURRENT, json.dumps(asdict(generation), ensure_ascii=False, separators=(",", ":")))
+    reach("after_current")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a small file atomically and durably."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable (a folder cannot be opened on Windows: nothing to do there)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_unused(folder: Path, current: Generation, *, older_than_seconds: float) -> list[str]:
+    """Delete segments that CURRENT does not name and that have been there for a while; return their names."""
+    named = {segment.file for segment in current.segments}
+    removed = []
+    now = time.time()
+    for path in folder.glob("*.duckdb*"):
+        if path.name in named or now - path.stat().st_mtime < older_than_seconds:
+            continue
+        with contextlib.suppress(OSError):
+            path.unlink()
+            removed.append(path.name)
+    return removed
+
+
+def open_generation(folder: Path, *, threads: int = 2, memory_limit: str = "600MB") -> tuple[Generation, duckdb.DuckDBPyConnection]:
+    """Open the generation in service for reading: one in-memory instance with views over the attached segments.
+
+    The connection can reach nothing but those segments: external access is off and the configuration locked. Use a
+    ``cursor()`` of it per thread. Raises WarehouseError when nothing was published yet.
+    """
+    for attempt in range(5):
+        current = read_current(folder)
+        if current is None:
+            raise WarehouseError("Todavía no hay cifras: cargue un registro con «callcenter ingest ARCHIVO».")
+        try:
+            return current, _open(folder, current, threads, memory_limit)
+        except duckdb.IOException:
+            # A file may have been replaced between reading CURRENT and opening it: read CURRENT again.
+            if attempt == 4 or read_current(folder) == current:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _open(folder: Path, current: Generation, threads: int, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    config: dict[str, Any] = {**_READER_CONFIG, "threads": threads, "memory_limit": memory_limit}
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        aliases: dict[str, list[str]] = {"calls": [], "loads": []}
+        for segment in current.segments:
+            if segment.subject not in aliases:
+                continue
+            alias = f"{segment.subject}_{segment.period.replace('-', '_')}"
+            path = str(folder / segment.file).replace("'", "''")
+            connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)")
+            aliases[segment.subject].append(alias)
+        for statement in _views(aliases["calls"], aliases["loads"]):
+            connection.execute(statement)
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+_CALL_COLUMNS = (
+    "pbx, callid, ordinal, service, counted, entered_at, entered_local, entered_date, registered, answered, is_open, "
+    "cause, wait_seconds, talk_seconds, outcome_event, visits, outcome_at, outcome_local"
+)
+_OUTCOME = (
+    "make_timestamp(ended_epoch * 1000000) AS outcome_at, make_timestamp((ended_epoch - 14400) * 1000000) AS outcome_local"
+)
+
+
+def _views(calls: list[str], loads: list[str]) -> list[str]:
+    """SQL of the views that readers use: the segments of a subject under one name."""
+
+    def union(table: str, columns: str = "*", where: str = "") -> str:
+        return " UNION ALL ".join(f"SELECT {columns} FROM {alias}.{table}{where}" for alias in calls)
+
+    alone = "pbx, callid, 1 AS ordinal, service, counted, entered_at, entered_local, entered_date, registered, answered, "
+    alone += f"is_open, cause, wait_seconds, talk_seconds, outcome_event, 1 AS visits, {_OUTCOME}"
+    chained = alone.replace("1 AS ordinal", "ordinal").replace("1 AS visits", "visits")
+    statements = ["CREATE SCHEMA raw", "CREATE SCHEMA core", "CREATE SCHEMA meta"]
+    statements += [
+        f"CREATE VIEW {table} AS {union(table)}"
+        for table in ("raw.queue_log", "raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
+    ]
+    statements.append(
+        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_OUTCOME}')}"
+    )
+    for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
+        statements.append(
+            f"CREATE VIEW {name} AS SELECT {_CALL_COLUMNS} FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
+            f"UNION ALL {union('core.chained_calls', chained, f' WHERE unit = {chr(39)}{unit}{chr(39)}')})"
+        )
+    (alias,) = loads
+    statements += [f"CREATE VIEW core.{t} AS SELECT * FROM {alias}.core.{t}" for t in ("restarts", "queue_lines", "agent_persons")]
+    statements.append(
+        f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {alias}.meta.quarantine
+        UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
+        FROM meta.strays s JOIN raw.queue_log q ON q.load = s.load AND q.line = s.line AND q.epoch = s.epoch"""
+    )
+    statements.append(
+        f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, quarantined),
+            loads.loaded - COALESCE(strays.lines, 0) AS loaded, loads.quarantined + COALESCE(strays.lines, 0) AS quarantined
+        FROM {alias}.meta.loads AS loads
+        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays ON strays.load = loads.load"""
+    )
+    return statements

@@ -1,0 +1,102 @@
+"""Values as users read them, by Babel's es_BO.
+
+In: a value and its unit, a date, a dimension's text. Out: "82,5 %", "1.234", "00:03:25", "31/10/2026",
+"octubre de 2026"; "—" for a blank. Rounding is half up, as in Excel, and only here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pandas as pd
+from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
+
+from reports import terms
+from reports.definition import Dimension, ValueUnit, month
+
+LOCALE = "es_BO"
+# Number formats of Excel, for the same values; seconds are written as a fraction of a day.
+EXCEL_FORMATS = {ValueUnit.COUNT: "#,##0", ValueUnit.PERCENT: "0.0 %", ValueUnit.SECONDS: "[hh]:mm:ss"}
+
+Number = int | float | Decimal
+
+
+def value_text(value: Number | None, unit: ValueUnit) -> str:
+    """Return a value as text in its unit; a percentage comes as a fraction of one, "—" for None and NaN."""
+    match unit:
+        case ValueUnit.PERCENT:
+            return percent_text(value)
+        case ValueUnit.SECONDS:
+            return duration_text(value)
+        case ValueUnit.COUNT:
+            return number_text(value)
+
+
+def percent_text(value: Number | None, decimals: int = 1) -> str:
+    """Return a fraction of one as "82,5 %"."""
+    if _is_blank(value):
+        return terms.BLANK
+    rounded = _rounded(value, decimals + 2)
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + " %"
+    return format_percent(rounded, pattern, locale=LOCALE)
+
+
+def number_text(value: Number | None, decimals: int = 0) -> str:
+    """Return a number as "1.234" or, with decimals, "1.234,5"."""
+    if _is_blank(value):
+        return terms.BLANK
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return format_decimal(_rounded(value, decimals), pattern, locale=LOCALE)
+
+
+def duration_text(seconds: Number | None) -> str:
+    """Return seconds as "00:03:25", rounded to whole ones; hours go on past 99."""
+    if _is_blank(seconds):
+        return terms.BLANK
+    whole = int(_rounded(seconds, 0))
+    sign, whole = ("-", -whole) if whole < 0 else ("", whole)
+    return f"{sign}{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def date_text(day: date | None) -> str:
+    """Return a date as "31/10/2026"."""
+    return format_date(day, "dd/MM/yyyy", locale=LOCALE) if day else terms.BLANK
+
+
+def month_text(text: str, *, capital: bool = False) -> str:
+    """Return "2026-10" as "octubre de 2026", or with a capital first letter. PeriodError if it is no month."""
+    words = format_date(month(text).first, "LLLL 'de' y", locale=LOCALE)
+    return words[:1].upper() + words[1:] if capital else words
+
+
+def dimension_text(dimension: Dimension, text: str) -> str:
+    """Return a dimension's value, as the query gives it, as users read it."""
+    match dimension:
+        case Dimension.MONTH:
+            return month_text(text)
+        case Dimension.DAY:
+            return date_text(date.fromisoformat(text))
+        case Dimension.WEEKDAY:
+            return terms.WEEKDAYS[int(text) - 1]
+        case Dimension.HOUR:
+            return f"{text}:00"
+        case Dimension.SERVICE:
+            return terms.line_name(text)
+        case Dimension.WAIT_CLASS if text[-1].isdigit():
+            return f"{text} s"
+        case _:
+            return text
+
+
+def _is_blank(value: Any) -> bool:
+    """Tell whether there is nothing to print: None, NaN or pandas' NA."""
+    return bool(pd.isna(value))
+
+
+def _rounded(value: Number | None, decimals: int) -> Decimal:
+    """Return the shortest decimal that reads back as the value, rounded half up."""
+    exact = value if isinstance(value, Decimal) else Decimal(str(value))
+    return exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)

@@ -1,0 +1,217 @@
+"""Every indicator, once: what is summed, by what it is divided, its edge case and the rule it comes from.
+
+In: nothing. Out: INDICATORS in the order of the reports. A row of the tables is a registered visit or call, open ones
+left out by the query; `cause` is set for the unanswered only; an unknown wait or talk is NULL.
+"""
+
+from __future__ import annotations
+
+from reports.definition import Dating, Dimension, Indicator, Kind, Unit, ValueUnit
+
+WHEN = frozenset({Dimension.MONTH, Dimension.DAY, Dimension.WEEKDAY, Dimension.HOUR, Dimension.INTERVAL})
+WHERE = frozenset({Dimension.SERVICE, Dimension.QUEUE})
+# What every figure of calls may be split by. Outcome, cause and wait are facts of a call that divide its own ratio.
+COMMON = WHEN | WHERE
+AGENT = frozenset({Dimension.AGENT})
+CAUSE = frozenset({Dimension.CAUSE})
+OUTCOME = frozenset({Dimension.OUTCOME})
+WAIT_CLASS = frozenset({Dimension.WAIT_CLASS})
+
+INDICATORS: tuple[Indicator, ...] = (
+    Indicator(
+        name="registered",
+        label="Registradas",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(1)",
+        denominator=None,
+        edge_case="Son las atendidas más las abandonadas. Las que siguen en curso no entran. "
+        "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores).",
+        clause="Manual COM-DSO-P01, II.2: total de llamadas registradas",
+        dimensions=COMMON | OUTCOME | WAIT_CLASS,
+    ),
+    Indicator(
+        name="answered",
+        label="Atendidas",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN answered THEN 1 ELSE 0 END)",
+        denominator=None,
+        edge_case="Con un operador(a) conectado, dentro o después del umbral; la que luego se transfiere es atendida.",
+        clause="Manual COM-DSO-P01, II.2: llamadas atendidas",
+        dimensions=COMMON | AGENT | WAIT_CLASS,
+    ),
+    Indicator(
+        name="answered_in_time",
+        label="Atendidas a tiempo",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator=None,
+        edge_case="El umbral se incluye: 20 segundos está a tiempo. Una espera desconocida no está a tiempo.",
+        clause="Manual COM-DSO-P01, II.2: llamadas atendidas dentro de 20 segundos",
+        dimensions=COMMON | AGENT,
+    ),
+    Indicator(
+        name="abandoned",
+        label="Abandonadas",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN NOT answered THEN 1 ELSE 0 END)",
+        denominator=None,
+        edge_case="Entró al sistema y no fue atendida, por la causa que sea.",
+        clause="decisión del sistema (D): registradas = atendidas + abandonadas",
+        dimensions=COMMON | CAUSE | WAIT_CLASS,
+    ),
+    Indicator(
+        name="service_level",
+        label="Nivel de servicio",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator="SUM(1)",
+        target="target",
+        edge_case="Sin llamadas registradas no hay valor: ni 0 % ni 100 %. No excluye los abandonos cortos. "
+        "Se cumple o no según el valor sin redondear.",
+        clause="Manual COM-DSO-P01, II.2: atendidas dentro de 20 segundos x 100 % / registradas",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="service_level_of_answered",
+        label="Nivel de servicio sobre atendidas",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered THEN 1 ELSE 0 END)",
+        edge_case="Divide entre las atendidas: las abandonadas no pesan. Sin atendidas no hay valor.",
+        clause="Variante para comparar (Asterisk, wazo); no es la cifra del manual",
+        dimensions=COMMON | AGENT,
+    ),
+    Indicator(
+        name="service_level_sl2",
+        label="Nivel de servicio con abandonadas a tiempo",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator="SUM(1)",
+        edge_case="Cuenta a favor también las abandonadas dentro del umbral. Sin registradas no hay valor.",
+        clause="Variante para comparar (SL2 de Asterisk, positiva de Cisco); no es la cifra del manual",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="service_level_short_excluded",
+        label="Nivel de servicio sin abandonos cortos",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator="SUM(CASE WHEN NOT answered AND cause = 'caller_hung_up' "
+        "AND wait_seconds <= {short_abandon_seconds} THEN 0 ELSE 1 END)",
+        edge_case="Divide entre las registradas menos los abandonos cortos. Si no queda ninguna, no hay valor.",
+        clause="Variante para comparar; el manual no excluye los abandonos cortos",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="service_level_strict",
+        label="Nivel de servicio con espera menor al umbral",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN answered AND wait_seconds < {threshold_seconds} THEN 1 ELSE 0 END)",
+        denominator="SUM(1)",
+        edge_case="El umbral no se incluye: 20 segundos está fuera. Sin registradas no hay valor.",
+        clause="Variante para comparar; el manual dice menor o igual",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="service_level_asternic",
+        label="Nivel de servicio según Asternic Lite",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        # Its table of answer times has rows of 15 s up to 90: the row nearest to the threshold (15 for 20 s) is read.
+        # A wait it has no row for is in no total of that table either, hence the known waits only.
+        numerator="SUM(CASE WHEN outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER') AND wait_seconds <= "
+        "CASE WHEN {threshold_seconds} < 23 THEN 15 WHEN {threshold_seconds} < 38 THEN 30 "
+        "WHEN {threshold_seconds} < 53 THEN 45 WHEN {threshold_seconds} < 68 THEN 60 "
+        "WHEN {threshold_seconds} < 83 THEN 75 ELSE 90 END THEN 1 ELSE 0 END)",
+        denominator="SUM(CASE WHEN outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER') "
+        "AND wait_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        edge_case="Solo ingresos a cola que el operador(a) o el cliente terminaron: sin transferidas ni abandonadas. "
+        "La espera va en tramos de 15 segundos: se toma el más cercano al umbral (15 para 20). "
+        "Cuenta en la fecha y hora en que terminó. Sin ninguno no hay valor.",
+        clause="Variante para comparar con Asternic Lite; no es la cifra del manual",
+        dimensions=COMMON | AGENT,
+        units=frozenset({Unit.VISIT}),
+        dated_by=Dating.OUTCOME,
+    ),
+    Indicator(
+        name="abandonment_rate",
+        label="Tasa de abandono",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN NOT answered THEN 1 ELSE 0 END)",
+        denominator="SUM(1)",
+        edge_case="Todas las causas. Sin registradas no hay valor.",
+        clause="decisión del sistema (D): abandonadas / registradas",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="asa",
+        label="Espera promedio",
+        kind=Kind.MEAN,
+        value_unit=ValueUnit.SECONDS,
+        numerator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN wait_seconds ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        edge_case="De las atendidas con espera conocida. La espera empieza al entrar a la cola, no en el menú de voz.",
+        clause="decisión del sistema (D): segundos de espera / atendidas con espera conocida",
+        dimensions=COMMON | AGENT,
+    ),
+    Indicator(
+        name="aht",
+        label="Tiempo promedio de atención",
+        kind=Kind.MEAN,
+        value_unit=ValueUnit.SECONDS,
+        numerator="SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN talk_seconds ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        edge_case="De las atendidas con conversación conocida; la que sigue o cuyo final no quedó anotado no entra. "
+        "4251000 casi solo transfiere: no se compara con otras líneas.",
+        clause="decisión del sistema (D): segundos de conversación / atendidas con conversación conocida",
+        dimensions=COMMON | AGENT,
+    ),
+    Indicator(
+        name="max_wait",
+        label="Espera máxima",
+        kind=Kind.MAXIMUM,
+        value_unit=ValueUnit.SECONDS,
+        numerator="MAX(wait_seconds)",
+        denominator=None,
+        edge_case="De todas las registradas con espera conocida, atendidas y abandonadas.",
+        clause="decisión del sistema (D): la mayor espera",
+        dimensions=COMMON | OUTCOME,
+    ),
+    Indicator(
+        name="short_abandons",
+        label="Abandonos cortos",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN NOT answered AND cause = 'caller_hung_up' "
+        "AND wait_seconds <= {short_abandon_seconds} THEN 1 ELSE 0 END)",
+        denominator=None,
+        edge_case="Colgó dentro del límite; con otra causa o espera desconocida no es corto. "
+        "Son parte de las abandonadas.",
+        clause="decisión del sistema (D): opción; el manual no los excluye",
+        dimensions=COMMON,
+    ),
+    Indicator(
+        name="wait_distribution",
+        label="Distribución de la espera",
+        kind=Kind.DISTRIBUTION,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(1)",
+        denominator=None,
+        edge_case="De todas las registradas, por resultado; la espera desconocida es un tramo aparte.",
+        clause="decisión del sistema (D): registradas por tramo de espera / registradas del mismo grupo",
+        dimensions=COMMON | OUTCOME | WAIT_CLASS,
+        implied=(Dimension.OUTCOME, Dimension.WAIT_CLASS),
+    ),
+)
+
+BY_NAME = {indicator.name: indicator for indicator in INDICATORS}

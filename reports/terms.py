@@ -1,0 +1,92 @@
+"""Every label users read, in one place: figures, dimensions, causes, units, lines.
+
+In: codes. Out: Spanish words (terms.md). The label of an indicator stands in its literal and is read from there.
+"""
+
+from __future__ import annotations
+
+from reports.definition import Dimension, Unit
+from reports.indicators import INDICATORS as _DECLARED
+
+INDICATORS = {indicator.name: indicator.label for indicator in _DECLARED}
+
+DIMENSIONS = {
+    Dimension.MONTH: "mes",
+    Dimension.DAY: "día",
+    Dimension.WEEKDAY: "día de la semana",
+    Dimension.HOUR: "hora",
+    Dimension.INTERVAL: "media hora",
+    Dimension.SERVICE: "línea",
+    Dimension.QUEUE: "cola",
+    Dimension.AGENT: "operador(a)",
+    Dimension.CAUSE: "causa",
+    Dimension.OUTCOME: "resultado",
+    Dimension.WAIT_CLASS: "tramo de espera",
+}
+
+UNITS = {Unit.VISIT: "ingreso a cola", Unit.LINE: "llamada", Unit.CALL: "llamada del cliente"}
+UNITS_PLURAL = {Unit.VISIT: "ingresos a cola", Unit.LINE: "llamadas", Unit.CALL: "llamadas del cliente"}
+
+# Why a call was not answered, in the order of the reports.
+CAUSES = {
+    "caller_hung_up": "colgó",
+    "timeout": "tiempo agotado",
+    "empty": "sin operadores",
+    "key": "salió por opción",
+    "restart": "reinicio de la central",
+    "withdrawn": "retirada",
+    "incompatible": "canales incompatibles",
+    "unknown": "desconocida",
+}
+OUTCOMES = {"answered": "atendida", "abandoned": "abandonada"}
+WAIT_CLASSES = ("0", "1-10", "11-20", "21-30", "31-60", "61-120", "121-300", "> 300", "sin dato")
+
+# The lines by the names of the manual, in its order.
+LINES = {
+    "101": "Reclamos Técnicos",
+    "102": "Facturación",
+    "103": "Instalaciones",
+    "104": "Números telefónicos",
+    "4200224": "Guía Comercial",
+    "4251000": "Central Telefónica",
+    "4522222": "Televisión por cable",
+    "4200002": "Facturación línea gratuita",
+    "800131313": "Boliviatel",
+    "800130001": "MIO",
+    "4639999": "Telefonía Pública",
+    "4200400": "Contact Center",
+}
+NO_LINE = "sin línea"
+NO_AGENT = "sin operador(a)"
+
+# The state of a line's day.
+WITH_DATA = "con datos"
+NO_CALLS = "sin llamadas"
+NO_RECORD = "sin registro"
+
+WEEKDAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
+PARAMETERS = {
+    "threshold_seconds": "Umbral de espera (segundos)",
+    "target": "Meta",
+    "counted_lines": "Líneas que entran al total",
+    "chain_gap_seconds": "Reingreso que es la misma llamada (segundos)",
+    "open_after_hours": "Horas para dar por terminada una llamada sin desenlace",
+    "long_hours": "Duración que se muestra aparte (horas)",
+    "short_abandon_seconds": "Abandono corto (segundos)",
+}
+
+INDICATOR = "Indicador"
+NUMERATOR = "Numerador"
+DENOMINATOR = "Denominador"
+VALUE = "Valor"
+TOTAL = "Total"
+COUNTED_IN = "Unidad"
+COMPLIES = "Cumple"
+DOES_NOT_COMPLY = "No cumple"
+NO_REGULATOR_TARGET = "sin meta ATT registrada"
+BLANK = "—"
+
+
+def line_name(service: str) -> str:
+    """Return a line as users know it: "101 Reclamos Técnicos"; a number without a name stands alone."""
+    return f"{service} {LINES[service]}" if service in LINES else service

@@ -1,0 +1,71 @@
+"""What every test shares: Chromium as our pages meet it, and no silent skips in CI.
+
+Without Chromium the tests marked `browser` are skipped, with the reason. In CI (variable CI) such a skip, or one of
+a test marked `database`, is a failure: there the machine is ours to equip.
+"""
+
+import os
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NEVER_SKIPPED_IN_CI = ("browser", "database")
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    no_chromium = pytest.mark.skip(reason="no Chromium: install it or set CHROMIUM_PATH")
+    for item in items:
+        if "playwright" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if item.get_closest_marker("browser") and not shutil.which(CHROMIUM):
+            item.add_marker(no_chromium)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    marks = [name for name in NEVER_SKIPPED_IN_CI if item.get_closest_marker(name)]
+    if in_ci() and marks and report.skipped and not hasattr(report, "wasxfail"):
+        _, _, reason = report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"A test marked {', '.join(marks)} may not be skipped in CI. {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    """The same for a module that skips itself whole: its marks stand only in its text."""
+    report = yield
+    if in_ci() and report.skipped and isinstance(collector, pytest.Module):
+        text = collector.path.read_text(encoding="utf-8")
+        if re.search(rf"\bmark\.({'|'.join(NEVER_SKIPPED_IN_CI)})\b", text):
+            report.outcome = "failed"
+            report.longrepr = f"A module with marked tests may not be skipped in CI. {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": CHROMIUM_ARGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "locale": "es-BO", "timezone_id": "America/La_Paz"}

@@ -1,0 +1,104 @@
+"""Small tables of visits and calls, drawn as text, in a DuckDB in memory.
+
+A row of the drawing is a row of core.queue_visits, core.line_calls and core.calls alike, so that one drawing serves
+every unit. A column left out takes its default, a blank or `-` is unknown; `many` repeats the row.
+
+    entered          | line | outcome  | wait
+    2026-10-05 08:00 | 101  | answered | 20
+    2026-10-05 08:10 | 101  | timeout  | 60
+"""
+
+import re
+from datetime import date, datetime, timedelta
+
+import duckdb
+
+COLUMNS = """
+    pbx VARCHAR, callid VARCHAR, ordinal INTEGER, queue VARCHAR, did VARCHAR, agent VARCHAR, person VARCHAR,
+    service VARCHAR, counted BOOLEAN, entered_at TIMESTAMP, entered_local TIMESTAMP, entered_date DATE,
+    registered BOOLEAN, answered BOOLEAN, is_open BOOLEAN, cause VARCHAR, wait_seconds INTEGER, talk_seconds INTEGER,
+    outcome_event VARCHAR, outcome_at TIMESTAMP, outcome_local TIMESTAMP, reconstructed BOOLEAN, enter_load INTEGER,
+    enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER
+"""
+NAMES = re.findall(r"(\w+) [A-Z]+", COLUMNS)
+TRACE = {f"{event}_{what}" for event in ("enter", "connect", "end") for what in ("load", "line")}
+ONLY_IN_VISITS = {"queue", "did", "agent", "person", "reconstructed"} | TRACE
+UTC_AHEAD = timedelta(hours=4)
+
+
+def drawn(text: str) -> list[dict[str, str]]:
+    """The rows of a drawn table by its heading; a line of dashes is skipped."""
+    lines = [
+        line for line in text.strip().splitlines() if line.strip() and not re.fullmatch(r"[-+| ]*---[-+| ]*", line)
+    ]
+    heading, *rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return [dict(zip(heading, row, strict=True)) for row in rows]
+
+
+def visit(row: dict[str, str], number: int) -> dict[str, object]:
+    """One row of the tables from one of a drawing. `outcome`: answered, open, or the code of a cause."""
+    outcome = row.get("outcome", "answered")
+    wait, talk = (int(text) if (text := row.get(name, "-")) not in ("", "-") else None for name in ("wait", "talk"))
+    entered = datetime.fromisoformat(row.get("entered", "2026-10-05 08:00"))
+    ended = entered + timedelta(seconds=(wait or 0) + (talk or 0))
+    if row.get("ended"):
+        ended = datetime.fromisoformat(row["ended"])
+    answered, is_open = outcome == "answered", outcome == "open"
+    event = row.get("event") or ("COMPLETECALLER" if answered else "ABANDON")
+    line, agent = row.get("line", "101"), row.get("agent", "SIP/201" if answered else "-")
+    return {
+        **dict.fromkeys(NAMES),
+        "pbx": "default",
+        "callid": f"{number}.1",
+        "ordinal": 1,
+        "queue": row.get("queue", line),
+        "agent": None if agent == "-" else agent,
+        "person": row.get("person") or None,
+        "service": None if line == "-" else line,
+        "counted": row.get("counted", "yes") == "yes",
+        "entered_at": entered + UTC_AHEAD,
+        "entered_local": entered,
+        "entered_date": entered.date(),
+        "registered": not is_open,
+        "answered": answered,
+        "is_open": is_open,
+        "cause": None if answered or is_open else outcome,
+        "wait_seconds": wait,
+        "talk_seconds": talk,
+        "outcome_event": None if is_open else event,
+        "outcome_at": None if is_open else ended + UTC_AHEAD,
+        "outcome_local": None if is_open else ended,
+        "reconstructed": False,
+    }
+
+
+def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "") -> duckdb.DuckDBPyConnection:
+    """A connection as etl.warehouse hands one over, filled from drawings.
+
+    `log`: pbx | day covered; `queues`: pbx | day | queue named on it; `mapping`: queue | did | line | from | to.
+    """
+    connection = duckdb.connect(config={"threads": 1})
+    kept = ", ".join(name for name in NAMES if name not in ONLY_IN_VISITS)
+    connection.execute(f"""
+        CREATE SCHEMA core;
+        CREATE TABLE core.queue_visits ({COLUMNS});
+        CREATE TABLE core.log_hours (pbx VARCHAR, hour_local TIMESTAMP, lines BIGINT);
+        CREATE TABLE core.log_queues (pbx VARCHAR, log_date DATE, queue VARCHAR, lines BIGINT);
+        CREATE TABLE core.queue_lines (queue VARCHAR, did VARCHAR, service VARCHAR, valid_from DATE, valid_to DATE)
+    """)
+    for number, row in enumerate(drawn(calls) if calls else []):
+        values = [*visit(row, number).values(), int(row.get("many", "1"))]
+        connection.execute(f"INSERT INTO core.queue_visits SELECT {', '.join('?' * len(NAMES))} FROM range(?)", values)
+    for table in ("line_calls", "calls"):
+        connection.execute(f"CREATE TABLE core.{table} AS SELECT {kept}, 1 AS visits FROM core.queue_visits")
+    for row in drawn(log) if log else []:
+        hour = datetime.fromisoformat(row["day"]) + timedelta(hours=9)
+        connection.execute("INSERT INTO core.log_hours VALUES (?, ?, 10)", [row.get("pbx", "default"), hour])
+    for row in drawn(queues) if queues else []:
+        values = [row.get("pbx", "default"), date.fromisoformat(row["day"]), row["queue"]]
+        connection.execute("INSERT INTO core.log_queues VALUES (?, ?, ?, 1)", values)
+    for row in drawn(mapping) if mapping else []:
+        dates = [date.fromisoformat(text) if (text := row.get(name, "")) else None for name in ("from", "to")]
+        values = [row["queue"], row.get("did") or None, row["line"], *dates]
+        connection.execute("INSERT INTO core.queue_lines VALUES (?, ?, ?, ?, ?)", values)
+    return connection
