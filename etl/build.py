@@ -489,7 +489,7 @@ class Build:
                     ) AS place
                     FROM folded AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
                     JOIN files AS f ON f.load = q.load
-                    WHERE v.waits
+                    WHERE v.waits AND NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
                 ) WHERE place = 1"""
             )
         entered = self._one(
@@ -502,6 +502,7 @@ class Build:
             high = max(entered[1] if entered[1] is not None else self.reach_high, self.reach_high)
             for month in list(self._existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)):
                 self._forget_changed(month)
+        self._insert_strays()
         if entered[0] is None:
             return
         visits = _model_visits()
@@ -512,7 +513,6 @@ class Build:
             self.run(f"INSERT INTO {month.alias}.core.unsettled_visits SELECT * FROM unsettled WHERE {within}")
             found = within.replace("entered_epoch", "found_epoch")
             self.run(f"INSERT INTO {month.alias}.meta.findings SELECT * FROM oddities WHERE {found}")
-        self._insert_strays()
 
     def strays_of(self, load: int) -> int:
         """Return how many lines of a load the fold of this build set aside."""

@@ -16,7 +16,7 @@ from etl.sources.queue_log import ATTENDED_LINK, QUEUE_LOG
 
 #: An end belongs to the visit whose entry is at most this far from its own start (two truncated instants each).
 MATCH_SECONDS = 2
-_WHOLE = re.compile(r"[0-9]{1,9}")
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 _NO_AGENT = ("", "NONE", None)
 _EVENTS = {event.name: event for event in QUEUE_LOG.events}
 
@@ -80,10 +80,11 @@ class Visit:
 
 
 class Duration(NamedTuple):
-    """A duration as an event carries it: absent, usable, or present and unusable."""
+    """A duration as an event carries it: ``seconds`` where usable; ``logged`` also where negative (the clock stepped)."""
 
     seconds: int | None
     present: bool
+    logged: int | None = None
 
     @property
     def bad(self) -> bool:
@@ -141,6 +142,8 @@ class Fold:
             if visit.ended_at is not None and not visit.answered and not visit.wait_is_settled:
                 wait = visit.ended_at - visit.entered_at
                 visit.wait = wait if wait >= 0 else None
+                if wait < 0:
+                    visit.findings.add("duration")
             if max(visit.wait or 0, visit.talk or 0) > self.long_seconds:
                 visit.findings.add("long_duration")
         return sorted(self.visits, key=lambda visit: (visit.order, visit.event_number))
@@ -174,7 +177,7 @@ class Fold:
             self._note("second_end", event)
             return
         if visit is None:
-            visit = self._rebuild(event, hold, talk.seconds or 0)
+            visit = self._rebuild(event, hold, talk.logged or 0)
             if visit is None:
                 return
         if visit.went_on_elsewhere:
@@ -200,8 +203,6 @@ class Fold:
             if self._talking_in(event.queue):
                 self._note("second_connect", event)
                 return
-            if self._lends_its_wait(event, wait):
-                return
             visit = self._rebuild(event, wait, 0, unanswered=True)
             if visit is None:
                 return
@@ -211,22 +212,6 @@ class Fold:
         elif event.event != "SYSCOMPAT":
             self._wait_from_times(visit, event)
         self._finish(visit, event)
-
-    def _lends_its_wait(self, event: LogEvent, wait: Duration) -> bool:
-        """The ABANDON that follows a SYSCOMPAT carries its wait and is no defect."""
-        ended = [visit for visit in self.visits if visit.queue == event.queue and visit.ended_at is not None]
-        if event.event != "ABANDON" or not ended:
-            return False
-        visit = ended[-1]
-        if visit.outcome_event != "SYSCOMPAT" or visit.wait_is_settled:
-            return False
-        if wait.present:
-            if wait.seconds is not None and event.epoch - wait.seconds > (visit.ended_at or 0):
-                return False
-            self._set_wait(visit, wait)
-        else:
-            self._wait_from_times(visit, event)
-        return True
 
     def _rebuild(self, event: LogEvent, hold: Duration, talk: int, *, unanswered: bool = False) -> Visit | None:
         """Rebuild a visit from a stray CONNECT or end, or note why it makes none."""
@@ -238,7 +223,11 @@ class Fold:
         latest = max((visit.ended_at or 0 for visit in ended), default=start)
         same_second = unanswered and any(not visit.answered and visit.ended_at == start for visit in ended)
         if start < latest or same_second:
-            self._note("second_end", event)
+            before = [visit for visit in self.visits if visit.queue == event.queue][-1]
+            if event.event == "ABANDON" and before.outcome_event == "SYSCOMPAT" and not before.wait_is_settled:
+                self._set_wait(before, hold)  # the ABANDON after a SYSCOMPAT lends its wait and is no defect
+            else:
+                self._note("second_end", event)
             return None
         self._end_wait(event)
         visit = Visit(event.queue, start, start, self._count, reconstructed=True)
@@ -255,9 +244,9 @@ class Fold:
 
     def _matched(self, event: LogEvent, hold: Duration, talk: Duration) -> Visit | None:
         """Find the visit whose entry is nearest to this end's own start and whose agent agrees or is unknown."""
-        if hold.seconds is None:
+        if hold.logged is None:
             return None
-        start = event.epoch - hold.seconds - (talk.seconds or 0)
+        start = event.epoch - hold.logged - (talk.logged or 0)
         found = [
             visit
             for visit in self.visits
@@ -272,13 +261,8 @@ class Fold:
         )
 
     def _open_in(self, event: LogEvent) -> Visit | None:
-        """The visit open in the event's queue: a connected one of the same agent, the waiting one, any connected."""
-        talking = [visit for visit in self.visits if visit.queue == event.queue and visit.talking]
-        agreeing = [visit for visit in talking if visit.agent in (None, event.agent) or event.agent in _NO_AGENT]
-        for candidates in (agreeing, [self._waiting_in(event.queue)], talking):
-            if candidates and candidates[-1] is not None:
-                return candidates[-1]
-        return None
+        """The visit open in the event's queue, the last opened of several."""
+        return next((v for v in reversed(self.visits) if v.queue == event.queue and v.ended_at is None), None)
 
     def _waiting_in(self, queue: str) -> Visit | None:
         return next((visit for visit in self.visits if visit.waiting and visit.queue == queue), None)
@@ -310,13 +294,12 @@ class Fold:
         self.oddities.append(Oddity(kind, event.queue, event.load, event.line))
 
     def _did_of(self, visit: Visit) -> str | None:
-        """The callid's last DID at or before the entry, in any queue."""
-        if visit.reconstructed:
-            before = [did for number, epoch, did in self._dids if epoch <= visit.entered_at + MATCH_SECONDS]
-        else:
-            before = [did for number, _, did in self._dids if number < visit.event_number] or [
-                did for _, epoch, did in self._dids if epoch == visit.entered_at
-            ]
+        """The callid's last DID before the entry in the order of events, in any queue; of a rebuilt visit, by its start."""
+        before = [
+            did
+            for number, epoch, did in self._dids
+            if number < visit.event_number and (not visit.reconstructed or epoch <= visit.entered_at)
+        ]
         return before[-1] if before else None
 
 
@@ -332,7 +315,10 @@ def duration(event: LogEvent, which: str, source: LogSource = QUEUE_LOG) -> Dura
     text = fields[position - 1] if len(fields) >= position else ""
     if text == "":
         return Duration(None, present=False)
-    return Duration(int(text) if _WHOLE.fullmatch(text) else None, present=True)
+    if not _WHOLE.fullmatch(text):
+        return Duration(None, present=True)
+    logged = int(text)
+    return Duration(logged if logged >= 0 else None, present=True, logged=logged)
 
 
 def fold_callids(

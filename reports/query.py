@@ -33,7 +33,6 @@ DATES = {
     Dating.OUTCOME: ("CAST(outcome_local AS DATE)", "outcome_local"),
 }
 VISIT_ONLY = frozenset({Dimension.QUEUE, Dimension.AGENT})
-
 NUMBERS = {"numerator": "Int64", "denominator": "Int64", "value": "float64"}
 
 Where = Mapping[str, str | Sequence[str]]
@@ -208,17 +207,17 @@ def measure(
         for dimension in (*dims, *filters):
             if dimension not in indicator.dimensions:
                 raise QueryError(f"«{indicator.label}» no se mide por {terms.DIMENSIONS[dimension]}")
-
         if indicator.kind is Kind.DISTRIBUTION and Dimension.WAIT_CLASS in filters:
             raise QueryError(f"«{indicator.label}» muestra todos los tramos: no se acota a algunos")
 
     keys = {dimension: _keys(dimension, texts) for dimension, texts in filters.items()}
     parts: dict[Indicator, list[_Row]] = {}
-    for chosen, dating in dict.fromkeys((units[indicator], indicator.dated_by) for indicator in asked):
-        group = [item for item in asked if (units[item], item.dated_by) == (chosen, dating)]
+    sources = {item: (TABLES[item.subject, units[item]], item.dated_by) for item in asked}
+    for table, dating in dict.fromkeys(sources.values()):
+        group = [item for item in asked if sources[item] == (table, dating)]
         try:
-            _check_known(connection, rules, period, TABLES[group[0].subject, chosen], keys)
-            scan = _scan(rules, group, period, dims, keys, chosen, dating)
+            _check_known(connection, rules, period, table, keys)
+            scan = _scan(rules, group, period, dims, keys, table, dating)
         except RulesError as error:
             raise QueryError(str(error)) from error
         groups = _groups(connection.execute(scan.sql, scan.bound).fetchall(), dims, keys)
@@ -326,10 +325,10 @@ def _scan(
     period: Period,
     dims: Sequence[Dimension],
     keys: Mapping[Dimension, tuple[Key, ...]],
-    unit: Unit,
+    table: str,
     dating: Dating,
 ) -> _Scan:
-    """Write the one SELECT that has all sums of indicators of the same unit and dating."""
+    """Write the one SELECT that has all sums of indicators of the same table and dating."""
     day, local = DATES[dating]
     names = {name for item in indicators for name in item.parameters} - {item.target for item in indicators}
     values = {name: _dated(rules, name, period, day) for name in names if name is not None}
@@ -358,7 +357,6 @@ def _scan(
         bound += chosen
     select = [axes[dimension] for dimension in dims] + list(aggregates)
     grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
-    table = TABLES[indicators[0].subject, unit]
     return _Scan(
         f"SELECT {', '.join(select)} FROM {table} WHERE {' AND '.join(conditions)}{grouping}", tuple(bound), places
     )

@@ -18,6 +18,8 @@ WITH per_callid AS (
         MAX(CASE kind WHEN 2 THEN order_epoch END) AS connect_order,
         MAX(CASE WHEN kind IN (3, 4) THEN order_epoch END) AS end_order,
         MAX(CASE kind WHEN 5 THEN order_epoch END) AS did_order,
+        MAX(CASE kind WHEN 5 THEN load END) AS did_load,
+        MAX(CASE kind WHEN 5 THEN line END) AS did_line,
         MAX(CASE kind WHEN 1 THEN epoch END) AS entered_epoch,
         MAX(CASE WHEN kind IN (3, 4) THEN epoch END) AS ended_epoch,
         MAX(CASE kind WHEN 1 THEN load END) AS enter_load,
@@ -42,7 +44,7 @@ judged AS (
             WHEN shape >= 1000000000000 THEN 'outbound'
             WHEN steps = 0 THEN 'nothing'
             WHEN
-                dids <= 1
+                (dids = 0 OR (dids = 1 AND (did_order <> enter_order OR did_load = enter_load)))
                 AND least_queue = greatest_queue
                 AND least_hold = greatest_hold
                 AND least_hold >= 0
@@ -75,7 +77,7 @@ SELECT
     callid,
     shape_name,
     queue,
-    CASE WHEN did_order <= enter_order THEN did END AS did,
+    CASE WHEN did_order < enter_order OR (did_order = enter_order AND did_line < enter_line) THEN did END AS did,
     CASE WHEN steps = 3 THEN agent END AS agent,
     entered_epoch,
     ended_epoch,

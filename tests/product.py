@@ -1,0 +1,101 @@
+"""The product as tests drive it: a store in a temporary folder, files in, what users count out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from etl import pipeline
+from etl.records import site as sites
+from etl.records.engine import transaction
+from etl.settings import Settings
+from etl.warehouse import open_generation
+from tests.reference_counter import Call, LogFile, QueueRule, Visit
+
+Rows = list[tuple[object, ...]]
+_UNITS = {"line": "core.line_calls", "call": "core.calls"}
+
+
+@dataclass
+class Product:
+    """A site store of its own; ``load`` takes log files as drawn, the other methods read the generation in service."""
+
+    folder: Path
+    slab_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        (self.folder / "in").mkdir(parents=True, exist_ok=True)
+        self.files = 0
+
+    def settings(self, pbx: str = "pbx") -> Settings:
+        return Settings(data=self.folder / "data", pbx=pbx, slab_bytes=self.slab_bytes)
+
+    def store(self, pbx: str = "pbx") -> pipeline.OpenStore:
+        return pipeline.open_store(self.settings(pbx))
+
+    def map(self, rules: Iterable[QueueRule]) -> None:
+        store = self.store()
+        with transaction(store.records) as session:
+            sites.replace_queues(
+                session, [sites.QueueRule(r.queue, r.did, r.service or "", r.valid_from, r.valid_to) for r in rules]
+            )
+        pipeline.remap(store)
+
+    def write(self, file: LogFile) -> Path:
+        self.files += 1
+        path = self.folder / "in" / f"{self.files}-{file.name}"
+        path.write_bytes("".join(line + "\n" for line in file.lines).encode())
+        return path
+
+    def load(self, *files: LogFile) -> list[pipeline.FileReport]:
+        reports = []
+        for pbx in dict.fromkeys(file.pbx for file in files):
+            paths = [self.write(file) for file in files if file.pbx == pbx]
+            reports += pipeline.ingest(self.store(pbx), paths)
+        return reports
+
+    def open(self) -> duckdb.DuckDBPyConnection:
+        return open_generation(self.settings().warehouse)[1]
+
+    def rows(self, sql: str) -> Rows:
+        connection = self.open()
+        try:
+            return [tuple(row) for row in connection.execute(sql).fetchall()]
+        finally:
+            connection.close()
+
+    def visits(self) -> list[Visit]:
+        found = self.rows(
+            """SELECT pbx, callid, queue, entered_epoch, registered, answered, is_open, cause, wait_seconds, talk_seconds,
+            agent, did, service, reconstructed, outcome_event FROM core.queue_visits
+            ORDER BY entered_epoch, pbx, callid, queue, ordinal"""
+        )
+        return [Visit(*row) for row in found]  # type: ignore[arg-type]
+
+    def calls(self, unit: str) -> list[Call]:
+        found = self.rows(
+            f"""SELECT pbx, callid, CAST(epoch(entered_at) AS BIGINT), service, registered, answered, is_open, cause,
+            wait_seconds, talk_seconds FROM {_UNITS[unit]} ORDER BY entered_at, pbx, callid, ordinal"""
+        )
+        return [Call(*row) for row in found]  # type: ignore[arg-type]
+
+    def findings(self) -> list[str]:
+        return [str(row[0]) for row in self.rows("SELECT kind FROM meta.findings ORDER BY kind")]
+
+    def set_aside(self) -> list[tuple[str, ...]]:
+        return [tuple(str(row[0]).split(",")) for row in self.rows("SELECT reasons FROM meta.quarantine ORDER BY load, line")]
+
+    def counted(self) -> tuple[object, ...]:
+        """What users count: visits and calls in all units, without provenance."""
+        return tuple(self.visits()), tuple(self.calls("line")), tuple(self.calls("call"))
+
+
+def load_in(folder: Path, files: Sequence[LogFile], rules: Sequence[QueueRule] = (), *, at_once: bool = True) -> Product:
+    """Make a product, give it its mapping, load files at once or one after another."""
+    product = Product(folder)
+    if rules:
+        product.map(rules)
+    for batch in [files] if at_once else [[file] for file in files]:
+        product.load(*batch)
+    return product

@@ -1,0 +1,95 @@
+"""Cases 1 to 35 of the worked cases through the whole product: landing, load, visits, calls, publishing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cases import CASES, Case, ExpectedCall, ExpectedFigures, halves, instant
+from tests.product import Product, load_in
+from tests.reference_counter import Call, LogFile, Visit
+
+pytestmark = pytest.mark.duckdb
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def files_of(case: Case) -> list[LogFile]:
+    return [LogFile(log.name, log.lines, log.pbx) for log in case.logs]
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Product]:
+    return {str(case): load_in(tmp_path_factory.mktemp("case"), files_of(case), case.rules) for case in CASES}
+
+
+@every_case
+def test_visits_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
+    found = products[str(case)].visits()
+    assert len(found) == len(case.visits)
+    for visit, expected in zip(found, case.visits, strict=True):
+        assert (visit.queue, visit.answered, visit.cause, visit.wait, visit.talk, visit.open, visit.reconstructed) == (
+            expected.queue, expected.answered, expected.cause, expected.wait, expected.talk, expected.open,
+            expected.reconstructed,
+        )  # fmt: skip
+        if expected.service is not None:
+            assert visit.service == expected.service
+        if expected.entered is not None:
+            assert visit.entered_at == instant(expected.entered, case.logs[0].day)
+
+
+@every_case
+def test_calls_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
+    for unit, expected in (("line", case.line_calls), ("call", case.calls)):
+        if expected is not None:
+            found = products[str(case)].calls(unit)
+            assert tuple(ExpectedCall(c.service, c.answered, c.cause, c.wait, c.talk, c.open) for c in found) == expected
+
+
+@every_case
+def test_findings_and_lines_set_aside_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
+    assert len(products[str(case)].findings()) == len(case.findings)
+    assert tuple(products[str(case)].set_aside()) == case.set_aside
+
+
+def in_figures(expected: ExpectedFigures, row: Visit | Call) -> bool:
+    local = row.entered_at - 4 * 3600
+    return (
+        expected.queue in (None, getattr(row, "queue", None))
+        and expected.service in (None, row.service)
+        and expected.hour in (None, local // 3600 % 24)
+        and (expected.day is None or (expected.day.toordinal() - 719163) == local // 86400)
+    )
+
+
+@every_case
+def test_figures_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
+    product = products[str(case)]
+    for expected in case.figures:
+        everything: Sequence[Visit | Call] = product.visits() if expected.unit == "visit" else product.calls(expected.unit)
+        rows = [row for row in everything if in_figures(expected, row)]
+        assert sum(row.registered for row in rows) == expected.registered
+        assert sum(row.answered for row in rows) == expected.answered
+        if expected.in_time is not None:
+            assert sum(row.answered and row.wait is not None and row.wait <= 20 for row in rows) == expected.in_time
+
+
+@every_case
+def test_the_same_file_twice_counts_once(case: Case, products: dict[str, Product], tmp_path: Path) -> None:
+    product = load_in(tmp_path, files_of(case), case.rules)
+    for report in product.load(*files_of(case)):
+        assert (report.loaded, report.duplicates) == (0, report.read)
+    assert product.counted() == products[str(case)].counted()
+
+
+@every_case
+def test_two_pieces_in_any_order_count_as_the_whole(case: Case, products: dict[str, Product], tmp_path: Path) -> None:
+    """Case 8: cut in two files at any line, loaded in either order, at once or one after the other."""
+    if len(case.logs) > 1:
+        pytest.skip("the case has several files of several PBX: cut in the others")
+    whole = files_of(case)[0]
+    for number, (first, second) in enumerate(halves(whole.lines)):
+        pieces = [LogFile("a", first, whole.pbx), LogFile("b", second, whole.pbx)]
+        if number % 2:
+            pieces.reverse()
+        product = load_in(tmp_path / str(number), pieces, case.rules, at_once=number % 4 < 2)
+        assert product.counted() == products[str(case)].counted(), f"cut after line {len(first)}"
