@@ -19,7 +19,7 @@ from etl.readers.lines import Slab
 from etl.records.site import NOT_COUNTED, Site
 from etl.schema import EventKind, LogSource
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
-from etl.validate import EVENT_COLUMNS, accepted_sql, literal, read_lines_sql, rejected_sql
+from etl.validate import EVENT_COLUMNS, events_sql, literal, read_lines_sql, rejected_sql
 from etl.visits import LogEvent, fold_callids
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
@@ -147,22 +147,25 @@ class Build:
                 "loads_db.meta.quarantine", ((piece.load, a.line, a.reason, a.text) for a in slab.set_aside)
             )
             self.run(f"CREATE OR REPLACE TEMP TABLE stage AS {read_lines_sql(str(slab.path))}")
-            read, empty = self._one("SELECT COUNT(*), COUNT(*) FILTER (line IS NULL OR trim(line) = '') FROM stage")
+            read, empty = self._one("SELECT COUNT(*), COUNT(*) - COUNT(line) FROM stage")
             if read != slab.lines:
                 raise ReconciliationError(
                     f"{piece.info.name}: se contaron {slab.lines} líneas y se leyeron {read}; no se cargó nada"
                 )
-            sql = accepted_sql(
+            sql = events_sql(
                 piece.source, stage="stage", load=piece.load, first_line=slab.first_line, pbx=piece.info.pbx,
                 latest_epoch=piece.latest_epoch, key=self.key,
             )  # fmt: skip
             self.run(f"CREATE OR REPLACE TEMP TABLE accepted AS {sql}")
-            count, low, high = self._one("SELECT COUNT(*), MIN(epoch), MAX(epoch) FROM accepted")
+            count, low, high = self._one("SELECT COUNT(epoch), MIN(epoch), MAX(epoch) FROM accepted")
+            if count < read:
+                self.run("DELETE FROM accepted WHERE epoch IS NULL")
             set_aside = len(slab.set_aside)
             read_lines += read
             other_encoding += slab.other_encoding
             rejected = 0
             if count + empty + set_aside != slab.lines:
+                empty += self._one("SELECT COUNT(*) FROM stage WHERE trim(line) = ''")[0]
                 rejected = self._reject(piece, slab)
             if count + empty + set_aside + rejected != slab.lines:
                 raise ReconciliationError(
@@ -213,10 +216,13 @@ class Build:
 
     def _order(self, greatest_before: int | None) -> int:
         """Give the accepted lines their order: the running maximum of the epoch in the file. Return the steps back."""
-        steps: int = self._one(
-            "SELECT COUNT(*) FROM (SELECT epoch, LAG(epoch) OVER () AS before FROM accepted) WHERE epoch < before"
-        )[0]
-        first: int = self._one("SELECT epoch FROM accepted LIMIT 1")[0]
+        before = "SELECT epoch, line, LAG(epoch) OVER {0} AS epoch_before, LAG(line) OVER {0} AS line_before FROM accepted"
+        steps, shuffled = self._one(
+            f"SELECT COUNT(*) FILTER (epoch < epoch_before), COUNT(*) FILTER (line < line_before) FROM ({before.format('()')})"
+        )
+        if shuffled:
+            steps = self._one(f"SELECT COUNT(*) FROM ({before.format('(ORDER BY line)')}) WHERE epoch < epoch_before")[0]
+        first: int = self._one("SELECT arg_min(epoch, line) FROM accepted")[0]
         starts_back = greatest_before is not None and first < greatest_before
         if steps or starts_back:
             floor = greatest_before if greatest_before is not None else 0
@@ -225,7 +231,7 @@ class Build:
                     ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS order_epoch)
                 FROM accepted ORDER BY line"""
             )
-        return steps + int(starts_back)
+        return int(steps) + int(starts_back)
 
     def _last_order_epoch(self, piece: Piece) -> int | None:
         found: int | None = self._one(

@@ -7,10 +7,12 @@ those in force in a period, with the rule each comes from, to be shown beside th
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
+from typing import Protocol
 
 from reports.definition import Period
 
@@ -116,6 +118,34 @@ DEFAULTS = (
 )
 
 
+_OPTIONS = frozenset(parameter.name for parameter in DEFAULTS if parameter.option)
+_KNOWN = frozenset(parameter.name for parameter in DEFAULTS)
+
+
+class ParameterRow(Protocol):
+    """A parameter as the records keep it: its value is text."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the parameter."""
+
+    @property
+    def value(self) -> str:
+        """Return the value as text: "20", "0.80", numbers of lines with spaces between."""
+
+    @property
+    def valid_from(self) -> date | None:
+        """Return the first day in force."""
+
+    @property
+    def valid_to(self) -> date | None:
+        """Return the last day in force."""
+
+    @property
+    def rule(self) -> str:
+        """Return the text it comes from."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """All dated parameters. Hashable: a part of the key under which results are remembered."""
@@ -138,6 +168,18 @@ class Rules:
     def default(cls) -> Rules:
         """Return the manual's parameters and the system's own, without date bounds."""
         return cls(DEFAULTS)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[ParameterRow]) -> Rules:
+        """Return the parameters a site has recorded, their texts read. RulesError names the one that cannot be read."""
+        return cls(
+            tuple(
+                Parameter(
+                    row.name, _read(row.name, row.value), row.valid_from, row.valid_to, row.rule, row.name in _OPTIONS
+                )
+                for row in rows
+            )
+        )
 
     def value(self, name: str, on: date) -> Value:
         """Return the value in force on a day. RulesError if there is none."""
@@ -186,6 +228,18 @@ class Rules:
         """Return the lines that enter the total on some day of a period, in the order declared."""
         pieces = self.pieces("counted_lines", period)
         return tuple(dict.fromkeys(line for piece in pieces for line in _lines(piece)))
+
+
+def _read(name: str, text: str) -> Value:
+    """Return the value that a text stands for. RulesError if it is none."""
+    if name not in _KNOWN:
+        raise RulesError(f"No existe el parámetro «{name}»")
+    if name == "counted_lines":
+        return tuple(text.split())
+    try:
+        return Decimal(text) if name == "target" else int(text)
+    except (InvalidOperation, ValueError):
+        raise RulesError(f"«{text}» no es un valor de {name}") from None
 
 
 def _check(parameter: Parameter) -> None:

@@ -86,6 +86,60 @@ DOES_NOT_COMPLY = "No cumple"
 NO_REGULATOR_TARGET = "sin meta ATT registrada"
 BLANK = "—"
 
+# What a figure is divided by, in the plural.
+DENOMINATORS = {
+    "service_level": "registradas",
+    "abandonment_rate": "registradas",
+    "asa": "atendidas con espera conocida",
+    "aht": "atendidas con conversación conocida",
+}
+
+# The screen.
+PRODUCT = "Call Center COMTECO"
+DEMO_DATA = "DATOS DE MUESTRA"
+DEMO_DATA_SAYS = "llamadas, números y personas inventados"
+MONTH = "Mes"
+PREVIOUS_MONTH = "Mes anterior"
+NEXT_MONTH = "Mes siguiente"
+TREND = "Nivel de servicio por mes"
+ON_RECORD = "Datos del mes"
+OTHER_FIGURES = "Otras cifras del mes"
+BY_LINE = "Por línea"
+RULES = "Reglas y parámetros"
+NO_TARGET = "sin meta"
+HOW_IT_COUNTS = "Cómo se cuenta"
+LIGHT_OR_DARK = "Cambiar entre claro y oscuro"
+LINE_COLUMNS = {
+    "service": "Línea",
+    "name": "Nombre",
+    "registered": "Registradas",
+    "answered": "Atendidas",
+    "answered_in_time": "A tiempo",
+    "service_level": "Nivel de servicio",
+    "verdict": "Meta",
+    "missing": "Faltaron",
+    "abandoned": "Abandonadas",
+    "asa": "Espera promedio",
+}
+PARAMETER_COLUMNS = ("Parámetro", "Valor", "Vigencia", "Regla")
+# What "registered" leaves out, said beside it.
+NOT_IN_REGISTERED = (
+    "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores): no está entre las registradas.",
+    "La espera empieza al entrar a la cola: el tiempo en el menú de voz no está en el registro de la central.",
+    "Las llamadas salientes no entran en ninguna cifra de esta página.",
+    "Las llamadas en curso no son atendidas ni abandonadas: entran cuando se cargue su final.",
+)
+# What the counting means, in the order in which it is asked.
+COUNTING = (
+    "Unidad: la llamada a la línea. Si pasa de una cola a otra de la misma línea sin ser atendida, es una sola llamada "
+    "y su espera corre desde el primer ingreso.",
+    "Registradas = atendidas + abandonadas. Abandonada es toda la que entró y no fue atendida, por la causa que sea; "
+    "no se descuentan los abandonos cortos.",
+    "La central resta segundos enteros: una espera anotada de 20 segundos fue de entre 19 y 21.",
+    "Una llamada pertenece al mes en que entró a la cola, con la hora de La Paz.",
+    "El total suma numeradores y denominadores de las líneas; nunca promedia porcentajes.",
+)
+
 
 def line_name(service: str) -> str:
     """Return a line as users know it: "101 Reclamos Técnicos"; a number without a name stands alone."""

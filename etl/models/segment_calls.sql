@@ -13,11 +13,11 @@ CREATE TABLE :segment.raw.queue_log (
     pbx VARCHAR USING COMPRESSION dictionary,
     epoch BIGINT,
     order_epoch BIGINT,
-    callid VARCHAR,
+    callid VARCHAR USING COMPRESSION fsst,
     queue VARCHAR USING COMPRESSION dictionary,
     agent VARCHAR USING COMPRESSION dictionary,
     event VARCHAR USING COMPRESSION dictionary,
-    data VARCHAR,
+    data VARCHAR USING COMPRESSION fsst,
     kind UTINYINT,
     hold_seconds INTEGER,
     talk_seconds INTEGER
@@ -36,7 +36,7 @@ CREATE TABLE :segment.raw.duplicates (
 -- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid.
 CREATE TABLE :segment.core.queue_visits (
     pbx VARCHAR USING COMPRESSION dictionary,
-    callid VARCHAR,
+    callid VARCHAR USING COMPRESSION fsst,
     ordinal INTEGER,
     alone BOOLEAN,
     queue VARCHAR USING COMPRESSION dictionary,
