@@ -15,11 +15,12 @@ from typing import Any
 import duckdb
 
 from etl.faults import reach
+from etl.pseudonyms import MARK
 from etl.readers.lines import Slab
-from etl.records.site import NOT_COUNTED, Site
+from etl.records.site import Site
 from etl.schema import EventKind, LogSource
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
-from etl.validate import EVENT_COLUMNS, events_sql, literal, read_lines_sql, rejected_sql
+from etl.validate import EVENT_COLUMNS, accepted_sql, callers_sql, events_sql, literal, read_lines_sql, rejected_sql
 from etl.visits import LogEvent, fold_callids
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
@@ -121,6 +122,7 @@ class Build:
         )
         self.run = self.connection.execute
         self.run("SET enable_progress_bar = false")
+        self.run("SET checkpoint_threshold = '100GB'")  # a segment is checkpointed once, when it is closed
         self.months: dict[str, _Month] = {}
         self.callers: dict[str, _Month] = {}
         self.spans: dict[int, tuple[int, int]] = {}
@@ -146,27 +148,24 @@ class Build:
             self._insert_rows(
                 "loads_db.meta.quarantine", ((piece.load, a.line, a.reason, a.text) for a in slab.set_aside)
             )
-            self.run(f"CREATE OR REPLACE TEMP TABLE stage AS {read_lines_sql(str(slab.path))}")
-            read, empty = self._one("SELECT COUNT(*), COUNT(*) - COUNT(line) FROM stage")
+            sql = events_sql(
+                piece.source, path=str(slab.path), load=piece.load, latest_epoch=piece.latest_epoch, key=self.key
+            )
+            self.run(f"CREATE OR REPLACE TEMP TABLE parsed AS {sql}")
+            self.run(f"CREATE OR REPLACE TEMP TABLE slab_callers AS {callers_sql(parsed='parsed', key=self.key)}")
+            accepted = accepted_sql(parsed="parsed", callers="slab_callers", first_line=slab.first_line)
+            self.run(f"CREATE OR REPLACE TEMP VIEW accepted AS {accepted}")
+            read, count, low, high = self._one("SELECT COUNT(*), COUNT(epoch), MIN(epoch), MAX(epoch) FROM parsed")
+            set_aside = len(slab.set_aside)
+            read_lines += read
+            other_encoding += slab.other_encoding
             if read != slab.lines:
                 raise ReconciliationError(
                     f"{piece.info.name}: se contaron {slab.lines} líneas y se leyeron {read}; no se cargó nada"
                 )
-            sql = events_sql(
-                piece.source, stage="stage", load=piece.load, first_line=slab.first_line, pbx=piece.info.pbx,
-                latest_epoch=piece.latest_epoch, key=self.key,
-            )  # fmt: skip
-            self.run(f"CREATE OR REPLACE TEMP TABLE accepted AS {sql}")
-            count, low, high = self._one("SELECT COUNT(epoch), MIN(epoch), MAX(epoch) FROM accepted")
-            if count < read:
-                self.run("DELETE FROM accepted WHERE epoch IS NULL")
-            set_aside = len(slab.set_aside)
-            read_lines += read
-            other_encoding += slab.other_encoding
-            rejected = 0
-            if count + empty + set_aside != slab.lines:
-                empty += self._one("SELECT COUNT(*) FROM stage WHERE trim(line) = ''")[0]
-                rejected = self._reject(piece, slab)
+            empty = rejected = 0
+            if count + set_aside != slab.lines:
+                empty, rejected = self._reject(piece, slab)
             if count + empty + set_aside + rejected != slab.lines:
                 raise ReconciliationError(
                     f"{piece.info.name}: {slab.lines} líneas leídas, {count} aceptadas, {empty} en blanco y "
@@ -176,16 +175,17 @@ class Build:
             quarantined += set_aside + rejected
             if count:
                 steps += self._order(order_epoch)
-                order_epoch = self._one("SELECT MAX(order_epoch) FROM accepted")[0]
+                order_epoch = max(high, order_epoch or high)
                 repeated = self._set_duplicates_apart(piece, low, high)
-                self._insert_accepted(low, high)
+                self._insert_accepted(piece, low, high)
                 duplicates += repeated
                 loaded += count - repeated
                 least = low if least is None else min(least, low)
                 greatest = high if greatest is None else max(greatest, high)
             slab.path.unlink(missing_ok=True)
             self.progress(f"{piece.info.name}: {slab.first_line + slab.lines - piece.first_line} de {piece.lines} líneas")
-        self.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS accepted")
+            self.run("DROP VIEW accepted")
+        self.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS slab_callers; DROP TABLE IF EXISTS ordered_lines")
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
             raise ReconciliationError(f"{piece.info.name}: las líneas no cuadran ({tally}); no se cargó nada")
@@ -206,32 +206,41 @@ class Build:
         self.tallies.append(tally)
         return tally
 
-    def _reject(self, piece: Piece, slab: Slab) -> int:
+    def _reject(self, piece: Piece, slab: Slab) -> tuple[int, int]:
+        """Set the lines that were not accepted aside with their reasons; return the blank and the set aside."""
+        self.run(f"CREATE OR REPLACE TEMP TABLE stage AS {read_lines_sql(str(slab.path))}")
         sql = rejected_sql(
             piece.source, stage="stage", first_line=slab.first_line, latest_epoch=piece.latest_epoch
         )
         before = self._count("loads_db.meta.quarantine")
         self.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, text FROM ({sql})")
-        return self._count("loads_db.meta.quarantine") - before
+        empty: int = self._one("SELECT COUNT(*) FROM stage WHERE line IS NULL OR trim(line) = ''")[0]
+        return empty, self._count("loads_db.meta.quarantine") - before
 
     def _order(self, greatest_before: int | None) -> int:
         """Give the accepted lines their order: the running maximum of the epoch in the file. Return the steps back."""
-        before = "SELECT epoch, line, LAG(epoch) OVER {0} AS epoch_before, LAG(line) OVER {0} AS line_before FROM accepted"
+        before = "SELECT epoch, rowid, LAG(epoch) OVER {0} AS epoch_before, LAG(rowid) OVER {0} AS row_before FROM parsed"
+        before += " WHERE epoch IS NOT NULL"
         steps, shuffled = self._one(
-            f"SELECT COUNT(*) FILTER (epoch < epoch_before), COUNT(*) FILTER (line < line_before) FROM ({before.format('()')})"
+            f"SELECT COUNT(*) FILTER (epoch < epoch_before), COUNT(*) FILTER (rowid < row_before) FROM ({before.format('()')})"
         )
         if shuffled:
-            steps = self._one(f"SELECT COUNT(*) FROM ({before.format('(ORDER BY line)')}) WHERE epoch < epoch_before")[0]
-        first: int = self._one("SELECT arg_min(epoch, line) FROM accepted")[0]
+            steps = self._one(f"SELECT COUNT(*) FROM ({before.format('(ORDER BY rowid)')}) WHERE epoch < epoch_before")[0]
+        first: int = self._one("SELECT arg_min(epoch, rowid) FROM parsed WHERE epoch IS NOT NULL")[0]
         starts_back = greatest_before is not None and first < greatest_before
         if steps or starts_back:
             floor = greatest_before if greatest_before is not None else 0
-            self.run(
-                f"""CREATE OR REPLACE TEMP TABLE accepted AS SELECT * REPLACE (GREATEST({floor}, MAX(epoch) OVER (
+            self._rewrite_accepted(
+                f"""SELECT * REPLACE (GREATEST({floor}, MAX(epoch) OVER (
                     ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS order_epoch)
-                FROM accepted ORDER BY line"""
+                FROM accepted"""
             )
         return int(steps) + int(starts_back)
+
+    def _rewrite_accepted(self, sql: str) -> None:
+        self.run(f"CREATE OR REPLACE TEMP TABLE rewritten AS {sql}")
+        self.run("DROP TABLE IF EXISTS ordered_lines; ALTER TABLE rewritten RENAME TO ordered_lines")
+        self.run("CREATE OR REPLACE TEMP VIEW accepted AS SELECT * FROM ordered_lines")
 
     def _last_order_epoch(self, piece: Piece) -> int | None:
         found: int | None = self._one(
@@ -239,40 +248,41 @@ class Build:
         )[0]
         return found
 
-    def _insert_accepted(self, low: int, high: int) -> None:
-        for month in self._months_between(low, high):
+    def _insert_accepted(self, piece: Piece, low: int, high: int) -> None:
+        months = list(self._months_between(low, high))
+        for month in months:
             within = f"epoch >= {month.start} AND epoch < {month.end}"
             self.run(f"INSERT INTO {month.alias}.raw.queue_log SELECT {_COLUMNS} FROM accepted WHERE {within}")
-            self._insert_callers(month, within)
-        self._note_changes("accepted")
+            self._insert_callers(month, within if len(months) > 1 else "TRUE")
+        self._note_changes(piece.info.pbx)
 
     def _insert_callers(self, month: _Month, within: str) -> None:
+        """Keep the clear numbers and names of the accepted lines apart, each once a month."""
         period = _period(month.start)
+        is_new = period not in self.callers and not (self.base and self.base.segment("callers", period))
         alias = self._writable(self.callers, "callers", period).alias
-        name = "array_to_string(string_split(data, '|')[4:], '|')"
+        numbers = "clear FROM slab_callers" if within == "TRUE" else f"DISTINCT caller FROM accepted WHERE {within}"
+        known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
         self.run(
-            f"""INSERT INTO {alias}.raw.callers SELECT DISTINCT pseudonym, clear FROM (
-                SELECT split_part(data, '|', 2) AS pseudonym, caller AS clear FROM accepted
-                WHERE caller IS NOT NULL AND caller <> '' AND {within}
-                UNION ALL
-                SELECT {name}, caller_name FROM accepted
-                WHERE caller_name IS NOT NULL AND caller_name <> '' AND {within}
-            ) AS seen WHERE pseudonym <> clear
-            AND NOT EXISTS (SELECT 1 FROM {alias}.raw.callers AS known WHERE known.pseudonym = seen.pseudonym)"""
+            f"""INSERT INTO {alias}.raw.callers SELECT clear FROM (
+                SELECT {numbers} UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}
+            ) AS seen(clear) WHERE clear <> '' AND NOT starts_with(clear, {literal(MARK)}) {known}"""
         )
 
-    def _note_changes(self, table: str) -> None:
-        """Remember what the lines of a table change: their callids, and restarts."""
-        restarts = f"FROM {table} WHERE kind = {int(EventKind.RESTART)}"
+    def _note_changes(self, pbx: str) -> None:
+        """Remember what the accepted lines change: their callids, and restarts."""
+        restarts = f"FROM accepted WHERE kind = {int(EventKind.RESTART)}"
         if self._one(f"SELECT COUNT(*) {restarts}")[0]:
             self.new_restarts = True
-            self.run(f"INSERT INTO loads_db.core.restarts SELECT pbx, epoch, order_epoch, load, line {restarts}")
+            self.run(
+                f"INSERT INTO loads_db.core.restarts SELECT {literal(pbx)}, epoch, order_epoch, load, line {restarts}"
+            )
         if not self.from_nothing:
             self.run(
-                f"""INSERT INTO changed SELECT DISTINCT pbx, callid FROM {table} WHERE kind BETWEEN 0 AND 6
+                f"""INSERT INTO changed SELECT DISTINCT {literal(pbx)}, callid FROM accepted WHERE kind < 7
                 EXCEPT SELECT pbx, callid FROM changed"""
             )
-            low, high = self._one(f"SELECT MIN(epoch), MAX(epoch) FROM {table}")
+            low, high = self._one("SELECT MIN(epoch), MAX(epoch) FROM accepted")
             if low is not None:
                 self.reach_low = min(self.reach_low, low)
                 self.reach_high = max(self.reach_high, high)
@@ -296,7 +306,7 @@ class Build:
         months = [month for month in self._existing_months_between(start, end)]
         if not months:
             return 0
-        within = f"pbx = {literal(piece.info.pbx)} AND epoch BETWEEN {start} AND {end}"
+        within = f"epoch BETWEEN {start} AND {end}"
         identity = f"md5(concat_ws(chr(31), {_FIELDS}))"
         columns = f"load, line, epoch, order_epoch, {identity} AS identity"
         stored = " UNION ALL ".join(f"SELECT {columns} FROM {m.alias}.raw.queue_log WHERE {within}" for m in months)
@@ -312,6 +322,7 @@ class Build:
                     PARTITION BY identity ORDER BY CASE WHEN f.file = {own} THEN 0 ELSE 1 END, f.place, s.load, s.line
                 ) AS k
                 FROM ({stored}) AS s JOIN files AS f ON f.load = s.load
+                WHERE f.pbx = {literal(piece.info.pbx)}
             ),
             own AS (
                 SELECT identity, COUNT(*) AS lines FROM (
@@ -356,7 +367,10 @@ class Build:
                 """DELETE FROM loads_db.core.restarts AS q USING repeated AS r
                 WHERE r.takes_over AND q.load = r.stored_load AND q.line = r.stored_line"""
             )
-        self.run("DELETE FROM accepted AS a USING repeated AS r WHERE a.line = r.line AND NOT r.takes_over")
+        self._rewrite_accepted(
+            "SELECT * FROM accepted AS a WHERE NOT EXISTS "
+            "(SELECT 1 FROM repeated AS r WHERE r.line = a.line AND NOT r.takes_over)"
+        )
         return int(count)
 
     # --- visits ------------------------------------------------------------------------------------------------
@@ -366,9 +380,12 @@ class Build:
         self._place_files()
         self._make_scope()
         sql = _model("plain_visits").replace(":long_seconds", str(self.long_seconds))
+        # Reading the data column costs: only where there are DID events.
+        dids = self._one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
+        sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
         self.run(f"CREATE OR REPLACE TEMP TABLE told AS {sql}")
         self._fold_irregular()
-        self._resolve_mapping("SELECT queue, did, agent, entered_epoch FROM told WHERE shape_name = 'plain' "
+        self._resolve_mapping("SELECT queue, did, agent, entered_epoch FROM told WHERE shape = 'plain' "
                               "UNION ALL SELECT queue, did, agent, entered_epoch FROM folded")
         self._replace_visits()
         self._settle()
@@ -376,27 +393,38 @@ class Build:
         self._note_coverage()
 
     def _make_scope(self) -> None:
+        """Make "scope": every line of the callids to tell, with its PBX."""
         if self.from_nothing:
             union = " UNION ALL ".join(f"SELECT * FROM {m.alias}.raw.queue_log" for m in self.months.values())
-            empty = f"SELECT {', '.join(f'NULL AS {c}' for c in EVENT_COLUMNS)} WHERE FALSE"
-            self.run(f"CREATE OR REPLACE TEMP VIEW scope AS {union or empty}")
-            return
-        # A callid's lines may lie in other months: widen until no month is left that could hold some.
+            lines = union or "SELECT * FROM no_lines"
+        else:
+            self._gather_changed()
+            lines = "SELECT * FROM scope_lines"
+        servers = {info.pbx for info in self.files.values()}
+        if len(servers) == 1:
+            sql = f"SELECT {literal(servers.pop())} AS pbx, * FROM ({lines})"
+        else:
+            sql = f"SELECT f.pbx, q.* FROM ({lines}) AS q JOIN files AS f ON f.load = q.load"
+        self.run(f"CREATE OR REPLACE TEMP VIEW scope AS {sql}")
+
+    def _gather_changed(self) -> None:
+        """Gather the lines of the changed callids: widen until no month is left that could hold some."""
         low, high = self.reach_low, self.reach_high
         seen: set[str] = set()
-        self.run("CREATE OR REPLACE TEMP TABLE scope_lines AS SELECT * FROM files_template LIMIT 0")
+        self.run("CREATE OR REPLACE TEMP TABLE scope_lines AS SELECT * FROM no_lines")
         while low <= high:
-            fresh = [m for m in self._existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS) if m.alias not in seen]
+            near = self._existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)
+            fresh = [month for month in near if month.alias not in seen]
             if not fresh:
                 break
             for month in fresh:
                 seen.add(month.alias)
                 self.run(
                     f"""INSERT INTO scope_lines SELECT q.* FROM {month.alias}.raw.queue_log AS q
-                    JOIN changed AS c ON c.pbx = q.pbx AND c.callid = q.callid"""
+                    JOIN files AS f ON f.load = q.load
+                    JOIN changed AS c ON c.pbx = f.pbx AND c.callid = q.callid"""
                 )
             low, high = self._one(f"SELECT COALESCE(MIN(epoch), {low}), COALESCE(MAX(epoch), {high}) FROM scope_lines")
-        self.run("CREATE OR REPLACE TEMP VIEW scope AS SELECT * FROM scope_lines")
         self.reach_low, self.reach_high = min(low, self.reach_low), max(high, self.reach_high)
 
     def _fold_irregular(self) -> None:
@@ -404,11 +432,12 @@ class Build:
         names = ("folded", "oddities", "strays")
         paths = {name: self.folder / f"{name}.csv" for name in names}
         query = self.connection.execute(
-            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event, q.data
+            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event, q.data,
+                q.hold_seconds, q.talk_seconds
             FROM scope AS q
             JOIN told AS t ON t.pbx = q.pbx AND t.callid = q.callid
             JOIN files AS f ON f.load = q.load
-            WHERE t.shape_name = 'irregular' AND q.kind BETWEEN 1 AND 5
+            WHERE t.shape = 'irregular' AND q.kind BETWEEN 1 AND 5
             ORDER BY q.pbx, q.callid, q.order_epoch, f.place,
                 CASE WHEN f.tied THEN FIRST_VALUE(CASE q.kind WHEN 4 THEN 3 WHEN 5 THEN 0 ELSE q.kind END)
                     OVER (PARTITION BY q.pbx, q.callid, f.file ORDER BY q.line) ELSE 0 END,
@@ -499,8 +528,8 @@ class Build:
                 ) WHERE place = 1"""
             )
         entered = self._one(
-            "SELECT MIN(e), MAX(e) FROM (SELECT MIN(entered_epoch) AS e FROM told WHERE shape_name = 'plain' UNION ALL "
-            "SELECT MAX(entered_epoch) FROM told WHERE shape_name = 'plain' UNION ALL "
+            "SELECT MIN(e), MAX(e) FROM (SELECT MIN(entered_epoch) AS e FROM told WHERE shape = 'plain' UNION ALL "
+            "SELECT MAX(entered_epoch) FROM told WHERE shape = 'plain' UNION ALL "
             "SELECT MIN(entered_epoch) FROM folded UNION ALL SELECT MAX(entered_epoch) FROM folded)"
         )
         if not self.from_nothing:
@@ -513,7 +542,7 @@ class Build:
             return
         visits = _model_visits()
         for month in self._months_between(entered[0], entered[1], only_with="SELECT entered_epoch AS epoch FROM told WHERE "
-                                          "shape_name = 'plain' UNION ALL SELECT entered_epoch FROM folded"):
+                                          "shape = 'plain' UNION ALL SELECT entered_epoch FROM folded"):
             within = f"entered_epoch >= {month.start} AND entered_epoch < {month.end}"
             self.run(f"INSERT INTO {month.alias}.core.queue_visits {visits.replace(':within', within)}")
             self.run(f"INSERT INTO {month.alias}.core.unsettled_visits SELECT * FROM unsettled WHERE {within}")
@@ -558,15 +587,14 @@ class Build:
                 WITH waiting AS (SELECT * FROM {month.alias}.core.unsettled_visits), told AS ({sql})
                 SELECT told.* FROM told JOIN {month.alias}.core.queue_visits AS v
                     ON v.pbx = told.pbx AND v.callid = told.callid AND v.ordinal = told.ordinal
-                WHERE v.registered IS DISTINCT FROM told.registered OR v.cause IS DISTINCT FROM told.cause
-                    OR v.is_open IS DISTINCT FROM told.is_open"""
+                WHERE v.cause IS DISTINCT FROM told.cause OR v.is_open IS DISTINCT FROM told.is_open"""
             )
             if not self._count("settled"):
                 continue
             month = self._month_of(month.start)
             self.run(
                 f"""UPDATE {month.alias}.core.queue_visits AS v
-                SET registered = s.registered, cause = s.cause, is_open = s.is_open
+                SET cause = s.cause, is_open = s.is_open
                 FROM settled AS s WHERE v.pbx = s.pbx AND v.callid = s.callid AND v.ordinal = s.ordinal"""
             )
             self.run("INSERT INTO resettled SELECT DISTINCT pbx, callid FROM settled")
@@ -609,15 +637,14 @@ class Build:
         for month in self._months_between(low, high, only_with="SELECT entered_epoch AS epoch FROM chained"):
             self.run(
                 f"""INSERT INTO {month.alias}.core.chained_calls
-                SELECT unit, pbx, callid, ordinal, service, service IS NULL OR service <> {literal(NOT_COUNTED)},
-                    entered_epoch, {_INSTANTS}, visits, registered, answered, is_open, cause,
+                SELECT unit, pbx, callid, ordinal, service, entered_epoch, {_ENTERED_DATE}, visits, answered, is_open, cause,
                     CASE WHEN wait_seconds >= 0 THEN wait_seconds END, talk_seconds, outcome_event, ended_epoch
                 FROM chained WHERE entered_epoch >= {month.start} AND entered_epoch < {month.end}"""
             )
 
     def _note_coverage(self) -> None:
         """Count, for the months written, the hours the logs cover and the queues they name."""
-        local = f"(epoch + ({ZONE_OFFSET_SECONDS}))"
+        local = f"(q.epoch + ({ZONE_OFFSET_SECONDS}))"
         for month in self.months.values():
             if not month.touched:
                 continue
@@ -625,14 +652,15 @@ class Build:
             self.run(
                 f"""INSERT INTO {month.alias}.core.log_hours
                 SELECT pbx, make_timestamp(hour * 3600000000), lines FROM (
-                    SELECT pbx, {local} // 3600 AS hour, COUNT(*) AS lines FROM {month.alias}.raw.queue_log
-                    GROUP BY pbx, {local} // 3600) ORDER BY pbx, hour"""
+                    SELECT f.pbx, {local} // 3600 AS hour, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                    JOIN files AS f ON f.load = q.load GROUP BY f.pbx, {local} // 3600) ORDER BY pbx, hour"""
             )
             self.run(
                 f"""INSERT INTO {month.alias}.core.log_queues
                 SELECT pbx, CAST(make_timestamp(day * 86400000000) AS DATE), queue, lines FROM (
-                    SELECT pbx, {local} // 86400 AS day, queue, COUNT(*) AS lines FROM {month.alias}.raw.queue_log
-                    WHERE queue NOT IN ('', 'NONE') GROUP BY pbx, {local} // 86400, queue) ORDER BY pbx, day, queue"""
+                    SELECT f.pbx, {local} // 86400 AS day, q.queue, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                    JOIN files AS f ON f.load = q.load WHERE q.queue <> '' AND q.queue <> 'NONE'
+                    GROUP BY f.pbx, {local} // 86400, q.queue) ORDER BY pbx, day, queue"""
             )
 
     # --- mapping -----------------------------------------------------------------------------------------------
@@ -659,8 +687,7 @@ class Build:
                 continue
             month = self._month_of(month.start)
             self.run(
-                f"""UPDATE {month.alias}.core.queue_visits AS v SET service = r.service, person = r.person,
-                    counted = r.service IS NULL OR r.service <> {literal(NOT_COUNTED)}
+                f"""UPDATE {month.alias}.core.queue_visits AS v SET service = r.service, person = r.person
                 FROM remapped AS r WHERE v.pbx = r.pbx AND v.callid = r.callid AND v.ordinal = r.ordinal"""
             )
             changed_periods.append(period)
@@ -815,12 +842,12 @@ class Build:
         self.run("CREATE TEMP VIEW restarts AS SELECT * FROM loads_db.core.restarts")
         self.run("CREATE TEMP TABLE changed (pbx VARCHAR, callid VARCHAR)")
         self.run("CREATE TEMP TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
-        self.run("CREATE TEMP TABLE files (load INTEGER, file INTEGER, place INTEGER, tied BOOLEAN)")
+        self.run("CREATE TEMP TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
         self.run("CREATE TEMP TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, first_day BIGINT, last_day BIGINT)")
         self.run("CREATE TEMP TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)")
         self.run(
-            """CREATE TEMP TABLE files_template (load INTEGER, line INTEGER, pbx VARCHAR, epoch BIGINT, order_epoch BIGINT,
-            callid VARCHAR, queue VARCHAR, agent VARCHAR, event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
+            """CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT, callid VARCHAR,
+            queue VARCHAR, agent VARCHAR, event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
             talk_seconds INTEGER)"""
         )
         self._insert_rows(
@@ -857,7 +884,7 @@ class Build:
             place = self.places[file]
             if file in tied:
                 place = first_of_tie.setdefault((info.pbx, info.first_epoch, info.last_epoch), place)
-            rows.append((load, file, place, int(file in tied)))
+            rows.append((load, file, info.pbx, place, int(file in tied)))
         self.run("DELETE FROM files")
         self._insert_rows("files", rows)
 
@@ -900,8 +927,7 @@ _FOLDED_COLUMNS = (
     "outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, enter_load INTEGER, enter_line INTEGER, "
     "connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER"
 )
-_LOCAL = f"make_timestamp((entered_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000)"
-_INSTANTS = f"make_timestamp(entered_epoch * 1000000), {_LOCAL}, CAST({_LOCAL} AS DATE)"
+_ENTERED_DATE = f"DATE '1970-01-01' + CAST((entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400 AS INTEGER)"
 
 
 def _model_visits() -> str:
@@ -912,20 +938,19 @@ def _model_visits() -> str:
     )
     return f"""
         SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
-            s.service IS NULL OR s.service <> {literal(NOT_COUNTED)}, v.entered_epoch, {_INSTANTS},
-            NOT v.waits, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds, v.outcome_event, v.ended_epoch,
+            v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds, v.outcome_event, v.ended_epoch,
             v.reconstructed, v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
         FROM (
             SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
                 CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds, outcome_event, ended_epoch,
-                FALSE AS reconstructed, enter_load, enter_line, connect_load, connect_line, end_load, end_line
-            FROM told WHERE shape_name = 'plain' AND :within
+                FALSE AS reconstructed, load AS enter_load, enter_line,
+                CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line, load AS end_load, end_line
+            FROM told WHERE shape = 'plain' AND :within
             UNION ALL
             SELECT * FROM folded WHERE :within
         ) AS v
         LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
-        LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}
-        ORDER BY v.entered_epoch"""
+        LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}"""
 
 
 def _queue_log_events() -> Iterable[Any]:

@@ -45,7 +45,7 @@ def pseudonym_sql(expression: str, key: bytes) -> str:
     digest = f"sha256({outer} || unhex(sha256({inner} || encode({expression}))))"
     return (
         f"CASE WHEN {expression} IS NULL OR {expression} = '' OR "
-        f"({expression} LIKE '{MARK}%' AND length({expression}) = {HEX_DIGITS + 1}) THEN {expression} "
+        f"(starts_with({expression}, '{MARK}') AND length({expression}) = {HEX_DIGITS + 1}) THEN {expression} "
         f"ELSE '{MARK}' || left({digest}, {HEX_DIGITS}) END"
     )
 

@@ -7,11 +7,16 @@ from etl.sources.queue_log import ATTENDED_LINK
 
 #: Columns of ``raw.queue_log``: accepted lines, one row each.
 EVENT_COLUMNS = (
-    "load", "line", "pbx", "epoch", "order_epoch", "callid", "queue", "agent", "event", "data",
+    "load", "line", "epoch", "order_epoch", "callid", "queue", "agent", "event", "data",
     "kind", "hold_seconds", "talk_seconds",
 )  # fmt: skip
+#: Stands for the caller's number until its pseudonym is known; no line of a slab holds it.
+CALLER_PLACE = SET_ASIDE
 _EPOCH = "-?[0-9]+(\\.[0-9]*)?"
 _MILLISECOND_DIGITS = 13
+#: Longer lines never reach the slabs; small buffers let two threads share one slab.
+_LINE_BYTES = 256 * 1024
+_BUFFER_BYTES = 8 * 1024 * 1024
 _ENTER_FORM = 100 * int(EventKind.ENTER)
 
 
@@ -24,36 +29,56 @@ def read_lines_sql(path: str) -> str:
     """SQL of one row per physical line of a slab, in order; a blank line is NULL."""
     return (
         f"SELECT line FROM read_csv({literal(path)}, delim='\x1f', header=false, quote='', escape='', comment='', "
-        "auto_detect=false, max_line_size=4194304, columns={'line': 'VARCHAR'})"
+        f"auto_detect=false, max_line_size={_LINE_BYTES}, buffer_size={_BUFFER_BYTES}, columns={{'line': 'VARCHAR'}})"
     )
 
 
-def events_sql(
-    source: LogSource, *, stage: str, load: int, first_line: int, pbx: str, latest_epoch: int, key: bytes
-) -> str:
-    """SQL of one row per line of a stage table, with the columns of EVENT_COLUMNS and the clear caller.
+def events_sql(source: LogSource, *, path: str, load: int, latest_epoch: int, key: bytes) -> str:
+    """SQL of one row per line of a slab, in order: the columns of EVENT_COLUMNS but ``line``, and the clear caller.
 
-    A line that is not accepted has a NULL epoch: no filter here, nor IN, because either would cost the order of the
-    lines or a second split. ``latest_epoch`` is the newest instant accepted: that of the landing plus a day, never the
-    clock of a rebuild.
+    In ``data`` of an ENTERQUEUE the character CALLER_PLACE stands for the caller's number (see ``accepted_sql``).
+
+    A line that is not accepted has a NULL epoch: there is no filter here, nor a join or an IN, because any of them would
+    cost the order of the lines, and with it their numbers. ``latest_epoch`` is the newest instant accepted: that of the
+    landing plus a day, never the clock of a rebuild.
     """
     return f"""
-        SELECT CAST({load} AS INTEGER) AS load, CAST(place + {first_line} AS INTEGER) AS line, {literal(pbx)} AS pbx,
+        SELECT CAST({load} AS INTEGER) AS load,
             epoch, epoch AS order_epoch, f[2] AS callid, f[3] AS queue, f[4] AS agent, f[5] AS event,
             {_data_sql(key)} AS data, CAST({_kind_sql(source)} AS UTINYINT) AS kind,
-            {_duration_sql("form // 10 % 10")} AS hold_seconds, {_duration_sql("form % 10")} AS talk_seconds,
+            {_whole_sql("hold_text")} AS hold_seconds, {_whole_sql("talk_text")} AS talk_seconds,
             CASE WHEN form = {_ENTER_FORM} THEN f[7] END AS caller,
-            CASE WHEN form = {_ENTER_FORM} AND len(f) > 8 THEN array_to_string(f[9:], '|') END AS caller_name
+            CASE WHEN form = {_ENTER_FORM} AND f[9] IS NOT NULL THEN array_to_string(f[9:], '|') END AS caller_name
         FROM (
-            SELECT place, f, CASE WHEN f[5] IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
-                THEN seconds END AS epoch, {_form_sql(source)} AS form
-            FROM (SELECT place, f, {_epoch_sql()} AS seconds
-                FROM (SELECT rowid AS place, string_split(line, '|') AS f FROM {stage}))
+            SELECT f, epoch, form, {_field_sql("form // 10 % 10")} AS hold_text, {_field_sql("form % 10")} AS talk_text
+            FROM (
+                SELECT f, CASE WHEN f[5] IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
+                    THEN seconds END AS epoch, {_form_sql(source)} AS form
+                FROM (SELECT f, {_epoch_sql()} AS seconds
+                    FROM (SELECT string_split(line, '|') AS f FROM ({read_lines_sql(path)})))
+            )
         )"""
 
 
+def callers_sql(*, parsed: str, key: bytes) -> str:
+    """SQL of the distinct callers of a table of ``events_sql``: clear, pseudonym. Each is hashed once a slab."""
+    return (
+        f"SELECT clear, {pseudonym_sql('clear', key)} AS pseudonym "
+        f"FROM (SELECT DISTINCT caller AS clear FROM {parsed} WHERE caller <> '')"
+    )
+
+
+def accepted_sql(*, parsed: str, callers: str, first_line: int) -> str:
+    """SQL of the accepted lines of a table of ``events_sql``: their numbers in the file, pseudonyms for callers."""
+    data = f"CASE WHEN p.caller IS NULL THEN p.data ELSE replace(p.data, '{CALLER_PLACE}', COALESCE(c.pseudonym, '')) END"
+    return (
+        f"SELECT CAST(p.rowid + {first_line} AS INTEGER) AS line, p.* REPLACE ({data} AS data) "
+        f"FROM {parsed} AS p LEFT JOIN {callers} AS c ON c.clear = p.caller WHERE p.epoch IS NOT NULL"
+    )
+
+
 def rejected_sql(source: LogSource, *, stage: str, first_line: int, latest_epoch: int) -> str:
-    """SQL of the lines that ``events_sql`` does not accept: line, text, reasons (codes joined by a comma)."""
+    """SQL of the lines of a stage table (one row per line) that ``events_sql`` does not accept: line, text, reasons (codes joined by a comma)."""
     numeric = f"regexp_full_match(f[1], '{_EPOCH}')"
     lines = (
         f"SELECT rowid AS place, line AS text, string_split(line, '|') AS f FROM {stage} "
@@ -104,22 +129,22 @@ def _kind_sql(source: LogSource) -> str:
     )
 
 
-def _duration_sql(position: str) -> str:
-    """Whole seconds of wait or talk; NULL where absent or unusual (the fold reads those from the data)."""
-    text = f"CASE {position} WHEN 1 THEN f[6] WHEN 2 THEN f[7] WHEN 3 THEN f[8] WHEN 4 THEN f[9] WHEN 5 THEN f[10] END"
-    return f"CASE WHEN form >= 200 THEN CASE WHEN {_canonical(text)} THEN TRY_CAST({text} AS INTEGER) END END"
+def _field_sql(position: str) -> str:
+    """The data field at a position from 1 to 5, of an event that carries durations."""
+    fields = " ".join(f"WHEN {place} THEN f[{place + 5}]" for place in range(1, 6))
+    return f"CASE WHEN form >= 200 THEN CASE {position} {fields} END END"
 
 
-def _canonical(text: str) -> str:
-    """True where a text is a whole number written plainly (no sign but minus, no leading zero, no blank)."""
-    return f"CAST(TRY_CAST({text} AS INTEGER) AS VARCHAR) = {text}"
+def _whole_sql(text: str) -> str:
+    """A whole number written plainly; NULL where absent or unusual (the fold reads those from the data)."""
+    return f"CASE WHEN CAST(TRY_CAST({text} AS INTEGER) AS VARCHAR) = {text} THEN TRY_CAST({text} AS INTEGER) END"
 
 
 def _data_sql(key: bytes) -> str:
-    """The data fields joined again, the caller's number and name replaced by their pseudonyms."""
+    """The data fields joined again; the caller's number left out, his name replaced by its pseudonym."""
     name = "array_to_string(f[9:], '|')"
     enter = (
-        f"concat_ws('|', f[6], {pseudonym_sql('f[7]', key)}, f[8], "
-        f"CASE WHEN len(f) > 8 THEN {pseudonym_sql(name, key)} END)"
+        f"concat_ws('|', f[6], CASE WHEN f[7] IS NOT NULL THEN '{CALLER_PLACE}' END, f[8], "
+        f"CASE WHEN f[9] IS NOT NULL THEN {pseudonym_sql(name, key)} END)"
     )
     return f"CASE WHEN form = {_ENTER_FORM} THEN {enter} ELSE array_to_string(f[6:], '|') END"

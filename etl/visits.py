@@ -35,6 +35,8 @@ class LogEvent(NamedTuple):
     agent: str
     event: str
     data: str
+    hold_seconds: int | None = None
+    talk_seconds: int | None = None
 
 
 @dataclass
@@ -304,7 +306,13 @@ class Fold:
 
 
 def duration(event: LogEvent, which: str, source: LogSource = QUEUE_LOG) -> Duration:
-    """Read the seconds of wait (``hold``) or talk that an event carries; negative or not whole is unusable."""
+    """Return the seconds of wait (``hold``) or talk that an event carries; negative or not whole is unusable.
+
+    What the load already read as a plain whole number is taken as it is; anything else is read from the data fields.
+    """
+    known = event.hold_seconds if which == "hold" else event.talk_seconds
+    if known is not None:
+        return Duration(known if known >= 0 else None, present=True, logged=known)
     declared = _EVENTS[event.event]
     position = declared.hold if which == "hold" else declared.talk
     if position is None:

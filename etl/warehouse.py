@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from etl.faults import reach
+from etl.settings import ZONE_OFFSET_SECONDS
 
 SCHEMA_VERSION = 1
 CURRENT = "CURRENT"
@@ -208,13 +209,15 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
     return connection
 
 
-_CALL_COLUMNS = (
-    "pbx, callid, ordinal, service, counted, entered_at, entered_local, entered_date, registered, answered, is_open, "
-    "cause, wait_seconds, talk_seconds, outcome_event, visits, outcome_at, outcome_local"
+#: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side.
+_DERIVED = (
+    "NOT is_open AS registered, service IS NULL OR service <> 'no cuenta' AS counted, "
+    "make_timestamp(entered_epoch * 1000000) AS entered_at, "
+    f"make_timestamp((entered_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS entered_local, "
+    "make_timestamp(ended_epoch * 1000000) AS outcome_at, "
+    f"make_timestamp((ended_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS outcome_local"
 )
-_OUTCOME = (
-    "make_timestamp(ended_epoch * 1000000) AS outcome_at, make_timestamp((ended_epoch - 14400) * 1000000) AS outcome_local"
-)
+_STORED = "service, entered_date, answered, is_open, cause, wait_seconds, talk_seconds, outcome_event"
 
 
 def _views(calls: list[str], loads: list[str]) -> list[str]:
@@ -223,23 +226,26 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
     def union(table: str, columns: str = "*", where: str = "") -> str:
         return " UNION ALL ".join(f"SELECT {columns} FROM {alias}.{table}{where}" for alias in calls)
 
-    alone = "pbx, callid, 1 AS ordinal, service, counted, entered_at, entered_local, entered_date, registered, answered, "
-    alone += f"is_open, cause, wait_seconds, talk_seconds, outcome_event, 1 AS visits, {_OUTCOME}"
-    chained = alone.replace("1 AS ordinal", "ordinal").replace("1 AS visits", "visits")
+    alone = f"pbx, callid, 1 AS ordinal, {_STORED}, 1 AS visits, {_DERIVED}"
+    chained = f"pbx, callid, ordinal, {_STORED}, visits, {_DERIVED}"
     statements = ["CREATE SCHEMA raw", "CREATE SCHEMA core", "CREATE SCHEMA meta"]
     statements += [
         f"CREATE VIEW {table} AS {union(table)}"
-        for table in ("raw.queue_log", "raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
+        for table in ("raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
     ]
     statements.append(
-        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_OUTCOME}')}"
+        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_DERIVED}')}"
     )
     for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
         statements.append(
-            f"CREATE VIEW {name} AS SELECT {_CALL_COLUMNS} FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
+            f"CREATE VIEW {name} AS SELECT * FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
             f"UNION ALL {union('core.chained_calls', chained, f' WHERE unit = {chr(39)}{unit}{chr(39)}')})"
         )
     (alias,) = loads
+    statements.append(
+        f"""CREATE VIEW raw.queue_log AS SELECT loads.pbx, q.* FROM ({union("raw.queue_log")}) AS q
+        JOIN {alias}.meta.loads AS loads ON loads.load = q.load"""
+    )
     statements += [f"CREATE VIEW core.{t} AS SELECT * FROM {alias}.core.{t}" for t in ("restarts", "queue_lines", "agent_persons")]
     statements.append(
         f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {alias}.meta.quarantine

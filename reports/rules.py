@@ -235,6 +235,8 @@ def _read(name: str, text: str) -> Value:
     if name not in _KNOWN:
         raise RulesError(f"No existe el parámetro «{name}»")
     if name == "counted_lines":
+        if not text.strip():
+            raise RulesError(f"{name} debe ser un conjunto de números de línea")
         return tuple(text.split())
     try:
         return Decimal(text) if name == "target" else int(text)

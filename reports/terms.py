@@ -63,7 +63,9 @@ NO_AGENT = "sin operador(a)"
 WITH_DATA = "con datos"
 NO_CALLS = "sin llamadas"
 NO_RECORD = "sin registro"
+OPEN = "en curso"
 
+MONTHS_SHORT = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
 WEEKDAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
 PARAMETERS = {
     "threshold_seconds": "Umbral de espera (segundos)",
@@ -105,6 +107,7 @@ TREND = "Nivel de servicio por mes"
 ON_RECORD = "Datos del mes"
 OTHER_FIGURES = "Otras cifras del mes"
 BY_LINE = "Por línea"
+BY_CAUSE = "No atendidas por causa"
 RULES = "Reglas y parámetros"
 NO_TARGET = "sin meta"
 HOW_IT_COUNTS = "Cómo se cuenta"
@@ -124,7 +127,7 @@ LINE_COLUMNS = {
 PARAMETER_COLUMNS = ("Parámetro", "Valor", "Vigencia", "Regla")
 # What "registered" leaves out, said beside it.
 NOT_IN_REGISTERED = (
-    "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores): no está entre las registradas.",
+    "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores): no está en las registradas.",
     "La espera empieza al entrar a la cola: el tiempo en el menú de voz no está en el registro de la central.",
     "Las llamadas salientes no entran en ninguna cifra de esta página.",
     "Las llamadas en curso no son atendidas ni abandonadas: entran cuando se cargue su final.",

@@ -39,7 +39,6 @@ SELECT
     service,
     entered_epoch,
     CAST(visits AS INTEGER) AS visits,
-    TRUE AS registered,
     answered,
     FALSE AS is_open,
     CASE WHEN answered THEN NULL WHEN waits_still THEN cause_before ELSE last_cause END AS cause,

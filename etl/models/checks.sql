@@ -10,14 +10,16 @@ SELECT COUNT(*) FROM :segment.core.chained_calls WHERE entered_epoch < :start OR
 -- check: registered = answered + abandoned by cause | fail
 SELECT COUNT(*) FROM :segment.core.queue_visits
 WHERE
-    registered = is_open
-    OR (answered AND cause IS NOT NULL)
-    OR (registered AND NOT answered AND cause IS NULL)
-    OR (is_open AND answered);
+    (answered AND (is_open OR cause IS NOT NULL))
+    OR (is_open AND cause IS NOT NULL)
+    OR (NOT is_open AND NOT answered AND cause IS NULL);
 
 -- check: calls: registered = answered + abandoned by cause | fail
 SELECT COUNT(*) FROM :segment.core.chained_calls
-WHERE registered = is_open OR (answered AND cause IS NOT NULL) OR (registered AND NOT answered AND cause IS NULL);
+WHERE
+    (answered AND (is_open OR cause IS NOT NULL))
+    OR (is_open AND cause IS NOT NULL)
+    OR (NOT is_open AND NOT answered AND cause IS NULL);
 
 -- check: a visit is there once | fail
 SELECT COUNT(*) - COUNT(DISTINCT pbx || chr(31) || callid || chr(31) || ordinal) FROM :segment.core.queue_visits
@@ -31,10 +33,13 @@ SELECT ABS(
     (SELECT COUNT(*) FROM :segment.core.queue_visits WHERE NOT reconstructed)
     - (
         SELECT COUNT(*) FROM :segment.raw.queue_log AS q
+        JOIN files ON files.load = q.load
         WHERE
             q.kind = 1
             AND NOT EXISTS (
-                SELECT 1 FROM :segment.raw.queue_log AS o WHERE o.kind = 6 AND o.pbx = q.pbx AND o.callid = q.callid
+                SELECT 1 FROM :segment.raw.queue_log AS o
+                JOIN files AS f ON f.load = o.load
+                WHERE o.kind = 6 AND f.pbx = files.pbx AND o.callid = q.callid
             )
     )
 );

@@ -68,7 +68,6 @@ SELECT
     service,
     entered_epoch,
     CAST(visits AS INTEGER) AS visits,
-    NOT (waits_still AND visits = 1) AS registered,
     answered,
     waits_still AND visits = 1 AS is_open,
     CASE

@@ -2,5 +2,5 @@
 -- reach: its own month.
 CREATE SCHEMA :segment.raw;
 
--- One row per pseudonym seen in the month, with the number or name it stands for.
-CREATE TABLE :segment.raw.callers (pseudonym VARCHAR, clear VARCHAR);
+-- One row per number or name seen in the month; its pseudonym is the HMAC of it with the store's key.
+CREATE TABLE :segment.raw.callers (clear VARCHAR);

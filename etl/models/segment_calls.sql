@@ -6,11 +6,10 @@ CREATE SCHEMA :segment.core;
 
 CREATE SCHEMA :segment.meta;
 
--- One row per accepted line, its place in its file, its event. order_epoch is the running maximum of epoch in the file.
+-- One row per accepted line, its place in its file (the load tells the PBX), its event. order_epoch is the running maximum of epoch in the file.
 CREATE TABLE :segment.raw.queue_log (
     load INTEGER,
     line INTEGER,
-    pbx VARCHAR USING COMPRESSION dictionary,
     epoch BIGINT,
     order_epoch BIGINT,
     callid VARCHAR USING COMPRESSION fsst,
@@ -33,7 +32,8 @@ CREATE TABLE :segment.raw.duplicates (
     identity VARCHAR
 );
 
--- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid.
+-- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid. What follows from these columns
+-- alone (registered, counted, the instants) is added by the readers' view.
 CREATE TABLE :segment.core.queue_visits (
     pbx VARCHAR USING COMPRESSION dictionary,
     callid VARCHAR USING COMPRESSION fsst,
@@ -44,12 +44,8 @@ CREATE TABLE :segment.core.queue_visits (
     agent VARCHAR USING COMPRESSION dictionary,
     person VARCHAR USING COMPRESSION dictionary,
     service VARCHAR USING COMPRESSION dictionary,
-    counted BOOLEAN,
     entered_epoch BIGINT,
-    entered_at TIMESTAMP,
-    entered_local TIMESTAMP,
     entered_date DATE,
-    registered BOOLEAN,
     answered BOOLEAN,
     is_open BOOLEAN,
     cause VARCHAR USING COMPRESSION dictionary,
@@ -73,13 +69,9 @@ CREATE TABLE :segment.core.chained_calls (
     callid VARCHAR,
     ordinal INTEGER,
     service VARCHAR,
-    counted BOOLEAN,
     entered_epoch BIGINT,
-    entered_at TIMESTAMP,
-    entered_local TIMESTAMP,
     entered_date DATE,
     visits INTEGER,
-    registered BOOLEAN,
     answered BOOLEAN,
     is_open BOOLEAN,
     cause VARCHAR,

@@ -36,7 +36,6 @@ SELECT
     callid,
     ordinal,
     entered_epoch,
-    restarted = 1 OR last_epoch - entered_epoch > :open_after_seconds AS registered,
     restarted = 0 AND last_epoch - entered_epoch <= :open_after_seconds AS is_open,
     CASE
         WHEN restarted = 1 THEN 'restart'

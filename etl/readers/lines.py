@@ -58,7 +58,6 @@ class LineFeed:
     _ready: list[Slab] = field(default_factory=list)
     _set_aside: list[SetAside] = field(default_factory=list)
     _other_encoding: int = 0
-    _slabs: int = 0
     _carry: bytes = b""
     _too_long: bytes | None = None
     _file: BinaryIO | None = None
@@ -96,7 +95,7 @@ class LineFeed:
     def _take(self, lines: bytes) -> None:
         if self.lines == 0 and lines.startswith(_BOM):
             lines = lines[len(_BOM) :]
-        if b"\r\n" in lines:
+        if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n")
         if self._is_clean(lines):
             self._write(lines, lines.count(b"\n"))
@@ -147,8 +146,9 @@ class LineFeed:
 
     def _write(self, lines: bytes, count: int) -> None:
         if self._file is None:
-            path = self.folder / f"{self.prefix}-{self._slabs}.lines"
-            self._file = path.open("wb")
+            # One file for all slabs: a slab is read before the next is asked for, and pages written again cost little.
+            path = self.folder / f"{self.prefix}.lines"
+            self._file = path.open("r+b" if path.exists() else "w+b")
             self._slab_first = self.first_line + self.lines
             self._written = 0
         self._file.write(lines)
@@ -159,11 +159,11 @@ class LineFeed:
 
     def _close_slab(self) -> None:
         if self._file is not None:
+            self._file.truncate()
             self._file.close()
             path = Path(self._file.name)
             lines = self.first_line + self.lines - self._slab_first
             self._ready.append(Slab(path, self._slab_first, lines, tuple(self._set_aside), self._other_encoding))
-            self._slabs += 1
             self._file, self._set_aside, self._other_encoding = None, [], 0
 
 

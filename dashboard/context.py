@@ -1,0 +1,137 @@
+"""What pages work with: the store's kind and lines, the rules in force, and the generation in service to read from.
+
+In: settings. Out: values and cursors; pages open nothing themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import duckdb
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+from etl.pipeline import DEMO, store_kind
+from etl.records.site import Line, read_site, reference_lines
+from etl.settings import Settings
+from etl.warehouse import CURRENT, Generation, WarehouseError, open_generation
+from reports.rules import Rules
+
+_MEMORY_LIMIT = "400MB"
+
+
+@dataclass
+class _Opened:
+    """One generation opened for reading, the state of CURRENT it was opened by, and how many read it."""
+
+    stamp: tuple[int, ...]
+    generation: Generation
+    connection: duckdb.DuckDBPyConnection
+    readers: int = 0
+
+
+class Context:
+    """One store as the pages see it. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Look at the store that the settings name; a folder without one is an empty store."""
+        self.settings = settings
+        self.kind = store_kind(settings)
+        self.lines: tuple[Line, ...] = reference_lines()
+        self._lock = Lock()
+        self._current: _Opened | None = None
+        self._retired: _Opened | None = None
+        self._records: Engine | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether everything in the store is invented."""
+        return self.kind == DEMO
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever published."""
+        return not self._pointer.exists()
+
+    def rules(self) -> Rules:
+        """Read the site's dated parameters; those of the manual where there are no records. RulesError."""
+        if self.kind is None:
+            self.kind = store_kind(self.settings)
+        if self.kind is None:
+            return Rules.default()
+        with self._lock:
+            # An engine of its own: that of etl.records begins every transaction as a writer, and a page only reads.
+            self._records = self._records or create_engine(self.settings.database_url)
+        with Session(self._records) as session:
+            return Rules.from_rows(read_site(session).parameters)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Generation, duckdb.DuckDBPyConnection]]:
+        """Give the generation in service and a cursor on it, both good until the block ends.
+
+        At most two generations are open: the newest, and one that somebody still reads; while that one lasts, no third
+        is opened. Raises WarehouseError when nothing was published or the warehouse is damaged.
+        """
+        opened = self._take()
+        try:
+            cursor = opened.connection.cursor()
+            try:
+                yield opened.generation, cursor
+            finally:
+                cursor.close()
+        finally:
+            self._give_back(opened)
+
+    def close(self) -> None:
+        """Close what is open. Nobody may be reading."""
+        with self._lock:
+            for opened in (self._current, self._retired):
+                if opened is not None:
+                    opened.connection.close()
+            self._current = self._retired = None
+            if self._records is not None:
+                self._records.dispose()
+                self._records = None
+
+    @property
+    def _pointer(self) -> Path:
+        return self.settings.warehouse / CURRENT
+
+    def _take(self) -> _Opened:
+        """Return the newest generation, opened, with one reader more."""
+        with self._lock:
+            stamp = self._stamp()
+            if self._current is None or (stamp != self._current.stamp and self._retired is None):
+                self._open(stamp)
+            assert self._current is not None
+            self._current.readers += 1
+            return self._current
+
+    def _open(self, stamp: tuple[int, ...]) -> None:
+        generation, connection = open_generation(
+            self.settings.warehouse, threads=self.settings.threads, memory_limit=_MEMORY_LIMIT
+        )
+        old, self._current = self._current, _Opened(stamp, generation, connection)
+        if old is not None and old.readers:
+            self._retired = old
+        elif old is not None:
+            old.connection.close()
+
+    def _give_back(self, opened: _Opened) -> None:
+        with self._lock:
+            opened.readers -= 1
+            if opened is self._retired and not opened.readers:
+                opened.connection.close()
+                self._retired = None
+
+    def _stamp(self) -> tuple[int, ...]:
+        """Return what changes whenever CURRENT is replaced."""
+        try:
+            state = self._pointer.stat()
+        except FileNotFoundError:
+            raise WarehouseError("Todavía no hay cifras: cargue un registro con «callcenter ingest ARCHIVO».") from None
+        return state.st_ino, state.st_mtime_ns, state.st_size

@@ -1,0 +1,169 @@
+"""The month's page in Chromium: a sample through the real load, then what a chief sees and does."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from etl.settings import Settings
+from etl.warehouse import open_generation
+from reports import query
+from reports.definition import month
+from reports.format import number_text, percent_text
+from reports.rules import Rules
+from tests.served import load_sample, served
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_sample(tmp_path_factory.mktemp("store"), until="2026-10", months=2)
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings) -> Iterator[str]:
+    with served(settings) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(page: Page, address: str) -> Iterator[Page]:
+    """A tab on the page, filled. When the test is over: a clean console, and nothing asked of another server."""
+    complaints: list[str] = []
+
+    def ours(url: str) -> bool:
+        return url.startswith((address + "/", "data:"))
+
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
+    )
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.goto(address + "/")
+    expect(page.locator(".ag-row").first).to_be_visible()
+    yield page
+    assert not complaints
+
+
+def measured(settings: Settings, text: str) -> tuple[str, str, str]:
+    """The service level of a month and its two sides, as the query gives them."""
+    _, connection = open_generation(settings.warehouse)
+    try:
+        row = query.measure(connection, Rules.default(), ["service_level"], month(text)).iloc[0]
+    finally:
+        connection.close()
+    return percent_text(row["value"]), number_text(row["numerator"]), number_text(row["denominator"])
+
+
+def column(tab: Page, field: str) -> list[str]:
+    """The texts of a column of the table from above, the total left out."""
+    rows = tab.locator("#month-lines .ag-center-cols-container .ag-row")
+    order = {int(row.get_attribute("row-index") or 0): row for row in rows.all()}
+    return [order[at].locator(f"[col-id={field}]").inner_text() for at in sorted(order)]
+
+
+def test_the_big_figure_is_what_the_query_measures(tab: Page, settings: Settings) -> None:
+    value, in_time, registered = measured(settings, "2026-10")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Octubre de 2026")
+    expect(tab).to_have_title("Octubre de 2026 · Call Center COMTECO")
+    expect(tab.locator("#month-service-level")).to_have_text(value)
+    headline = tab.locator(".headline")
+    expect(headline).to_contain_text(f"{in_time} llamadas atendidas a tiempo")
+    expect(headline).to_contain_text(f"de {registered} llamadas registradas")
+    expect(headline.locator(".status")).to_have_text("No cumple")
+    expect(tab.locator(".on-record")).to_contain_text("31 de 31 días, 11 de 12 líneas")
+    expect(tab.locator(".demo")).to_have_count(0)
+
+
+def test_a_click_on_a_heading_sorts_the_table_blanks_last(tab: Page) -> None:
+    written = column(tab, "registered")
+    assert written[10] == "sin registro"
+    numbers = sorted(int(text.replace(".", "")) for text in written if text[0].isdigit())
+    heading = tab.locator(".ag-header-cell[col-id=registered]")
+    heading.click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    assert column(tab, "registered") == [*map(number_text, numbers), "sin registro"]
+    heading.click()
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    assert column(tab, "registered") == [*map(number_text, reversed(numbers)), "sin registro"]
+    expect(tab.locator(".ag-floating-bottom .ag-pinned-left-floating-bottom")).to_have_text("Total")
+
+
+def test_another_month_changes_address_figure_and_title_and_back_returns(tab: Page, settings: Settings) -> None:
+    before, now = measured(settings, "2026-09")[0], measured(settings, "2026-10")[0]
+    assert before != now
+    tab.locator("#month-choice").click()
+    tab.get_by_role("option", name="Septiembre de 2026").click()
+    expect(tab.locator("#month-service-level")).to_have_text(before)
+    expect(tab).to_have_url(re.compile(r"/\?mes=2026-09$"))
+    expect(tab).to_have_title("Septiembre de 2026 · Call Center COMTECO")
+    tab.go_back()
+    expect(tab.locator("#month-service-level")).to_have_text(now)
+    expect(tab).to_have_url(re.compile(r"/$"))
+    tab.get_by_role("link", name="Mes anterior: septiembre de 2026").click()
+    expect(tab.locator("#month-service-level")).to_have_text(before)
+    tab.reload()
+    expect(tab.locator("#month-service-level")).to_have_text(before)
+
+
+def test_definition_denominator_and_clause_are_one_click_away(tab: Page) -> None:
+    tab.get_by_role("button", name="Cómo se cuenta: Nivel de servicio, octubre de 2026").click()
+    opened = tab.get_by_role("dialog")
+    expect(opened).to_contain_text("Manual COM-DSO-P01, II.2")
+    expect(opened).to_contain_text("llamadas registradas")
+    tab.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+    tab.get_by_role("button", name="Qué no incluyen las registradas").click()
+    expect(tab.get_by_text("La central no anota a quien no pudo entrar")).to_be_visible()
+
+
+def test_light_and_dark_follow_the_system_until_somebody_chooses(tab: Page) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    root = tab.locator("html")
+    light = tab.evaluate(ground)
+    tab.emulate_media(color_scheme="dark")
+    expect(root).to_have_attribute("data-mantine-color-scheme", "dark")
+    assert tab.evaluate(ground) != light
+    tab.get_by_role("button", name="Cambiar entre claro y oscuro").click()
+    expect(root).to_have_attribute("data-mantine-color-scheme", "light")
+    assert tab.evaluate(ground) == light
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_nothing_is_cut_at_any_width(tab: Page, size: str) -> None:
+    width, height = WIDTHS[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.wait_for_timeout(200)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    cut = tab.evaluate(
+        """() => [...document.querySelectorAll('.panel, .stat, .stat-value, .stat-label, .big-row, .split div, .big')]
+            .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
+            .map(each => each.className + ': ' + each.textContent.slice(0, 60))"""
+    )
+    assert not cut
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["notebook", "telephone"])
+def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: str) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    width, height = WIDTHS[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    for name in ("Qué se cuenta", "Qué no incluyen", "Parámetros vigentes"):
+        tab.get_by_role("button", name=name).click()
+    tab.get_by_role("button", name="Cómo se cuenta: Abandonadas").click()
+    tab.wait_for_timeout(300)
+    found = Axe().run(tab).response["violations"]
+    serious = [
+        f"{each['id']} ({each['impact']}): {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+    assert not serious, "\n".join(serious)
