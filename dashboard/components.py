@@ -86,15 +86,15 @@ def explained(label: str, paragraphs: Sequence[Children]) -> Component:
     """Return a small button that opens an explanation; `label` names what is explained."""
     button: Component = dmc.Popover(
         [
+            # Mantine puts what it tells a screen reader on the wrapper: so the wrapper is the button.
             dmc.PopoverTarget(
-                dmc.ActionIcon(
-                    icon("info-circle"),
-                    variant="subtle",
-                    color="gray",
-                    size="sm",
-                    className="explain",
+                icon("info-circle"),
+                boxWrapperProps={
+                    "component": "button",
+                    "type": "button",
+                    "className": "explain",
                     **aria(label=f"{terms.HOW_IT_COUNTS}: {label}"),
-                )
+                },
             ),
             dmc.PopoverDropdown(
                 [html.P(label, className="explanation-title"), *map(html.P, paragraphs)], className="explanation"
@@ -102,6 +102,8 @@ def explained(label: str, paragraphs: Sequence[Children]) -> Component:
         ],
         width=340,
         position="bottom",
+        trapFocus=True,  # Escape closes it only from inside
+        returnFocus=True,
     )
     return button
 

@@ -32,6 +32,13 @@ _FIELDS = "epoch, callid, queue, agent, event, data"
 _FETCH_ROWS = 20_000
 
 
+Progress = Callable[[str, float | None], None]
+
+
+def no_progress(text: str, share: float | None = None) -> None:
+    """Tell nobody. A progress takes a text and, where it is known, the share done (0 to 1) of what is under way."""
+
+
 class ReconciliationError(Exception):
     """The lines read are not the lines accounted for: the load is taken back."""
 
@@ -103,7 +110,7 @@ class Build:
     files: dict[int, LogFileInfo]
     load_files: dict[int, int]
     anew: bool = False
-    progress: Callable[[str], None] = lambda text: None
+    progress: Progress = no_progress
     tallies: list[Tally] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -183,7 +190,8 @@ class Build:
                 least = low if least is None else min(least, low)
                 greatest = high if greatest is None else max(greatest, high)
             slab.path.unlink(missing_ok=True)
-            self.progress(f"{piece.info.name}: {slab.first_line + slab.lines - piece.first_line} de {piece.lines} líneas")
+            done = slab.first_line + slab.lines - piece.first_line
+            self.progress(f"{piece.info.name}: {done} de {piece.lines} líneas", done / piece.lines)
             self.run("DROP VIEW accepted")
         self.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS slab_callers; DROP TABLE IF EXISTS ordered_lines")
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
@@ -729,6 +737,7 @@ class Build:
             made_at=made_at,
             code=code,
             mapping=self.site.mapping_digest,
+            rules=self.site.build_rules,
             loads=loads,
             segments=tuple(sorted([*kept, *segments], key=lambda s: (s.subject, s.period))),
             last_epochs=self.last_epochs,

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from etl import landing
-from etl.build import Build, CheckError, ReconciliationError
+from etl.build import Build, CheckError, Progress, ReconciliationError, no_progress
 from etl.faults import reach
 from etl.pseudonyms import read_key
 from etl.records import site as sites
@@ -128,7 +128,7 @@ def warehouse_lock(settings: Settings) -> Iterator[None]:
 
 
 def ingest(
-    store: OpenStore, paths: Sequence[Path], *, progress: Callable[[str], None] = lambda text: None
+    store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress
 ) -> list[FileReport]:
     """Load files into the warehouse: land each, then build and publish one generation with all of them.
 
@@ -137,10 +137,11 @@ def ingest(
     """
     with warehouse_lock(store.settings):
         recover(store)
+        _apply_site(store, progress)
         reports = []
         for path in paths:
             started = time.perf_counter()
-            progress(f"recibiendo {path.name}")
+            progress(f"recibiendo {path.name}", None)
             report = _land(store, path)
             report.seconds = time.perf_counter() - started
             reports.append(report)
@@ -172,29 +173,39 @@ def recover(store: OpenStore) -> None:
         remove_unused(store.settings.warehouse, current, older_than_seconds=store.settings.keep_generations_seconds)
 
 
-def rebuild(store: OpenStore, *, progress: Callable[[str], None] = lambda text: None) -> Generation | None:
+def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
     """Build the warehouse anew from the raw store and the records: every month dirty, the same SQL."""
     with warehouse_lock(store.settings):
         recover(store)
         return _publish_landed(store, progress, {}, anew=True)
 
 
-def remap(store: OpenStore) -> Generation | None:
-    """Apply the site's mappings as they are now, from the visits in service; no log is read again."""
+def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
+    """Apply the site's mappings and parameters as they are now to the figures in service."""
     with warehouse_lock(store.settings):
         recover(store)
-        current = read_current(store.settings.warehouse)
-        if current is None or current.mapping == store.site().mapping_digest:
-            return current
-        with transaction(store.records) as session:
-            build = _new_build(store, session, current)
-        try:
-            build.remap()
-            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
-            publish(store.settings.warehouse, built, generation)
-        finally:
-            build.close()
-        return generation
+        return _apply_site(store, progress)
+
+
+def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
+    """Bring the generation in service in line with the site: lines from visits; other parameters need a rebuild."""
+    current = read_current(store.settings.warehouse)
+    site = store.site()
+    if current is None:
+        return None
+    if current.rules != site.build_rules:
+        return _publish_landed(store, progress, {}, anew=True)
+    if current.mapping == site.mapping_digest:
+        return current
+    with transaction(store.records) as session:
+        build = _new_build(store, session, current)
+    try:
+        build.remap()
+        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+        publish(store.settings.warehouse, built, generation)
+    finally:
+        build.close()
+    return generation
 
 
 def _land(store: OpenStore, path: Path) -> FileReport:
@@ -219,7 +230,7 @@ def _land(store: OpenStore, path: Path) -> FileReport:
 
 
 def _publish_landed(
-    store: OpenStore, progress: Callable[[str], None], reports: dict[int, FileReport], *, anew: bool = False
+    store: OpenStore, progress: Progress, reports: dict[int, FileReport], *, anew: bool = False
 ) -> Generation | None:
     current = read_current(store.settings.warehouse)
     with transaction(store.records) as session:
@@ -239,12 +250,12 @@ def _publish_landed(
                 report.quarantined, report.blank = tally.quarantined, tally.blank
                 report.generation = build.number
                 report.seconds += time.perf_counter() - started
-        progress("armando ingresos a cola y llamadas")
+        progress("armando ingresos a cola y llamadas", 1.0)
         build.build_visits()
         for report in reports.values():
             _move_strays(build, report)
         built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
-        progress("publicando")
+        progress("publicando", 1.0)
         publish(store.settings.warehouse, built, generation)
         reach("before_manifest")
         with transaction(store.records) as session:
@@ -268,7 +279,7 @@ def _new_build(
     current: Generation | None,
     *,
     anew: bool = False,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = no_progress,
 ) -> Build:
     load_files = {
         load_id: file_id

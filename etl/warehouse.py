@@ -57,6 +57,7 @@ class Generation:
     made_at: str
     code: str
     mapping: str
+    rules: dict[str, str]
     loads: tuple[int, ...]
     segments: tuple[Segment, ...]
     last_epochs: dict[str, int] = field(default_factory=dict)

@@ -80,10 +80,14 @@ class Site:
 
     @property
     def mapping_digest(self) -> str:
-        """Digest of what the build of lines and persons depends on."""
-        chosen = [rule.value for rule in self.parameters if rule.name in ("chain_gap_seconds", "open_after_hours", "long_hours")]
-        text = repr((self.queues, self.persons, [line.number for line in self.lines], chosen))
+        """Digest of what the lines and persons of visits depend on."""
+        text = repr((self.queues, self.persons, [line.number for line in self.lines]))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def build_rules(self) -> dict[str, str]:
+        """The parameters that the stored visits and calls were built by: another value needs a rebuild."""
+        return {name: self.parameter(name) for name in ("chain_gap_seconds", "long_hours", "open_after_hours")}
 
 
 def reference_lines() -> tuple[Line, ...]:
@@ -104,10 +108,7 @@ def reference_parameters() -> tuple[ParameterRule, ...]:
 def seed(session: Session) -> None:
     """Write the reference parameters into empty records."""
     if session.scalar(select(Parameter.parameter_id).limit(1)) is None:
-        session.add_all(
-            Parameter(name=rule.name, value=rule.value, valid_from=rule.valid_from, valid_to=rule.valid_to, rule=rule.rule)
-            for rule in reference_parameters()
-        )
+        replace_parameters(session, reference_parameters())
 
 
 def read_site(session: Session) -> Site:
@@ -142,6 +143,14 @@ def replace_persons(session: Session, rules: Sequence[PersonRule]) -> None:
     session.execute(delete(AgentPerson))
     session.add_all(
         AgentPerson(interface=r.interface, person=r.person, valid_from=r.valid_from, valid_to=r.valid_to) for r in rules
+    )
+
+
+def replace_parameters(session: Session, rules: Sequence[ParameterRule]) -> None:
+    """Put these parameters in the place of the site's."""
+    session.execute(delete(Parameter))
+    session.add_all(
+        Parameter(name=r.name, value=r.value, valid_from=r.valid_from, valid_to=r.valid_to, rule=r.rule) for r in rules
     )
 
 

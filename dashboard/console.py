@@ -1,0 +1,102 @@
+"""What the command prints about files and loads: values in, Spanish text out; numbers of customers hidden."""
+
+import re
+from datetime import datetime
+
+import duckdb
+
+from etl.checkup import Checkup
+from etl.pipeline import FileReport
+from etl.sources import SOURCES
+from reports.format import number_text
+
+_HIDDEN = "•••"
+#: Runs of digits long enough to be a telephone, but not the instant or the channel that begin a line.
+_NUMBER = re.compile(r"(?<![0-9.])[0-9]{7,}(?![0-9.])")
+_EVIDENT_EPOCH = re.compile(r"^-?[0-9]{10,}(?=\|)")
+_STATES = {"published": "cargado", "known": "sin novedad", "refused": "rechazado", "checked": "revisado"}
+
+
+def report_text(report: FileReport) -> str:
+    """One line per file: read, loaded, duplicate, set aside, seconds."""
+    if report.state == "refused":
+        return report.message
+    counts = [("leídas", report.read), ("cargadas", report.loaded), ("repetidas", report.duplicates)]
+    counts += [("observadas", report.quarantined), ("en blanco", report.blank)]
+    parts = [f"{number_text(count)} {word}" for word, count in counts if count or word in ("leídas", "cargadas")]
+    if report.held:
+        parts.append("1 línea sin terminar, retenida")
+    if report.message:
+        parts.append(report.message)
+    return f"{report.name}: {_STATES[report.state]} ({report.source}): {', '.join(parts)}; {number_text(report.seconds, 1)} s"
+
+
+def checkup_text(found: Checkup) -> str:
+    """The verdict of every file, then span, gaps, queues with their DIDs, operators."""
+    lines = [report_text(report) for report in found.files]
+    for reason, count in sorted(found.reasons.items()):
+        lines.append(f"  {number_text(count)} filas observadas: {reason_text(reason)}")
+    if found.first and found.last:
+        lines += ["", f"Período: {_instant(found.first)} a {_instant(found.last)}"]
+        lines += [f"  sin registro de {_instant(start)} a {_instant(end)}" for start, end in found.gaps]
+        if not found.gaps:
+            lines.append("  sin huecos de más de 12 horas")
+        lines += ["", "Colas:"]
+        for queue in found.queues:
+            dids = f", DID {' '.join(queue.dids)}" if queue.dids else ""
+            line = f"línea {queue.service}" if queue.service else "sin línea: asígnela con «callcenter map queues»"
+            lines.append(f"  {queue.queue}: {number_text(queue.entries)} ingresos, {line}{dids}")
+        lines += ["", "Operadores, como los escribe el registro:"]
+        lines += [f"  {agent.agent}: {number_text(agent.connected)} llamadas conectadas" for agent in found.agents]
+    return "\n".join(lines) + "\n"
+
+
+def set_aside_text(connection: duckdb.DuckDBPyConnection, *, source: str | None, load: int | None) -> str:
+    """Every line set aside: file, line, reasons, text with long numbers hidden."""
+    wanted = "" if load is None else f" AND q.load = {load}"
+    wanted += "" if source is None else f" AND l.source = '{source}'"
+    rows = connection.execute(
+        f"""SELECT l.name, q.line, q.reasons, q.text FROM meta.quarantine AS q JOIN meta.loads AS l ON l.load = q.load
+        WHERE TRUE{wanted} ORDER BY q.load, q.line"""
+    ).fetchall()
+    if not rows:
+        return "No hay filas observadas.\n"
+    lines = []
+    for name, line, reasons, text in rows:
+        why = "; ".join(reason_text(reason) for reason in reasons.split(","))
+        lines += [f"{name}, línea {line}: {why}", f"    {hidden(text)}"]
+    return "\n".join(lines) + f"\n{number_text(len(rows))} filas observadas\n"
+
+
+def loads_text(connection: duckdb.DuckDBPyConnection) -> str:
+    """One line per load in service."""
+    rows = connection.execute(
+        """SELECT load, name, pbx, lines, loaded, duplicates, quarantined, blank, held FROM meta.loads ORDER BY load"""
+    ).fetchall()
+    lines = [
+        f"{load}: {name} (PBX {pbx}): {number_text(read)} leídas, {number_text(loaded)} cargadas, "
+        f"{number_text(duplicates)} repetidas, {number_text(aside)} observadas, {number_text(blank)} en blanco"
+        + (", 1 retenida" if held else "")
+        for load, name, pbx, read, loaded, duplicates, aside, blank, held in rows
+    ]
+    return "\n".join(lines or ["No hay cargas."]) + "\n"
+
+
+def reason_text(code: str) -> str:
+    """The sentence of a reason's code, as its source declares it."""
+    for source in SOURCES:
+        for reason in source.reasons:
+            if reason.code == code:
+                return f"{code}: {reason.text}"
+    return code
+
+
+def hidden(text: str) -> str:
+    """A line with every number that could be a customer's hidden; the instant that begins it stays."""
+    start = _EVIDENT_EPOCH.match(text)
+    head = start.group() if start else ""
+    return head + _NUMBER.sub(lambda found: found.group()[0] + _HIDDEN, text[len(head) :])
+
+
+def _instant(moment: datetime) -> str:
+    return f"{moment:%d/%m/%Y %H:%M:%S}"

@@ -1,0 +1,187 @@
+"""The verdict of a load without loading: the same landing, reading and counting, in a scratch folder that is thrown away."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import inspect, select
+
+from etl import landing, pipeline
+from etl.build import Build
+from etl.pipeline import FileReport
+from etl.pseudonyms import read_key
+from etl.records import site as sites
+from etl.records.engine import open_records, transaction
+from etl.records.models import Load, LogFile
+from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.warehouse import read_current
+
+#: A silence longer than this, inside the span of the files, is told as a gap.
+GAP_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class QueueSeen:
+    """A queue of the files: entries, the DIDs its calls carry, first and last local day, its line if it has one."""
+
+    queue: str
+    entries: int
+    dids: tuple[str, ...]
+    first: datetime
+    last: datetime
+    service: str | None
+
+
+@dataclass(frozen=True)
+class AgentSeen:
+    """An agent of the files as the log writes it, with the calls connected to it."""
+
+    agent: str
+    connected: int
+
+
+@dataclass
+class Checkup:
+    """What ``check`` tells. Instants are wall times of La Paz."""
+
+    files: list[FileReport] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
+    gaps: list[tuple[datetime, datetime]] = field(default_factory=list)
+    queues: list[QueueSeen] = field(default_factory=list)
+    agents: list[AgentSeen] = field(default_factory=list)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
+    """Read files as a load would, against what the store already holds, and tell what they contain.
+
+    Nothing of the store is written: the manifest is copied to a scratch one, the segments are read.
+    """
+    found = Checkup()
+    with tempfile.TemporaryDirectory(prefix="callcenter-check-") as name:
+        scratch = settings.model_copy(update={"data": Path(name), "records_url": ""})
+        records = open_records(scratch.database_url)
+        known = pipeline.store_kind(settings) is not None
+        with transaction(records) as session:
+            if known:
+                _copy_manifest(settings, session)
+            else:
+                sites.seed(session)
+        try:
+            for path in paths:
+                found.files.append(_land(path, records, scratch))
+            with transaction(records) as session:
+                loads = list(session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load]))))
+                site = sites.read_site(session)
+                key = read_key((settings if known else scratch).data / "pseudonyms.key")
+                build = Build(
+                    settings=settings, site=site, key=key, folder=Path(name) / "build",
+                    current=read_current(settings.warehouse) if known else None, number=0,
+                    files=landing.file_infos(session),
+                    load_files={load.load_id: load.file_id for load in session.scalars(select(Load))},
+                )  # fmt: skip
+                pieces = landing.pieces(session, scratch, loads)
+            try:
+                reports = {report.load: report for report in found.files}
+                for piece in pieces:
+                    tally, report = build.add(piece), reports[piece.load]
+                    report.loaded, report.duplicates = tally.loaded, tally.duplicates
+                    report.quarantined, report.blank = tally.quarantined, tally.blank
+                if pieces:
+                    build.build_visits()
+                    for report in found.files:
+                        strays = build.strays_of(report.load or 0)
+                        report.loaded, report.quarantined = report.loaded - strays, report.quarantined + strays
+                    _summarise(build, [piece.load for piece in pieces], site, found)
+            finally:
+                build.close()
+        finally:
+            records.dispose()
+    return found
+
+
+def _land(path: Path, records: object, scratch: Settings) -> FileReport:
+    report = FileReport(name=path.name, state="checked")
+    try:
+        with transaction(records) as session:  # type: ignore[arg-type]
+            now = datetime.now(UTC).replace(tzinfo=None)
+            landed = landing.land(path, session, scratch, name=path.name, now=now)
+    except landing.Refused as refusal:
+        return replace(report, state="refused", message=f"{path.name}: rechazado: {refusal}")
+    except OSError as error:
+        return replace(report, state="refused", message=f"{path.name}: no se puede leer: {error.strerror or error}")
+    report.read, report.held, report.load = landed.lines, landed.held, landed.load
+    if landed.load is None:
+        report.state, report.duplicates, report.message = "known", landed.lines, "sin líneas nuevas"
+    return report
+
+
+def _copy_manifest(settings: Settings, scratch: object) -> None:
+    source = open_records(settings.database_url)
+    try:
+        with transaction(source) as session:
+            rows = [
+                type(row)(**{column.key: getattr(row, column.key) for column in inspect(type(row)).columns})
+                for model in (LogFile, Load)
+                for row in session.scalars(select(model))
+            ]
+            site = sites.read_site(session)
+    finally:
+        source.dispose()
+    for model in (LogFile, Load):
+        scratch.add_all(row for row in rows if isinstance(row, model))  # type: ignore[attr-defined]
+        scratch.flush()  # type: ignore[attr-defined]
+    sites.replace_queues(scratch, site.queues)  # type: ignore[arg-type]
+    sites.replace_persons(scratch, site.persons)  # type: ignore[arg-type]
+    sites.replace_parameters(scratch, site.parameters)  # type: ignore[arg-type]
+
+
+def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup) -> None:
+    where = f"load IN ({', '.join(map(str, loads))})"
+    lines = " UNION ALL ".join(
+        f"SELECT epoch, callid, queue, agent, kind, data FROM {month.alias}.raw.queue_log WHERE {where}"
+        for month in build.months.values()
+    )
+    build.run(f"CREATE OR REPLACE TEMP TABLE seen AS {lines}")
+    visits = " UNION ALL ".join(
+        f"SELECT queue, did, service, entered_epoch FROM {month.alias}.core.queue_visits WHERE enter_{where} OR end_{where}"
+        for month in build.months.values()
+    )
+    first, last = build.run("SELECT MIN(epoch), MAX(epoch) FROM seen").fetchall()[0]
+    if first is None:
+        return
+    found.first, found.last = _local(first), _local(last)
+    gaps = build.run(
+        f"""SELECT before, epoch FROM (SELECT epoch, LAG(epoch) OVER (ORDER BY epoch) AS before FROM seen)
+        WHERE epoch - before > {GAP_SECONDS} ORDER BY before"""
+    ).fetchall()
+    found.gaps = [(_local(before), _local(after)) for before, after in gaps]
+    rows = build.run(
+        f"""SELECT queue, COUNT(*), STRING_AGG(DISTINCT did, ' ' ORDER BY did), MIN(entered_epoch), MAX(entered_epoch),
+            STRING_AGG(DISTINCT service, ' ' ORDER BY service) FROM ({visits}) GROUP BY queue ORDER BY queue"""
+    ).fetchall()
+    found.queues = [
+        QueueSeen(queue, entries, tuple((dids or "").split()), _local(low), _local(high), service)
+        for queue, entries, dids, low, high, service in rows
+    ]
+    found.agents = [
+        AgentSeen(agent, connected)
+        for agent, connected in build.run(
+            "SELECT agent, COUNT(*) FILTER (kind = 2) FROM seen WHERE agent NOT IN ('', 'NONE') GROUP BY agent ORDER BY agent"
+        ).fetchall()
+    ]
+    for reasons, count in build.run(
+        f"SELECT reasons, COUNT(*) FROM loads_db.meta.quarantine WHERE {where} GROUP BY reasons ORDER BY reasons"
+    ).fetchall():
+        for reason in reasons.split(","):
+            found.reasons[reason] = found.reasons.get(reason, 0) + count
+    strays = build.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
+    for reason, count in strays:
+        found.reasons[reason] = found.reasons.get(reason, 0) + count
+
+
+def _local(epoch: int) -> datetime:
+    return datetime.fromtimestamp(epoch + ZONE_OFFSET_SECONDS, UTC).replace(tzinfo=None)

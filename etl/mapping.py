@@ -1,0 +1,61 @@
+"""The site's mappings as CSV: out with what is not mapped yet first, in with a check of every row."""
+
+from pathlib import Path
+
+from etl import pipeline
+from etl.records import site as sites
+from etl.records.engine import transaction
+from etl.warehouse import open_generation, read_current
+
+QUEUES, AGENTS = "queues", "agents"
+_COLUMNS = {
+    QUEUES: ("queue", "did", "service", "valid_from", "valid_to"),
+    AGENTS: ("interface", "person", "valid_from", "valid_to"),
+}
+#: For the reader only: how much an unmapped row weighs. Ignored when the file comes back.
+_WEIGHT = ("calls", "first_day", "last_day")
+
+
+def as_csv(store: pipeline.OpenStore, what: str) -> str:
+    """Return the mapping of queues or agents; rows of what has calls and no rule come first, with a blank to fill in."""
+    site = store.site()
+    rules: tuple[sites.QueueRule, ...] | tuple[sites.PersonRule, ...] = site.queues if what == QUEUES else site.persons
+    return sites.rules_csv((*_COLUMNS[what], *_WEIGHT), rules, _unmapped(store.settings.warehouse, what))
+
+
+def take_in(store: pipeline.OpenStore, what: str, text: str, *, name: str) -> int:
+    """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
+
+    Raises MappingError naming file, line, column and remedy; then nothing is changed.
+    """
+    try:
+        with transaction(store.records) as session:
+            if what == QUEUES:
+                queues = sites.queue_rules(text, sites.reference_lines())
+                sites.replace_queues(session, queues)
+                count = len(queues)
+            else:
+                persons = sites.person_rules(text)
+                sites.replace_persons(session, persons)
+                count = len(persons)
+    except sites.MappingError as error:
+        raise sites.MappingError(f"{name}: {error}") from None
+    pipeline.remap(store)
+    return count
+
+
+def _unmapped(warehouse: Path, what: str) -> list[list[str]]:
+    if read_current(warehouse) is None:
+        return []
+    sql = {
+        QUEUES: """SELECT queue, COALESCE(did, ''), '', '', '', COUNT(*), MIN(entered_date), MAX(entered_date)
+            FROM core.queue_visits WHERE service IS NULL GROUP BY queue, did ORDER BY COUNT(*) DESC, queue, did""",
+        AGENTS: """SELECT agent, '', '', '', COUNT(*), MIN(entered_date), MAX(entered_date)
+            FROM core.queue_visits WHERE agent IS NOT NULL AND person IS NULL GROUP BY agent
+            ORDER BY COUNT(*) DESC, agent""",
+    }[what]
+    _, connection = open_generation(warehouse)
+    try:
+        return [[str(cell) for cell in row] for row in connection.execute(sql).fetchall()]
+    finally:
+        connection.close()
