@@ -455,7 +455,16 @@ LOG = "\n".join(
     ["day", *(f"2026-09-{day:02}" for day in range(1, 31)), *(f"2026-10-{day:02}" for day in range(1, 32) if day != 12)]
 )
 QUEUES = "day | queue\n" + "\n".join(f"2026-10-01 | {line}" for line in ("101", "102", "103", "104"))
-GENERATION = Generation(1, "2026-11-01T12:00:00", "0", "", (), (), {"pbx": DAY_ONE})
+GENERATION = Generation(
+    number=1,
+    made_at="2026-11-01T12:00:00",
+    code="0",
+    mapping="",
+    rules={},
+    loads=(),
+    segments=(),
+    last_epochs={"pbx": DAY_ONE},
+)
 
 
 @pytest.fixture
