@@ -95,7 +95,7 @@ def map_(
     with _messages():
         store = pipeline.open_store(_settings(), kind=_kind(), create=source is not None)
         if source is not None:
-            rules = mapping.take_in(store, what, source.read_text(encoding="utf-8"), name=source.name)
+            rules = mapping.take_in(store, what, mapping.read_text(source), name=source.name)
             typer.echo(f"{source.name}: {rules} reglas en vigor; las cifras ya las aplican.")
             return
         text = mapping.as_csv(store, what)

@@ -11,16 +11,19 @@ from etl.sources import SOURCES
 from reports.format import number_text
 
 _HIDDEN = "•••"
-#: Runs of digits long enough to be a telephone, but not the instant or the channel that begin a line.
-_NUMBER = re.compile(r"(?<![0-9.])[0-9]{7,}(?![0-9.])")
-_EVIDENT_EPOCH = re.compile(r"^-?[0-9]{10,}(?=\|)")
+#: Digits enough for a telephone, however they are set apart.
+_NUMBER = re.compile(r"[0-9](?:[ .()/-]{0,2}[0-9]){6,}")
+#: What begins a line and is nobody's number: an instant in seconds or milliseconds, then the channel.
+_INSTANT_AND_CHANNEL = re.compile(
+    r"-?1[0-9]{9}(?:[0-9]{3})?(?:\.[0-9]*)?\|(?:(?:[^|0-9]*[0-9]{0,3}-)?1[0-9]{9}\.[0-9]+(?=\|))?"
+)
 _STATES = {"published": "cargado", "known": "sin novedad", "refused": "rechazado", "checked": "revisado"}
 
 
 def report_text(report: FileReport) -> str:
     """One line per file: read, loaded, duplicate, set aside, seconds."""
     if report.state == "refused":
-        return report.message
+        return _printable(report.message)
     counts = [("leídas", report.read), ("cargadas", report.loaded), ("repetidas", report.duplicates)]
     counts += [("observadas", report.quarantined), ("en blanco", report.blank)]
     parts = [f"{number_text(count)} {word}" for word, count in counts if count or word in ("leídas", "cargadas")]
@@ -28,7 +31,8 @@ def report_text(report: FileReport) -> str:
         parts.append("1 línea sin terminar, retenida")
     if report.message:
         parts.append(report.message)
-    return f"{report.name}: {_STATES[report.state]} ({report.source}): {', '.join(parts)}; {number_text(report.seconds, 1)} s"
+    done = f"{_STATES[report.state]} ({report.source}): {', '.join(parts)}; {number_text(report.seconds, 1)} s"
+    return f"{_printable(report.name)}: {done}"
 
 
 def checkup_text(found: Checkup) -> str:
@@ -45,9 +49,11 @@ def checkup_text(found: Checkup) -> str:
         for queue in found.queues:
             dids = f", DID {' '.join(queue.dids)}" if queue.dids else ""
             line = f"línea {queue.service}" if queue.service else "sin línea: asígnela con «callcenter map queues»"
-            lines.append(f"  {queue.queue}: {number_text(queue.entries)} ingresos, {line}{dids}")
+            lines.append(_printable(f"  {queue.queue}: {number_text(queue.entries)} ingresos, {line}{dids}"))
         lines += ["", "Operadores, como los escribe el registro:"]
-        lines += [f"  {agent.agent}: {number_text(agent.connected)} llamadas conectadas" for agent in found.agents]
+        lines += [
+            _printable(f"  {agent.agent}: {number_text(agent.connected)} llamadas conectadas") for agent in found.agents
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -64,7 +70,7 @@ def set_aside_text(connection: duckdb.DuckDBPyConnection, *, source: str | None,
     lines = []
     for name, line, reasons, text in rows:
         why = "; ".join(reason_text(reason) for reason in reasons.split(","))
-        lines += [f"{name}, línea {line}: {why}", f"    {hidden(text)}"]
+        lines += [f"{_printable(name)}, línea {line}: {why}", f"    {hidden(text)}"]
     return "\n".join(lines) + f"\n{number_text(len(rows))} filas observadas\n"
 
 
@@ -74,7 +80,7 @@ def loads_text(connection: duckdb.DuckDBPyConnection) -> str:
         """SELECT load, name, pbx, lines, loaded, duplicates, quarantined, blank, held FROM meta.loads ORDER BY load"""
     ).fetchall()
     lines = [
-        f"{load}: {name} (PBX {pbx}): {number_text(read)} leídas, {number_text(loaded)} cargadas, "
+        f"{load}: {_printable(name)} (PBX {pbx}): {number_text(read)} leídas, {number_text(loaded)} cargadas, "
         f"{number_text(duplicates)} repetidas, {number_text(aside)} observadas, {number_text(blank)} en blanco"
         + (", 1 retenida" if held else "")
         for load, name, pbx, read, loaded, duplicates, aside, blank, held in rows
@@ -92,10 +98,15 @@ def reason_text(code: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """A line with every number that could be a customer's hidden; the instant that begins it stays."""
-    start = _EVIDENT_EPOCH.match(text)
+    """A line with every number that could be a customer's hidden; the instant and the channel that begin it stay."""
+    start = _INSTANT_AND_CHANNEL.match(text)
     head = start.group() if start else ""
-    return head + _NUMBER.sub(lambda found: found.group()[0] + _HIDDEN, text[len(head) :])
+    return _printable(head + _NUMBER.sub(lambda found: found.group()[0] + _HIDDEN, text[len(head) :]))
+
+
+def _printable(text: str) -> str:
+    """A text from outside without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "·" for character in text)
 
 
 def _instant(moment: datetime) -> str:

@@ -115,7 +115,8 @@ def _land(path: Path, records: object, scratch: Settings) -> FileReport:
         return replace(report, state="refused", message=f"{path.name}: no se puede leer: {error.strerror or error}")
     report.read, report.held, report.load = landed.lines, landed.held, landed.load
     if landed.load is None:
-        report.state, report.duplicates, report.message = "known", landed.lines, "sin líneas nuevas"
+        report.state, report.duplicates = "known", landed.lines
+        report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
     return report
 
 

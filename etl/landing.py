@@ -5,8 +5,10 @@ piece. It is known again by its beginning (hash of its first bytes) and by the b
 by its name. A gzip file is closed: it is one piece, as it is.
 """
 
+import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from etl.build import LogFileInfo, Piece
 from etl.faults import reach
-from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.readers.lines import LineFeed, Slab, blocks, is_gzip, open_text
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
 from etl.settings import Settings
@@ -29,6 +31,10 @@ from etl.warehouse import sync_folder
 _HEAD_BYTES = 64 * 1024
 _LAST_BYTES = 16 * 1024
 _RECOGNISED_LINES = 200
+_BOM = b"\xef\xbb\xbf"
+#: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
+_RECOGNISED_BYTES = 256 * 1024 * 1024
+_DAMAGED = "el archivo comprimido está cortado o dañado; vuelva a copiarlo"
 _DAY_SECONDS = 86400
 
 
@@ -61,12 +67,17 @@ def recognise(path: Path, *, latest_epoch: int) -> LogSource:
     """Tell by content which source a file is of. Raises Refused for an empty, unreadable or unknown file."""
     try:
         with open_text(path) as file:
-            start = file.read(BLOCK_BYTES)
-    except (OSError, EOFError) as error:
-        raise Refused(f"no se puede leer ({error}); vuelva a copiar el archivo") from error
-    if not start:
+            lines, empty = _first_lines(file)
+    except FileNotFoundError as error:
+        raise Refused("no existe el archivo") from error
+    except PermissionError as error:
+        raise Refused("no hay permiso para leer el archivo") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise Refused(_DAMAGED) from error
+    except OSError as error:
+        raise Refused(f"no se puede leer ({error.strerror or error}); vuelva a copiar el archivo") from error
+    if empty:
         raise Refused("el archivo está vacío (0 bytes)")
-    lines = [line for line in start.split(b"\n")[:_RECOGNISED_LINES] if line.strip()]
     if not lines:
         raise Refused("el archivo no tiene eventos: solo líneas en blanco")
     for source in SOURCES:
@@ -76,6 +87,20 @@ def recognise(path: Path, *, latest_epoch: int) -> LogSource:
         f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
         "revise que sea el archivo queue_log de Asterisk"
     )
+
+
+def _first_lines(file: BinaryIO) -> tuple[list[bytes], bool]:
+    """Return the beginnings of the first lines that are not blank, and whether there is no byte at all."""
+    lines: list[bytes] = []
+    carry, empty = b"", True
+    for block in blocks(file, _RECOGNISED_BYTES):
+        empty = False
+        *whole, rest = (carry + block).split(b"\n")
+        lines += [line[:_HEAD_BYTES] for line in whole if line.strip()]
+        if len(lines) >= _RECOGNISED_LINES:
+            return lines[:_RECOGNISED_LINES], empty
+        carry = rest[:_HEAD_BYTES]
+    return [*lines, *([carry] if carry.strip() else [])], empty
 
 
 def land(path: Path, session: Session, settings: Settings, *, name: str, now: datetime) -> Landed:
@@ -97,8 +122,11 @@ def land(path: Path, session: Session, settings: Settings, *, name: str, now: da
             scan = _scan_whole_lines(file, source, latest)
         if scan.lines == 0:
             return Landed(None, lines_before, scan.held)
+        if known is not None and scan.first_epoch is None:
+            # Growth without one good line is set aside with its file, at the instant reached before.
+            scan.first_epoch = scan.last_epoch = file_infos(session)[known.file_id].last_epoch
         if scan.first_epoch is None or scan.last_epoch is None:
-            raise Refused("ninguna línea nueva tiene un instante legible")
+            raise Refused("ninguna línea tiene un instante legible")
         os.truncate(draft, scan.bytes)
         with draft.open("rb") as file:
             file.seek(max(0, scan.bytes - _HEAD_BYTES))
@@ -218,8 +246,8 @@ def _land_closed(
         try:
             with open_text(draft) as file:
                 scan = _scan_whole_lines(file, source, latest)
-        except (OSError, EOFError) as error:
-            raise Refused(f"el archivo comprimido está cortado o dañado ({error}); vuelva a copiarlo") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise Refused(_DAMAGED) from error
         if scan.lines == 0:
             return Landed(None, 0, scan.held)
         if scan.first_epoch is None or scan.last_epoch is None:
@@ -293,7 +321,7 @@ def _scan_whole_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
 
 
 def _epoch(line: bytes, source: LogSource, latest: int) -> int | None:
-    text = line.partition(b"|")[0].partition(b".")[0]
+    text = line.removeprefix(_BOM).partition(b"|")[0].partition(b".")[0]
     if not text.isdigit() or len(text) > 12:
         return None
     epoch = int(text)

@@ -23,6 +23,17 @@ def as_csv(store: pipeline.OpenStore, what: str) -> str:
     return sites.rules_csv((*_COLUMNS[what], *_WEIGHT), rules, _unmapped(store.settings.warehouse, what))
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a CSV as a spreadsheet saves it: UTF-8, else the cp1252 of Windows. Raises MappingError."""
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise sites.MappingError(f"{path.name}: no es un texto CSV; guárdelo en la planilla como «CSV»")
+
+
 def take_in(store: pipeline.OpenStore, what: str, text: str, *, name: str) -> int:
     """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
 

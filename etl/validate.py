@@ -1,7 +1,7 @@
 """One declaration, the log lane: SQL that turns lines of text into typed events or gives every reason why not. No IO."""
 
 from etl.pseudonyms import pseudonym_sql
-from etl.readers.lines import SET_ASIDE
+from etl.readers.lines import FIELD_OF_NO_LOG, SET_ASIDE
 from etl.schema import EventKind, LogSource
 from etl.sources.queue_log import ATTENDED_LINK
 
@@ -17,6 +17,9 @@ _MILLISECOND_DIGITS = 13
 #: Longer lines never reach the slabs; small buffers let two threads share one slab.
 _LINE_BYTES = 256 * 1024
 _BUFFER_BYTES = 8 * 1024 * 1024
+#: Five fields of the line itself and six of data: the most that any event of Asterisk writes.
+_FIELDS = tuple(f"f{place}" for place in range(1, 12))
+_NAME = "concat_ws('|', f9, f10, f11)"
 _ENTER_FORM = 100 * int(EventKind.ENTER)
 
 
@@ -27,13 +30,34 @@ def literal(text: str) -> str:
 
 def read_lines_sql(path: str) -> str:
     """SQL of one row per physical line of a slab, in order; a blank line is NULL."""
+    return f"SELECT line FROM {_read_csv(path, FIELD_OF_NO_LOG, ('line',))}"
+
+
+def read_fields_sql(path: str) -> str:
+    """SQL of the fields f1 to f11 of each line of a slab, in order; NULL where a line has no such field.
+
+    DuckDB skips blank lines and refuses lines of more fields here: then ``split_fields_sql`` reads the slab.
+    """
+    return f"SELECT * FROM {_read_csv(path, '|', _FIELDS)}"
+
+
+def split_fields_sql(path: str) -> str:
+    """SQL of the same fields for any slab, blank lines and lines of more fields included (the last holds the tail)."""
+    fields = ", ".join(f"f[{place}] AS {name}" for place, name in enumerate(_FIELDS[:-1], start=1))
+    tail = f"CASE WHEN f[11] IS NOT NULL THEN array_to_string(f[11:], '|') END AS {_FIELDS[-1]}"
+    return f"SELECT {fields}, {tail} FROM (SELECT string_split(line, '|') AS f FROM ({read_lines_sql(path)}))"
+
+
+def _read_csv(path: str, delimiter: str, columns: tuple[str, ...]) -> str:
+    types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     return (
-        f"SELECT line FROM read_csv({literal(path)}, delim='\x1f', header=false, quote='', escape='', comment='', "
-        f"auto_detect=false, max_line_size={_LINE_BYTES}, buffer_size={_BUFFER_BYTES}, columns={{'line': 'VARCHAR'}})"
+        f"read_csv({literal(path)}, delim='{delimiter}', header=false, quote='', escape='', comment='', "
+        f"nullstr='{SET_ASIDE}', null_padding=true, auto_detect=false, max_line_size={_LINE_BYTES}, "
+        f"buffer_size={_BUFFER_BYTES}, columns={{{types}}})"
     )
 
 
-def events_sql(source: LogSource, *, path: str, load: int, latest_epoch: int, key: bytes) -> str:
+def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, key: bytes) -> str:
     """SQL of one row per line of a slab, in order: the columns of EVENT_COLUMNS but ``line``, and the clear caller.
 
     In ``data`` of an ENTERQUEUE the character CALLER_PLACE stands for the caller's number (see ``accepted_sql``).
@@ -44,18 +68,17 @@ def events_sql(source: LogSource, *, path: str, load: int, latest_epoch: int, ke
     """
     return f"""
         SELECT CAST({load} AS INTEGER) AS load,
-            epoch, epoch AS order_epoch, f[2] AS callid, f[3] AS queue, f[4] AS agent, f[5] AS event,
+            epoch, epoch AS order_epoch, f2 AS callid, f3 AS queue, f4 AS agent, f5 AS event,
             {_data_sql(key)} AS data, CAST({_kind_sql(source)} AS UTINYINT) AS kind,
             {_whole_sql("hold_text")} AS hold_seconds, {_whole_sql("talk_text")} AS talk_seconds,
-            CASE WHEN form = {_ENTER_FORM} THEN f[7] END AS caller,
-            CASE WHEN form = {_ENTER_FORM} AND f[9] IS NOT NULL THEN array_to_string(f[9:], '|') END AS caller_name
+            CASE WHEN form = {_ENTER_FORM} THEN f7 END AS caller,
+            CASE WHEN form = {_ENTER_FORM} AND f9 IS NOT NULL THEN {_NAME} END AS caller_name
         FROM (
-            SELECT f, epoch, form, {_field_sql("form // 10 % 10")} AS hold_text, {_field_sql("form % 10")} AS talk_text
+            SELECT *, {_field_sql("form // 10 % 10")} AS hold_text, {_field_sql("form % 10")} AS talk_text
             FROM (
-                SELECT f, CASE WHEN f[5] IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
+                SELECT *, CASE WHEN f5 IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
                     THEN seconds END AS epoch, {_form_sql(source)} AS form
-                FROM (SELECT f, {_epoch_sql()} AS seconds
-                    FROM (SELECT string_split(line, '|') AS f FROM ({read_lines_sql(path)})))
+                FROM (SELECT *, {_epoch_sql("f1")} AS seconds FROM ({fields}))
             )
         )"""
 
@@ -85,7 +108,7 @@ def rejected_sql(source: LogSource, *, stage: str, first_line: int, latest_epoch
         f"WHERE trim(line) <> '' AND line <> {literal(SET_ASIDE)}"
     )
     digits = "length(split_part(trim(f[1], '-'), '.', 1))"
-    in_range = f"{_epoch_sql()} BETWEEN {source.earliest_epoch} AND {latest_epoch}"
+    in_range = f"{_epoch_sql('f[1]')} BETWEEN {source.earliest_epoch} AND {latest_epoch}"
     return f"""
         WITH fields AS ({lines}),
         judged AS (
@@ -99,11 +122,11 @@ def rejected_sql(source: LogSource, *, stage: str, first_line: int, latest_epoch
         SELECT CAST(place + {first_line} AS INTEGER) AS line, text, reasons FROM judged WHERE reasons <> ''"""
 
 
-def _epoch_sql() -> str:
-    """Seconds; a fraction is dropped. Ten plain digits, as all real ones are, need no pattern."""
+def _epoch_sql(text: str) -> str:
+    """Seconds; a fraction is dropped. Plain digits, as all real ones are, need no pattern."""
     return (
-        "CASE WHEN CAST(TRY_CAST(f[1] AS BIGINT) AS VARCHAR) = f[1] THEN TRY_CAST(f[1] AS BIGINT) "
-        f"WHEN regexp_full_match(f[1], '{_EPOCH}') THEN TRY_CAST(split_part(f[1], '.', 1) AS BIGINT) END"
+        f"CASE WHEN CAST(TRY_CAST({text} AS BIGINT) AS VARCHAR) = {text} THEN TRY_CAST({text} AS BIGINT) "
+        f"WHEN regexp_full_match({text}, '{_EPOCH}') THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
     )
 
 
@@ -113,25 +136,25 @@ def _form_sql(source: LogSource) -> str:
     for event in source.events:
         form = 100 * int(event.kind) + 10 * (event.hold or 0) + (event.talk or 0)
         if event.name == "ATTENDEDTRANSFER":
-            branches += f" WHEN {literal(event.name)} THEN CASE WHEN f[6] = '{ATTENDED_LINK}' THEN {form + 11} ELSE {form} END"
+            branches += f" WHEN {literal(event.name)} THEN CASE WHEN f6 = '{ATTENDED_LINK}' THEN {form + 11} ELSE {form} END"
         else:
             branches += f" WHEN {literal(event.name)} THEN {form}"
-    return f"CASE f[5]{branches} ELSE 0 END"
+    return f"CASE f5{branches} ELSE 0 END"
 
 
 def _kind_sql(source: LogSource) -> str:
     """The kind of a line; a system callid makes no call, an ENTERQUEUE with an agent is an outbound one."""
-    system = " OR ".join(f"f[2] = {literal(callid)}" for callid in source.system_callids)
+    system = " OR ".join(f"f2 = {literal(callid)}" for callid in source.system_callids)
     return (
         f"CASE WHEN form = 0 THEN 0 WHEN form = {100 * int(EventKind.RESTART)} THEN {int(EventKind.RESTART)} "
-        f"WHEN {system} THEN 0 WHEN form = {_ENTER_FORM} AND f[4] <> 'NONE' AND f[4] <> '' "
+        f"WHEN {system} THEN 0 WHEN form = {_ENTER_FORM} AND f4 <> 'NONE' AND f4 <> '' "
         f"THEN {int(EventKind.OUTBOUND)} ELSE form // 100 END"
     )
 
 
 def _field_sql(position: str) -> str:
     """The data field at a position from 1 to 5, of an event that carries durations."""
-    fields = " ".join(f"WHEN {place} THEN f[{place + 5}]" for place in range(1, 6))
+    fields = " ".join(f"WHEN {place} THEN f{place + 5}" for place in range(1, 6))
     return f"CASE WHEN form >= 200 THEN CASE {position} {fields} END END"
 
 
@@ -142,9 +165,8 @@ def _whole_sql(text: str) -> str:
 
 def _data_sql(key: bytes) -> str:
     """The data fields joined again; the caller's number left out, his name replaced by its pseudonym."""
-    name = "array_to_string(f[9:], '|')"
     enter = (
-        f"concat_ws('|', f[6], CASE WHEN f[7] IS NOT NULL THEN '{CALLER_PLACE}' END, f[8], "
-        f"CASE WHEN f[9] IS NOT NULL THEN {pseudonym_sql(name, key)} END)"
+        f"concat_ws('|', f6, CASE WHEN f7 IS NOT NULL THEN '{CALLER_PLACE}' END, f8, "
+        f"CASE WHEN f9 IS NOT NULL THEN {pseudonym_sql(_NAME, key)} END)"
     )
-    return f"CASE WHEN form = {_ENTER_FORM} THEN {enter} ELSE array_to_string(f[6:], '|') END"
+    return f"CASE WHEN form = {_ENTER_FORM} THEN {enter} ELSE concat_ws('|', f6, f7, f8, f9, f10, f11) END"

@@ -89,11 +89,13 @@ class LineFeed:
         self._carry = block[end:]
         if end:
             self._take(block[:end])
-        if len(self._carry) > self.line_limit:
-            self._too_long, self._carry = self._carry[:_SHOWN_BYTES], b""
+        if len(self._carry) > self.line_limit + len(b"\r"):
+            self._too_long, self._carry = self._carry[: self.line_limit], b""
+        if self._written >= self.slab_bytes:
+            self._close_slab()
 
     def _take(self, lines: bytes) -> None:
-        if self.lines == 0 and lines.startswith(_BOM):
+        if self.first_line + self.lines == 1 and lines.startswith(_BOM):
             lines = lines[len(_BOM) :]
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n")
@@ -124,7 +126,7 @@ class LineFeed:
 
     def _clean(self, line: bytes, number: int) -> bytes:
         if len(line) > self.line_limit:
-            return self._mark("line_too_long", line, number)
+            return self._mark("line_too_long", line[: self.line_limit], number)
         if b"\0" in line:
             return self._mark("nul", line, number)
         try:
@@ -146,7 +148,7 @@ class LineFeed:
 
     def _write(self, lines: bytes, count: int) -> None:
         if self._file is None:
-            # One file for all slabs: a slab is read before the next is asked for, and pages written again cost little.
+            # One file for all slabs: a slab is read before the next is fed, and pages written again cost little.
             path = self.folder / f"{self.prefix}.lines"
             self._file = path.open("r+b" if path.exists() else "w+b")
             self._slab_first = self.first_line + self.lines
@@ -154,8 +156,6 @@ class LineFeed:
         self._file.write(lines)
         self._written += len(lines)
         self.lines += count
-        if self._written >= self.slab_bytes:
-            self._close_slab()
 
     def _close_slab(self) -> None:
         if self._file is not None:
@@ -164,7 +164,7 @@ class LineFeed:
             path = Path(self._file.name)
             lines = self.first_line + self.lines - self._slab_first
             self._ready.append(Slab(path, self._slab_first, lines, tuple(self._set_aside), self._other_encoding))
-            self._file, self._set_aside, self._other_encoding = None, [], 0
+            self._file, self._written, self._set_aside, self._other_encoding = None, 0, [], 0
 
 
 def is_gzip(start: bytes) -> bool:

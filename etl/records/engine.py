@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.orm import Session
 
+from etl.records.models import Record
+
 #: The newest migration. A test compares it with the migrations' own head.
 REVISION = "0001"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,7 +32,9 @@ def open_records(url: str) -> Engine:
         event.listen(engine, "begin", _begin_immediate)
     with engine.connect() as connection:
         found = _revision(connection)
-    if found is None or found < REVISION:
+    if found is None:
+        _create(engine)
+    elif found < REVISION:
         upgrade(engine)
     elif found > REVISION:
         raise RecordsError(
@@ -38,6 +42,19 @@ def open_records(url: str) -> Engine:
             f"esta versión conoce hasta {REVISION}): instale la versión nueva."
         )
     return engine
+
+
+def _create(engine: Engine) -> None:
+    """Create the tables of empty records at once, as the migrations would leave them (a test compares the two).
+
+    Importing Alembic costs as much as loading a day; where there is anything to migrate, it is imported.
+    """
+    with engine.begin() as connection:
+        if inspect(connection).has_table("alembic_version"):  # another process was quicker
+            return
+        Record.metadata.create_all(connection)
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
 
 
 def upgrade(engine: Engine) -> None:

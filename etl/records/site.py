@@ -216,11 +216,14 @@ def _rows(text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]
             f"línea 1: falta la columna {', '.join(missing)}; el encabezado debe ser {','.join(columns)} "
             f"y se leyó {','.join(reader.fieldnames or ())}"
         )
-    return [
-        (reader.line_num, {column: (row[column] or "").strip() for column in columns})
-        for row in reader
-        if any((row[column] or "").strip() for column in columns)
-    ]
+    try:
+        return [
+            (reader.line_num, {column: (row[column] or "").strip() for column in columns})
+            for row in reader
+            if any((row[column] or "").strip() for column in columns)
+        ]
+    except csv.Error as error:
+        raise MappingError(f"línea {reader.line_num}: no se puede leer como CSV; revise las comillas") from error
 
 
 def _span(number: int, row: dict[str, str]) -> tuple[date | None, date | None]:
