@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from datetime import date
+    from typing import NoReturn
+
+    from etl.lines import Progress
     from etl.pipeline import FileReport, OpenStore
     from etl.settings import Settings
 
@@ -69,8 +73,8 @@ def ingest(
 @app.command()
 def check(paths: Annotated[list[Path], typer.Argument(help="Archivos o carpetas que se quieren revisar.")]) -> None:
     """Da el mismo dictamen que la carga y un resumen (período, huecos, colas, DID, operadores), sin cargar nada."""
-    from etl import checkup
     from dashboard import console
+    from etl import checkup
 
     with _messages():
         found = checkup.check(_settings(), _files(paths, _settings()))
@@ -110,9 +114,9 @@ def quarantine(
     source: Annotated[str | None, typer.Option("--source", help="Solo las de esta fuente.")] = None,
     load: Annotated[int | None, typer.Option("--load", help="Solo las de esta carga.")] = None,
 ) -> None:
-    """Lista las filas observadas: archivo, línea, motivos y el texto con los números ocultos."""
-    from etl.warehouse import open_generation
+    """Muestra las filas observadas: archivo, línea, motivos y el texto con los números ocultos."""
     from dashboard import console
+    from etl.warehouse import open_generation
 
     with _messages():
         _known_source(source)
@@ -186,9 +190,9 @@ def kpi(
 
 @load_app.command(name="list")
 def load_list() -> None:
-    """Lista las cargas en servicio: archivo, PBX, líneas leídas, cargadas, repetidas y observadas."""
-    from etl.warehouse import open_generation
+    """Muestra las cargas en servicio: archivo, PBX, líneas leídas, cargadas, repetidas y observadas."""
     from dashboard import console
+    from etl.warehouse import open_generation
 
     with _messages():
         _, connection = open_generation(_settings().warehouse)
@@ -203,6 +207,7 @@ def demo(
 ) -> None:
     """Arma un almacén con DATOS DE MUESTRA en una carpeta propia, lo carga de verdad y abre la página."""
     from dashboard import demo as demonstration
+    from etl import pipeline
     from etl.settings import Settings
 
     settings = Settings(data=_State.data or Path("data") / "demo")
@@ -211,7 +216,7 @@ def demo(
         if demonstration.needs_sample(store, month):
             with _progress("Inventando la muestra", quiet=False) as tell:
                 files = demonstration.write_sample_files(store, month)
-                reports = pipeline_ingest(store, files, tell)
+                reports = pipeline.ingest(store, files, progress=tell)
             _print_reports(reports, json_lines=False)
         typer.echo(f"DATOS DE MUESTRA hasta {month}, en {settings.data}")
         if serve_:
@@ -243,19 +248,14 @@ def main() -> None:
     app()
 
 
-def pipeline_ingest(store: OpenStore, files: list[Path], tell: object) -> list[FileReport]:
-    """Load files telling the progress."""
-    from etl import pipeline
-
-    return pipeline.ingest(store, files, progress=tell)  # type: ignore[arg-type]
-
-
 def _ingest(store: OpenStore, files: list[Path], *, quiet: bool) -> list[FileReport]:
     if not files:
         typer.echo(f"No hay archivos nuevos en {store.settings.inbox}.", err=True)
         return []
+    from etl import pipeline
+
     with _progress("Cargando", quiet=quiet) as tell:
-        return pipeline_ingest(store, files, tell)
+        return pipeline.ingest(store, files, progress=tell)
 
 
 def _serve(settings: Settings, host: str, port: int) -> None:
@@ -301,7 +301,7 @@ def _files(paths: list[Path] | None, settings: Settings) -> list[Path]:
     return files
 
 
-def _day(text: str, option: str) -> object:
+def _day(text: str, option: str) -> date:
     from datetime import date
 
     try:
@@ -321,10 +321,12 @@ def _print_reports(reports: list[FileReport], *, json_lines: bool) -> None:
 
 
 @contextmanager
-def _progress(title: str, *, quiet: bool) -> Iterator[object]:
+def _progress(title: str, *, quiet: bool) -> Iterator[Progress]:
     """Show a progress bar on the terminal's error stream, nothing where there is no terminal."""
     if quiet or not sys.stderr.isatty():
-        yield lambda text, share=None: None
+        from etl.lines import no_progress
+
+        yield no_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -333,7 +335,7 @@ def _progress(title: str, *, quiet: bool) -> Iterator[object]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=1.0, detail="")
 
-        def tell(text: str, share: float | None = None) -> None:
+        def tell(text: str, share: float | None) -> None:
             bar.update(task, detail=text, completed=share if share is not None else bar.tasks[0].completed)
 
         yield tell
@@ -342,7 +344,8 @@ def _progress(title: str, *, quiet: bool) -> Iterator[object]:
 @contextmanager
 def _messages() -> Iterator[None]:
     """Turn the errors that a user can act on into their message and an exit code."""
-    from etl.build import CheckError, ReconciliationError
+    from etl.build import CheckError
+    from etl.lines import ReconciliationError
     from etl.pipeline import AnotherLoadRuns, StoreError
     from etl.records.engine import RecordsError
     from etl.records.site import MappingError
@@ -367,6 +370,6 @@ def _messages() -> Iterator[None]:
         raise
 
 
-def _usage(message: str) -> None:
+def _usage(message: str) -> NoReturn:
     typer.echo(f"Uso: {message}", err=True)
     raise typer.Exit(EXIT_USAGE)

@@ -16,7 +16,9 @@ from etl.settings import ZONE, Settings
 MONTHS = 3
 
 
-def open_demo(settings: Settings, *, until: str | None = None, today: date | None = None) -> tuple[pipeline.OpenStore, str]:
+def open_demo(
+    settings: Settings, *, until: str | None = None, today: date | None = None
+) -> tuple[pipeline.OpenStore, str]:
     """Open the demo store and tell its last month: the one asked for, else the last complete one.
 
     Raises StoreError when the folder holds a site's store, or the month is not written yyyy-mm or not over yet.
@@ -25,7 +27,9 @@ def open_demo(settings: Settings, *, until: str | None = None, today: date | Non
     if until is not None and not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", until):
         raise pipeline.StoreError(f"--until {until}: escriba el mes como aaaa-mm, por ejemplo {last}.")
     if until is not None and until > last:
-        raise pipeline.StoreError(f"--until {until}: el último mes completo es {last}; la muestra no inventa el futuro.")
+        raise pipeline.StoreError(
+            f"--until {until}: el último mes completo es {last}; la muestra no inventa el futuro."
+        )
     return pipeline.open_store(settings, kind=pipeline.DEMO), until or last
 
 

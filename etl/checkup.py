@@ -10,6 +10,7 @@ from sqlalchemy import inspect, select
 
 from etl import landing, pipeline
 from etl.build import Build
+from etl.draft import Draft
 from etl.pipeline import FileReport
 from etl.pseudonyms import read_key
 from etl.records import site as sites
@@ -74,15 +75,17 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
             for path in paths:
                 found.files.append(_land(path, records, scratch))
             with transaction(records) as session:
-                loads = list(session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load]))))
+                loads = list(
+                    session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load])))
+                )
                 site = sites.read_site(session)
                 key = read_key((settings if known else scratch).data / "pseudonyms.key")
-                build = Build(
+                build = Build(Draft(
                     settings=settings, site=site, key=key, folder=Path(name) / "build",
                     current=read_current(settings.warehouse) if known else None, number=0,
                     files=landing.file_infos(session),
                     load_files={load.load_id: load.file_id for load in session.scalars(select(Load))},
-                )  # fmt: skip
+                ))  # fmt: skip
                 pieces = landing.pieces(session, scratch, loads)
             try:
                 reports = {report.load: report for report in found.files}
@@ -93,7 +96,7 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
                 if pieces:
                     build.build_visits()
                     for report in found.files:
-                        strays = build.strays_of(report.load or 0)
+                        strays = build.calls.strays_of(report.load or 0)
                         report.loaded, report.quarantined = report.loaded - strays, report.quarantined + strays
                     _summarise(build, [piece.load for piece in pieces], site, found)
             finally:
@@ -144,23 +147,23 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
     where = f"load IN ({', '.join(map(str, loads))})"
     lines = " UNION ALL ".join(
         f"SELECT epoch, callid, queue, agent, kind, data FROM {month.alias}.raw.queue_log WHERE {where}"
-        for month in build.months.values()
+        for month in build.draft.months.values()
     )
-    build.run(f"CREATE OR REPLACE TEMP TABLE seen AS {lines}")
+    build.draft.run(f"CREATE OR REPLACE TEMP TABLE seen AS {lines}")
     visits = " UNION ALL ".join(
         f"SELECT queue, did, service, entered_epoch FROM {month.alias}.core.queue_visits WHERE enter_{where} OR end_{where}"
-        for month in build.months.values()
+        for month in build.draft.months.values()
     )
-    first, last = build.run("SELECT MIN(epoch), MAX(epoch) FROM seen").fetchall()[0]
+    first, last = build.draft.run("SELECT MIN(epoch), MAX(epoch) FROM seen").fetchall()[0]
     if first is None:
         return
     found.first, found.last = _local(first), _local(last)
-    gaps = build.run(
+    gaps = build.draft.run(
         f"""SELECT before, epoch FROM (SELECT epoch, LAG(epoch) OVER (ORDER BY epoch) AS before FROM seen)
         WHERE epoch - before > {GAP_SECONDS} ORDER BY before"""
     ).fetchall()
     found.gaps = [(_local(before), _local(after)) for before, after in gaps]
-    rows = build.run(
+    rows = build.draft.run(
         f"""SELECT queue, COUNT(*), STRING_AGG(DISTINCT did, ' ' ORDER BY did), MIN(entered_epoch), MAX(entered_epoch),
             STRING_AGG(DISTINCT service, ' ' ORDER BY service) FROM ({visits}) GROUP BY queue ORDER BY queue"""
     ).fetchall()
@@ -170,16 +173,16 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
     ]
     found.agents = [
         AgentSeen(agent, connected)
-        for agent, connected in build.run(
+        for agent, connected in build.draft.run(
             "SELECT agent, COUNT(*) FILTER (kind = 2) FROM seen WHERE agent NOT IN ('', 'NONE') GROUP BY agent ORDER BY agent"
         ).fetchall()
     ]
-    for reasons, count in build.run(
+    for reasons, count in build.draft.run(
         f"SELECT reasons, COUNT(*) FROM loads_db.meta.quarantine WHERE {where} GROUP BY reasons ORDER BY reasons"
     ).fetchall():
         for reason in reasons.split(","):
             found.reasons[reason] = found.reasons.get(reason, 0) + count
-    strays = build.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
+    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
     for reason, count in strays:
         found.reasons[reason] = found.reasons.get(reason, 0) + count
 

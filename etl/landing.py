@@ -18,8 +18,9 @@ from typing import BinaryIO
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from etl.build import LogFileInfo, Piece
+from etl.draft import LogFileInfo
 from etl.faults import reach
+from etl.lines import Piece
 from etl.readers.lines import LineFeed, Slab, blocks, is_gzip, open_text
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
@@ -137,7 +138,11 @@ def land(path: Path, session: Session, settings: Settings, *, name: str, now: da
     if known is None:
         head = head[: scan.bytes]
         known = LogFile(
-            source=source.name, pbx=settings.pbx, name=name, head_bytes=len(head), head_sha256=hashlib.sha256(head).hexdigest()
+            source=source.name,
+            pbx=settings.pbx,
+            name=name,
+            head_bytes=len(head),
+            head_sha256=hashlib.sha256(head).hexdigest(),
         )
         session.add(known)
         session.flush()
@@ -170,7 +175,9 @@ def pieces(session: Session, settings: Settings, loads: list[Load]) -> list[Piec
                 latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, settings),
             )
         )  # fmt: skip
-    return sorted(found, key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line))
+    return sorted(
+        found, key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line)
+    )
 
 
 def file_infos(session: Session) -> dict[int, LogFileInfo]:
@@ -212,7 +219,9 @@ def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[Lo
     best: tuple[LogFile | None, int, int] = (None, 0, 0)
     for file in session.scalars(select(LogFile).where(LogFile.pbx == pbx, LogFile.head_sha256.in_(digests))):
         loads = list(
-            session.scalars(select(Load).where(Load.file_id == file.file_id, Load.state != "refused").order_by(Load.first_byte))
+            session.scalars(
+                select(Load).where(Load.file_id == file.file_id, Load.state != "refused").order_by(Load.first_byte)
+            )
         )
         if not loads:
             continue
@@ -307,7 +316,9 @@ def _scan_whole_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
             scan.lines += block.count(b"\n")
             if scan.first_epoch is None:
                 first_lines = (carry + block[:end]).split(b"\n")
-                scan.first_epoch = next((e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None)
+                scan.first_epoch = next(
+                    (e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None
+                )
             last_lines = (carry + block[:end])[-_LAST_BYTES:].split(b"\n")
             last = next((e for line in reversed(last_lines) if (e := _epoch(line, source, latest)) is not None), None)
             scan.last_epoch = last if last is not None else scan.last_epoch or scan.first_epoch

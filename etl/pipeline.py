@@ -16,8 +16,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from etl import landing
-from etl.build import Build, CheckError, Progress, ReconciliationError, no_progress
+from etl.build import Build, CheckError
+from etl.draft import Draft
 from etl.faults import reach
+from etl.lines import Progress, ReconciliationError, no_progress
 from etl.pseudonyms import read_key
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
@@ -127,9 +129,7 @@ def warehouse_lock(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-def ingest(
-    store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress
-) -> list[FileReport]:
+def ingest(store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress) -> list[FileReport]:
     """Load files into the warehouse: land each, then build and publish one generation with all of them.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
@@ -157,9 +157,11 @@ def recover(store: OpenStore) -> None:
     with transaction(store.records) as session:
         landed = list(session.scalars(select(Load).where(Load.state == "landed")))
         known = [load for load in landed if load.load_id in in_service]
-        missing = {load_id for load_id in in_service} - {
-            load.load_id for load in session.scalars(select(Load).where(Load.state == "published"))
-        } - {load.load_id for load in known}
+        missing = (
+            {load_id for load_id in in_service}
+            - {load.load_id for load in session.scalars(select(Load).where(Load.state == "published"))}
+            - {load.load_id for load in known}
+        )
         if known and current is not None:
             counts = _counts_in_service(store.settings, [load.load_id for load in known])
             for load in known:
@@ -248,7 +250,7 @@ def _publish_landed(
             if report is not None:
                 report.loaded, report.duplicates = tally.loaded, tally.duplicates
                 report.quarantined, report.blank = tally.quarantined, tally.blank
-                report.generation = build.number
+                report.generation = build.draft.number
                 report.seconds += time.perf_counter() - started
         progress("armando ingresos a cola y llamadas", 1.0)
         build.build_visits()
@@ -268,7 +270,7 @@ def _publish_landed(
 
 
 def _move_strays(build: Build, report: FileReport) -> None:
-    strays = build.strays_of(report.load or 0)
+    strays = build.calls.strays_of(report.load or 0)
     report.loaded -= strays
     report.quarantined += strays
 
@@ -286,11 +288,12 @@ def _new_build(
         for load_id, file_id in session.execute(select(Load.load_id, Load.file_id).where(Load.state != "refused"))
     }
     number = next_number(store.settings.warehouse, current)
-    return Build(
+    draft = Draft(
         settings=store.settings, site=sites.read_site(session), key=store.key,
         folder=store.settings.warehouse / f".build-{number}", current=current, number=number,
-        files=landing.file_infos(session), load_files=load_files, anew=anew, progress=progress,
+        files=landing.file_infos(session), load_files=load_files, anew=anew,
     )  # fmt: skip
+    return Build(draft, progress)
 
 
 def _mark_published(load: Load, generation: int, loaded: int, duplicates: int, quarantined: int, blank: int) -> None:

@@ -93,7 +93,9 @@ def callers_sql(*, parsed: str, key: bytes) -> str:
 
 def accepted_sql(*, parsed: str, callers: str, first_line: int) -> str:
     """SQL of the accepted lines of a table of ``events_sql``: their numbers in the file, pseudonyms for callers."""
-    data = f"CASE WHEN p.caller IS NULL THEN p.data ELSE replace(p.data, '{CALLER_PLACE}', COALESCE(c.pseudonym, '')) END"
+    data = (
+        f"CASE WHEN p.caller IS NULL THEN p.data ELSE replace(p.data, '{CALLER_PLACE}', COALESCE(c.pseudonym, '')) END"
+    )
     return (
         f"SELECT CAST(p.rowid + {first_line} AS INTEGER) AS line, p.* REPLACE ({data} AS data) "
         f"FROM {parsed} AS p LEFT JOIN {callers} AS c ON c.clear = p.caller WHERE p.epoch IS NOT NULL"
@@ -136,7 +138,9 @@ def _form_sql(source: LogSource) -> str:
     for event in source.events:
         form = 100 * int(event.kind) + 10 * (event.hold or 0) + (event.talk or 0)
         if event.name == "ATTENDEDTRANSFER":
-            branches += f" WHEN {literal(event.name)} THEN CASE WHEN f6 = '{ATTENDED_LINK}' THEN {form + 11} ELSE {form} END"
+            branches += (
+                f" WHEN {literal(event.name)} THEN CASE WHEN f6 = '{ATTENDED_LINK}' THEN {form + 11} ELSE {form} END"
+            )
         else:
             branches += f" WHEN {literal(event.name)} THEN {form}"
     return f"CASE f5{branches} ELSE 0 END"

@@ -84,7 +84,9 @@ def read_current(folder: Path) -> Generation | None:
     except ValueError as error:
         raise WarehouseError(f"{folder / CURRENT} está dañado ({error}); ejecute «callcenter rebuild»") from error
     if content["schema"] > SCHEMA_VERSION:
-        raise WarehouseError("La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión.")
+        raise WarehouseError(
+            "La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión."
+        )
     content["segments"] = tuple(Segment(**segment) for segment in content["segments"])
     content["loads"] = tuple(content["loads"])
     return Generation(**content)
@@ -169,7 +171,9 @@ def remove_unused(folder: Path, current: Generation, *, older_than_seconds: floa
     return removed
 
 
-def open_generation(folder: Path, *, threads: int = 2, memory_limit: str = "600MB") -> tuple[Generation, duckdb.DuckDBPyConnection]:
+def open_generation(
+    folder: Path, *, threads: int = 2, memory_limit: str = "600MB"
+) -> tuple[Generation, duckdb.DuckDBPyConnection]:
     """Open the generation in service for reading: one in-memory instance with views over the attached segments.
 
     The connection can reach nothing but those segments: external access is off and the configuration locked. Use a
@@ -234,9 +238,7 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
         f"CREATE VIEW {table} AS {union(table)}"
         for table in ("raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
     ]
-    statements.append(
-        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_DERIVED}')}"
-    )
+    statements.append(f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_DERIVED}')}")
     for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
         statements.append(
             f"CREATE VIEW {name} AS SELECT * FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
@@ -247,7 +249,9 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
         f"""CREATE VIEW raw.queue_log AS SELECT loads.pbx, q.* FROM ({union("raw.queue_log")}) AS q
         JOIN {alias}.meta.loads AS loads ON loads.load = q.load"""
     )
-    statements += [f"CREATE VIEW core.{t} AS SELECT * FROM {alias}.core.{t}" for t in ("restarts", "queue_lines", "agent_persons")]
+    statements += [
+        f"CREATE VIEW core.{t} AS SELECT * FROM {alias}.core.{t}" for t in ("restarts", "queue_lines", "agent_persons")
+    ]
     statements.append(
         f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {alias}.meta.quarantine
         UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)

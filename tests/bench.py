@@ -126,7 +126,11 @@ def add_a_day(folder: Path, years: Sequence[int], rounds: int) -> None:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()} if folder.exists() else {}
+    return (
+        {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
+        if folder.exists()
+        else {}
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

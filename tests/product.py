@@ -84,14 +84,19 @@ class Product:
         return [str(row[0]) for row in self.rows("SELECT kind FROM meta.findings ORDER BY kind")]
 
     def set_aside(self) -> list[tuple[str, ...]]:
-        return [tuple(str(row[0]).split(",")) for row in self.rows("SELECT reasons FROM meta.quarantine ORDER BY load, line")]
+        return [
+            tuple(str(row[0]).split(","))
+            for row in self.rows("SELECT reasons FROM meta.quarantine ORDER BY load, line")
+        ]
 
     def counted(self) -> tuple[object, ...]:
         """What users count: visits and calls in all units, without provenance."""
         return tuple(self.visits()), tuple(self.calls("line")), tuple(self.calls("call"))
 
 
-def load_in(folder: Path, files: Sequence[LogFile], rules: Sequence[QueueRule] = (), *, at_once: bool = True) -> Product:
+def load_in(
+    folder: Path, files: Sequence[LogFile], rules: Sequence[QueueRule] = (), *, at_once: bool = True
+) -> Product:
     """Make a product, give it its mapping, load files at once or one after another."""
     product = Product(folder)
     if rules:

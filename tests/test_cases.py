@@ -42,7 +42,9 @@ def test_calls_are_those_of_the_case(case: Case, products: dict[str, Product]) -
     for unit, expected in (("line", case.line_calls), ("call", case.calls)):
         if expected is not None:
             found = products[str(case)].calls(unit)
-            assert tuple(ExpectedCall(c.service, c.answered, c.cause, c.wait, c.talk, c.open) for c in found) == expected
+            assert (
+                tuple(ExpectedCall(c.service, c.answered, c.cause, c.wait, c.talk, c.open) for c in found) == expected
+            )
 
 
 @every_case
@@ -65,7 +67,9 @@ def in_figures(expected: ExpectedFigures, row: Visit | Call) -> bool:
 def test_figures_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
     product = products[str(case)]
     for expected in case.figures:
-        everything: Sequence[Visit | Call] = product.visits() if expected.unit == "visit" else product.calls(expected.unit)
+        everything: Sequence[Visit | Call] = (
+            product.visits() if expected.unit == "visit" else product.calls(expected.unit)
+        )
         rows = [row for row in everything if in_figures(expected, row)]
         assert sum(row.registered for row in rows) == expected.registered
         assert sum(row.answered for row in rows) == expected.answered

@@ -18,7 +18,9 @@ RULES = (
 )
 
 
-def invented_log(chance: random.Random, *, lines: int, callids: int = 3, spread: tuple[int, ...] = (0, 0, 0, 1, 1, 2, 3, 7, 20)) -> tuple[str, ...]:
+def invented_log(
+    chance: random.Random, *, lines: int, callids: int = 3, spread: tuple[int, ...] = (0, 0, 0, 1, 1, 2, 3, 7, 20)
+) -> tuple[str, ...]:
     """A log of nonsense that Asterisk could have written line by line: every rule of the order of events is met."""
     time = BASE
     log = [f"{BASE - 60}|NONE|NONE|NONE|CONFIGRELOAD|"]

@@ -85,6 +85,8 @@ class LineFeed:
             self._write(self._mark("line_too_long", self._too_long, self.first_line + self.lines) + b"\n", 1)
             self._too_long, block = None, block[end + 1 :]
         block = self._carry + block if self._carry else block
+        while self.first_line + self.lines == 1 and block.startswith(_BOM):
+            block = block.removeprefix(_BOM)
         end = block.rfind(b"\n") + 1
         self._carry = block[end:]
         if end:
@@ -95,8 +97,6 @@ class LineFeed:
             self._close_slab()
 
     def _take(self, lines: bytes) -> None:
-        if self.first_line + self.lines == 1 and lines.startswith(_BOM):
-            lines = lines[len(_BOM) :]
         if b"\r" in lines:
             lines = lines.replace(b"\r\n", b"\n")
         if self._is_clean(lines):

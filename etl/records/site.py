@@ -134,7 +134,8 @@ def replace_queues(session: Session, rules: Sequence[QueueRule]) -> None:
     """Put these rules in the place of the site's queue rules."""
     session.execute(delete(QueueLine))
     session.add_all(
-        QueueLine(queue=r.queue, did=r.did, service=r.service, valid_from=r.valid_from, valid_to=r.valid_to) for r in rules
+        QueueLine(queue=r.queue, did=r.did, service=r.service, valid_from=r.valid_from, valid_to=r.valid_to)
+        for r in rules
     )
 
 
@@ -172,7 +173,9 @@ def queue_rules(text: str, lines: Iterable[Line]) -> tuple[QueueRule, ...]:
                 f"({', '.join(sorted(known, key=len))}); corrija el número o escriba «{NOT_COUNTED}»"
             )
         if row["did"] and not any(character.isdigit() for character in row["did"]):
-            raise MappingError(f"línea {number}, columna did: «{row['did']}» no tiene dígitos; deje vacío para «cualquiera»")
+            raise MappingError(
+                f"línea {number}, columna did: «{row['did']}» no tiene dígitos; deje vacío para «cualquiera»"
+            )
         start, end = _span(number, row)
         rules[number] = QueueRule(row["queue"], row["did"] or None, row["service"], start, end)
     _refuse_overlaps({n: ((r.queue, _digits(r.did)), r.valid_from, r.valid_to) for n, r in rules.items()}, "la cola")
@@ -196,7 +199,9 @@ def person_rules(text: str) -> tuple[PersonRule, ...]:
     return tuple(rules.values())
 
 
-def rules_csv(header: Sequence[str], rules: Iterable[QueueRule | PersonRule], extra: Iterable[Sequence[str]] = ()) -> str:
+def rules_csv(
+    header: Sequence[str], rules: Iterable[QueueRule | PersonRule], extra: Iterable[Sequence[str]] = ()
+) -> str:
     """Write rules as CSV; ``extra`` rows (what is not mapped yet) come first."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -1,0 +1,430 @@
+"""Queue visits, line calls and callers' calls of a draft, told from its lines. All heavy work is SQL.
+
+Plain callids are told by one aggregate, the few others by the ordered fold of ``etl.visits``.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from etl.draft import Draft, Month, model
+from etl.schema import EventKind
+from etl.settings import ZONE_OFFSET_SECONDS
+from etl.sources import QUEUE_LOG
+from etl.validate import literal
+from etl.visits import LogEvent, fold_callids
+
+#: Events of a callid further apart than this belong to different calls (the reach of the models).
+REACH_SECONDS = 31 * 86400
+_FETCH_ROWS = 20_000
+_FOLDED_COLUMNS = (
+    "pbx VARCHAR, callid VARCHAR, ordinal INTEGER, alone BOOLEAN, queue VARCHAR, did VARCHAR, agent VARCHAR, "
+    "entered_epoch BIGINT, answered BOOLEAN, waits BOOLEAN, cause VARCHAR, wait_seconds INTEGER, talk_seconds INTEGER, "
+    "outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, enter_load INTEGER, enter_line INTEGER, "
+    "connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER"
+)
+_ENTERED_DATE = f"DATE '1970-01-01' + CAST((entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400 AS INTEGER)"
+
+
+@dataclass
+class CallTeller:
+    """Tells the calls of a draft whose lines are loaded."""
+
+    draft: Draft
+
+    def build_visits(self) -> None:
+        """Tell the queue visits of every changed callid anew, settle what waits, and the calls of several visits."""
+        self.draft.place_files()
+        self._make_scope()
+        sql = model("plain_visits").replace(":long_seconds", str(self.long_seconds))
+        # Reading the data column costs: only where there are DID events.
+        dids = self.draft.one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
+        sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
+        self.draft.run(f"CREATE OR REPLACE TEMP TABLE told AS {sql}")
+        self._fold_irregular()
+        self._resolve_mapping(
+            "SELECT queue, did, agent, entered_epoch FROM told WHERE shape = 'plain' "
+            "UNION ALL SELECT queue, did, agent, entered_epoch FROM folded"
+        )
+        self._replace_visits()
+        self._settle()
+        self._chain()
+        self._note_coverage()
+
+    def _make_scope(self) -> None:
+        """Make "scope": every line of the callids to tell, with its PBX."""
+        if self.draft.from_nothing:
+            union = " UNION ALL ".join(f"SELECT * FROM {m.alias}.raw.queue_log" for m in self.draft.months.values())
+            lines = union or "SELECT * FROM no_lines"
+        else:
+            self._gather_changed()
+            lines = "SELECT * FROM scope_lines"
+        servers = {info.pbx for info in self.draft.files.values()}
+        if len(servers) == 1:
+            sql = f"SELECT {literal(servers.pop())} AS pbx, * FROM ({lines})"
+        else:
+            sql = f"SELECT f.pbx, q.* FROM ({lines}) AS q JOIN files AS f ON f.load = q.load"
+        self.draft.run(f"CREATE OR REPLACE TEMP VIEW scope AS {sql}")
+
+    def _gather_changed(self) -> None:
+        """Gather the lines of the changed callids: widen until no month is left that could hold some."""
+        low, high = self.draft.reach_low, self.draft.reach_high
+        seen: set[str] = set()
+        self.draft.run("CREATE OR REPLACE TEMP TABLE scope_lines AS SELECT * FROM no_lines")
+        while low <= high:
+            near = self.draft.existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)
+            fresh = [month for month in near if month.alias not in seen]
+            if not fresh:
+                break
+            for month in fresh:
+                seen.add(month.alias)
+                self.draft.run(
+                    f"""INSERT INTO scope_lines SELECT q.* FROM {month.alias}.raw.queue_log AS q
+                    JOIN files AS f ON f.load = q.load
+                    JOIN changed AS c ON c.pbx = f.pbx AND c.callid = q.callid"""
+                )
+            low, high = self.draft.one(
+                f"SELECT COALESCE(MIN(epoch), {low}), COALESCE(MAX(epoch), {high}) FROM scope_lines"
+            )
+        self.draft.reach_low, self.draft.reach_high = min(low, self.draft.reach_low), max(high, self.draft.reach_high)
+
+    def _fold_irregular(self) -> None:
+        """Fold the callids that one aggregate cannot tell, through a file so that memory stays bounded."""
+        names = ("folded", "oddities", "strays")
+        paths = {name: self.draft.folder / f"{name}.csv" for name in names}
+        query = self.draft.connection.execute(
+            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event, q.data,
+                q.hold_seconds, q.talk_seconds
+            FROM scope AS q
+            JOIN told AS t ON t.pbx = q.pbx AND t.callid = q.callid
+            JOIN files AS f ON f.load = q.load
+            WHERE t.shape = 'irregular' AND q.kind BETWEEN 1 AND 5
+            ORDER BY q.pbx, q.callid, q.order_epoch, f.place,
+                CASE WHEN f.tied THEN FIRST_VALUE(CASE q.kind WHEN 4 THEN 3 WHEN 5 THEN 0 ELSE q.kind END)
+                    OVER (PARTITION BY q.pbx, q.callid, f.file ORDER BY q.line) ELSE 0 END,
+                f.file, q.line"""
+        )
+        with (
+            paths["folded"].open("w", encoding="utf-8", newline="") as folded,
+            paths["oddities"].open("w", encoding="utf-8", newline="") as oddities,
+            paths["strays"].open("w", encoding="utf-8", newline="") as strays,
+        ):
+            out = {
+                name: csv.writer(file, lineterminator="\n")
+                for name, file in zip(names, (folded, oddities, strays), strict=True)
+            }
+            for pbx, callid, visits, odd, stray in fold_callids(_rows(query), long_seconds=self.long_seconds):
+                for ordinal, visit in enumerate(visits, start=1):
+                    out["folded"].writerow(
+                        (
+                            pbx, callid, ordinal, int(len(visits) == 1), visit.queue, visit.did, visit.agent,
+                            visit.entered_at, int(visit.answered), int(visit.waiting), visit.cause, visit.wait,
+                            visit.talk, visit.outcome_event, visit.ended_at, int(visit.reconstructed),
+                            *(visit.enter or (None, None)), *(visit.connect or (None, None)),
+                            *(visit.end or (None, None)),
+                        )
+                    )  # fmt: skip
+                    place = visit.end or visit.connect or visit.enter or (None, None)
+                    for kind in sorted(visit.findings):
+                        out["oddities"].writerow((kind, pbx, callid, visit.queue, visit.entered_at, *place))
+                for oddity in odd:
+                    epoch = min((visit.entered_at for visit in visits), default=0)
+                    out["oddities"].writerow((oddity.kind, pbx, callid, oddity.queue, epoch, oddity.load, oddity.line))
+                for line in stray:
+                    out["strays"].writerow((pbx, callid, 0, line.load, line.line, line.reason))
+        for name, columns in (
+            ("folded", _FOLDED_COLUMNS),
+            (
+                "oddities",
+                "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, line INTEGER",
+            ),
+            ("strays", "pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR"),
+        ):
+            self.draft.read_table(name, paths[name], columns)
+        self.draft.run(
+            """UPDATE strays SET epoch = q.epoch FROM scope AS q WHERE q.load = strays.load AND q.line = strays.line"""
+        )
+
+    def _resolve_mapping(self, sql: str) -> None:
+        """Find line and person for every (queue, did, day) and (agent, day) of a relation of visits."""
+        day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
+        numbers = ", ".join(literal(line.number) for line in self.draft.site.lines)
+        digits = "regexp_replace({}, '[^0-9]', '', 'g')"
+        event_did, rule_did = digits.format("seen.did"), digits.format("rule.did")
+        self.draft.run(
+            f"""CREATE OR REPLACE TEMP TABLE service_of AS
+            WITH seen AS (SELECT DISTINCT queue, did, {day} AS day FROM ({sql})),
+            matched AS (
+                SELECT seen.queue, seen.did, seen.day, rule.service, ROW_NUMBER() OVER (
+                    PARTITION BY seen.queue, seen.did, seen.day
+                    ORDER BY CASE WHEN rule.did IS NULL THEN 1 ELSE 0 END, length({rule_did}) DESC, rule.place
+                ) AS choice
+                FROM seen JOIN queue_rules AS rule
+                    ON rule.queue = seen.queue AND seen.day BETWEEN rule.first_day AND rule.last_day
+                    AND (rule.did IS NULL OR ({event_did} <> ''
+                        AND ({event_did} LIKE '%' || {rule_did} OR {rule_did} LIKE '%' || {event_did})))
+            )
+            SELECT seen.queue, COALESCE(seen.did, '') AS did, seen.day,
+                CASE WHEN matched.service IS NOT NULL THEN matched.service
+                    WHEN seen.queue IN ({numbers}) AND seen.queue NOT IN (SELECT queue FROM queue_rules)
+                    THEN seen.queue END AS service
+            FROM seen LEFT JOIN matched ON matched.queue = seen.queue AND matched.day = seen.day
+                AND COALESCE(matched.did, '') = COALESCE(seen.did, '') AND matched.choice = 1"""
+        )
+        self.draft.run(
+            f"""CREATE OR REPLACE TEMP TABLE person_of AS
+            SELECT seen.agent, seen.day, MIN(rule.person) AS person
+            FROM (SELECT DISTINCT agent, {day} AS day FROM ({sql}) WHERE agent IN (SELECT interface FROM person_rules)) AS seen
+            JOIN person_rules AS rule ON rule.interface = seen.agent AND seen.day BETWEEN rule.first_day AND rule.last_day
+            GROUP BY seen.agent, seen.day"""
+        )
+
+    def _replace_visits(self) -> None:
+        """Put the visits told anew in the place of those their callids had."""
+        self.draft.run(
+            "CREATE OR REPLACE TEMP TABLE unsettled (pbx VARCHAR, callid VARCHAR, ordinal INTEGER, entered_epoch BIGINT, "
+            "last_order_epoch BIGINT, last_load INTEGER, last_line INTEGER)"
+        )
+        if self.draft.one("SELECT COUNT(*) FROM folded WHERE waits")[0]:
+            self.draft.run(
+                """INSERT INTO unsettled SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
+                    SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line, ROW_NUMBER() OVER (
+                        PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
+                    ) AS place
+                    FROM folded AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
+                    JOIN files AS f ON f.load = q.load
+                    WHERE v.waits AND NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
+                ) WHERE place = 1"""
+            )
+        entered = self.draft.one(
+            "SELECT MIN(e), MAX(e) FROM (SELECT MIN(entered_epoch) AS e FROM told WHERE shape = 'plain' UNION ALL "
+            "SELECT MAX(entered_epoch) FROM told WHERE shape = 'plain' UNION ALL "
+            "SELECT MIN(entered_epoch) FROM folded UNION ALL SELECT MAX(entered_epoch) FROM folded)"
+        )
+        if not self.draft.from_nothing:
+            low = min(entered[0] if entered[0] is not None else self.draft.reach_low, self.draft.reach_low)
+            high = max(entered[1] if entered[1] is not None else self.draft.reach_high, self.draft.reach_high)
+            for month in list(self.draft.existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)):
+                self._forget_changed(month)
+        self._insert_strays()
+        if entered[0] is None:
+            return
+        visits = _visits_sql()
+        for month in self.draft.months_between(
+            entered[0],
+            entered[1],
+            only_with="SELECT entered_epoch AS epoch FROM told WHERE "
+            "shape = 'plain' UNION ALL SELECT entered_epoch FROM folded",
+        ):
+            within = f"entered_epoch >= {month.start} AND entered_epoch < {month.end}"
+            self.draft.write(f"INSERT INTO {month.alias}.core.queue_visits {visits.replace(':within', within)}")
+            self.draft.run(f"INSERT INTO {month.alias}.core.unsettled_visits SELECT * FROM unsettled WHERE {within}")
+            found = within.replace("entered_epoch", "found_epoch")
+            self.draft.run(f"INSERT INTO {month.alias}.meta.findings SELECT * FROM oddities WHERE {found}")
+
+    def strays_of(self, load: int) -> int:
+        """Return how many lines of a load the fold of this build set aside."""
+        return int(self.draft.one(f"SELECT COUNT(*) FROM strays WHERE load = {load}")[0])
+
+    def _insert_strays(self) -> None:
+        for (epoch,) in self.draft.run("SELECT DISTINCT epoch FROM strays").fetchall():
+            month = self.draft.month_of(epoch)
+            self.draft.run(f"INSERT INTO {month.alias}.meta.strays SELECT * FROM strays WHERE epoch = {epoch}")
+
+    def _forget_changed(self, month: Month) -> None:
+        tables = ("core.queue_visits", "core.unsettled_visits", "core.chained_calls", "meta.findings", "meta.strays")
+        same = "t.pbx = c.pbx AND t.callid = c.callid"
+        held = " + ".join(
+            f"(SELECT COUNT(*) FROM {month.alias}.{table} AS t JOIN changed AS c ON {same})" for table in tables
+        )
+        if self.draft.one(f"SELECT {held}")[0]:
+            month = self.draft.month_of(month.start)
+            for table in tables:
+                self.draft.run(f"DELETE FROM {month.alias}.{table} AS t USING changed AS c WHERE {same}")
+
+    def _settle(self) -> None:
+        """Say what every visit without an end stands for, now that the sources' last events may have moved."""
+        self.draft.run("CREATE OR REPLACE TEMP TABLE resettled (pbx VARCHAR, callid VARCHAR)")
+        self.draft.insert_rows("sources", self.draft.last_epochs.items(), replace=True)
+        sql = model("unsettled").replace(":open_after_seconds", str(self.open_after_seconds))
+        for period in sorted(set(self.draft.months) | set(self.draft.base.periods("calls") if self.draft.base else ())):
+            segment = self.draft.base.segment("calls", period) if self.draft.base else None
+            touched = period in self.draft.months and self.draft.months[period].touched
+            if (
+                not touched
+                and segment
+                and not segment.open_visits
+                and not (self.draft.new_restarts and segment.unsettled_visits)
+            ):
+                continue
+            month = self.draft.readable(period)
+            if month is None:
+                continue
+            self.draft.run(
+                f"""CREATE OR REPLACE TEMP TABLE settled AS
+                WITH waiting AS (SELECT * FROM {month.alias}.core.unsettled_visits), told AS ({sql})
+                SELECT told.* FROM told JOIN {month.alias}.core.queue_visits AS v
+                    ON v.pbx = told.pbx AND v.callid = told.callid AND v.ordinal = told.ordinal
+                WHERE v.cause IS DISTINCT FROM told.cause OR v.is_open IS DISTINCT FROM told.is_open"""
+            )
+            if not self.draft.count("settled"):
+                continue
+            month = self.draft.month_of(month.start)
+            self.draft.run(
+                f"""UPDATE {month.alias}.core.queue_visits AS v
+                SET cause = s.cause, is_open = s.is_open
+                FROM settled AS s WHERE v.pbx = s.pbx AND v.callid = s.callid AND v.ordinal = s.ordinal"""
+            )
+            self.draft.run("INSERT INTO resettled SELECT DISTINCT pbx, callid FROM settled")
+            low, high = self.draft.one("SELECT MIN(entered_epoch), MAX(entered_epoch) FROM settled")
+            self.draft.reach_low, self.draft.reach_high = (
+                min(self.draft.reach_low, low),
+                max(self.draft.reach_high, high),
+            )
+
+    def _chain(self) -> None:
+        """Build line calls and callers' calls of the callids with several visits that changed."""
+        self.draft.run(
+            """CREATE OR REPLACE TEMP TABLE to_chain AS
+            SELECT pbx, callid FROM folded WHERE NOT alone UNION SELECT pbx, callid FROM resettled"""
+        )
+        if not self.draft.count("to_chain"):
+            return
+        low, high = self.draft.reach_low, self.draft.reach_high
+        if self.draft.from_nothing:
+            near = list(self.draft.months.values())
+        else:
+            near = list(self.draft.existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS))
+        self._chain_months(near)
+
+    def _chain_months(self, near: Sequence[Month]) -> None:
+        same = "t.pbx = c.pbx AND t.callid = c.callid"
+        several = " UNION ALL ".join(
+            f"SELECT t.* FROM {m.alias}.core.queue_visits AS t JOIN to_chain AS c ON {same} WHERE NOT t.alone"
+            for m in near
+        )
+        self.draft.run(f"CREATE OR REPLACE TEMP TABLE several AS {several}")
+        if not self.draft.count("several"):
+            return
+        line_calls = model("line_calls").replace(":chain_gap", str(self.chain_gap))
+        self.draft.run(
+            f"""CREATE OR REPLACE TEMP TABLE chained AS
+            SELECT 'line' AS unit, * FROM ({line_calls}) UNION ALL SELECT 'call', * FROM ({model("calls")})"""
+        )
+        for month in near:
+            if self.draft.one(
+                f"SELECT COUNT(*) FROM {month.alias}.core.chained_calls AS t JOIN to_chain AS c ON {same}"
+            )[0]:
+                writable = self.draft.month_of(month.start)
+                self.draft.run(f"DELETE FROM {writable.alias}.core.chained_calls AS t USING to_chain AS c WHERE {same}")
+        low, high = self.draft.one("SELECT MIN(entered_epoch), MAX(entered_epoch) FROM chained")
+        for month in self.draft.months_between(low, high, only_with="SELECT entered_epoch AS epoch FROM chained"):
+            self.draft.run(
+                f"""INSERT INTO {month.alias}.core.chained_calls
+                SELECT unit, pbx, callid, ordinal, service, entered_epoch, {_ENTERED_DATE}, visits, answered, is_open, cause,
+                    CASE WHEN wait_seconds >= 0 THEN wait_seconds END, talk_seconds, outcome_event, ended_epoch
+                FROM chained WHERE entered_epoch >= {month.start} AND entered_epoch < {month.end}"""
+            )
+
+    def _note_coverage(self) -> None:
+        """Count, for the months written, the hours the logs cover and the queues they name."""
+        local = f"(q.epoch + ({ZONE_OFFSET_SECONDS}))"
+        for month in self.draft.months.values():
+            if not month.touched:
+                continue
+            self.draft.run(f"DELETE FROM {month.alias}.core.log_hours; DELETE FROM {month.alias}.core.log_queues")
+            self.draft.run(
+                f"""INSERT INTO {month.alias}.core.log_hours
+                SELECT pbx, make_timestamp(hour * 3600000000), lines FROM (
+                    SELECT f.pbx, {local} // 3600 AS hour, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                    JOIN files AS f ON f.load = q.load GROUP BY f.pbx, {local} // 3600) ORDER BY pbx, hour"""
+            )
+            self.draft.run(
+                f"""INSERT INTO {month.alias}.core.log_queues
+                SELECT pbx, CAST(make_timestamp(day * 86400000000) AS DATE), queue, lines FROM (
+                    SELECT f.pbx, {local} // 86400 AS day, q.queue, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                    JOIN files AS f ON f.load = q.load WHERE q.queue <> '' AND q.queue <> 'NONE'
+                    GROUP BY f.pbx, {local} // 86400, q.queue) ORDER BY pbx, day, queue"""
+            )
+
+    def remap(self) -> None:
+        """Apply the site's mapping as it is now to every month in service, from visits; no log is read again."""
+        self.draft.place_files()
+        self.draft.run(
+            "CREATE OR REPLACE TEMP TABLE folded AS SELECT NULL AS pbx, NULL AS callid, TRUE AS alone LIMIT 0"
+        )
+        day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
+        changed_periods = []
+        for period in self.draft.base.periods("calls") if self.draft.base else ():
+            month = self.draft.readable(period)
+            if month is None:
+                continue
+            self._resolve_mapping(f"SELECT queue, did, agent, entered_epoch FROM {month.alias}.core.queue_visits")
+            self.draft.run(
+                f"""CREATE OR REPLACE TEMP TABLE remapped AS
+                SELECT v.pbx, v.callid, v.ordinal, s.service, p.person FROM {month.alias}.core.queue_visits AS v
+                JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
+                LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}
+                WHERE v.service IS DISTINCT FROM s.service OR v.person IS DISTINCT FROM p.person"""
+            )
+            if not self.draft.count("remapped"):
+                continue
+            month = self.draft.month_of(month.start)
+            self.draft.run(
+                f"""UPDATE {month.alias}.core.queue_visits AS v SET service = r.service, person = r.person
+                FROM remapped AS r WHERE v.pbx = r.pbx AND v.callid = r.callid AND v.ordinal = r.ordinal"""
+            )
+            changed_periods.append(period)
+            self.draft.run("CREATE TEMP TABLE IF NOT EXISTS resettled (pbx VARCHAR, callid VARCHAR)")
+            self.draft.run("INSERT INTO resettled SELECT DISTINCT pbx, callid FROM remapped")
+            self.draft.reach_low, self.draft.reach_high = (
+                min(self.draft.reach_low, month.start),
+                max(self.draft.reach_high, month.end - 1),
+            )
+        if changed_periods:
+            self._chain()
+
+    @property
+    def long_seconds(self) -> int:
+        """Longer durations are kept and listed."""
+        return int(float(self.draft.site.parameter("long_hours")) * 3600)
+
+    @property
+    def open_after_seconds(self) -> int:
+        """A wait without an end is given up when the source went on this long."""
+        return int(float(self.draft.site.parameter("open_after_hours")) * 3600)
+
+    @property
+    def chain_gap(self) -> int:
+        """Seconds between the end of one visit and the entry of the next of one line call."""
+        return int(self.draft.site.parameter("chain_gap_seconds"))
+
+
+def _visits_sql() -> str:
+    """SQL of the visits told anew within a month, plain and folded, with their line and person."""
+    day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
+    causes = " ".join(
+        f"WHEN {literal(event.name)} THEN {literal(event.cause)}" for event in QUEUE_LOG.events if event.cause
+    )
+    return f"""
+        SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
+            v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds, v.outcome_event, v.ended_epoch,
+            v.reconstructed, v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
+        FROM (
+            SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
+                CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds, outcome_event, ended_epoch,
+                FALSE AS reconstructed, load AS enter_load, enter_line,
+                CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line, load AS end_load, end_line
+            FROM told WHERE shape = 'plain' AND :within
+            UNION ALL
+            SELECT * FROM folded WHERE :within
+        ) AS v
+        LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
+        LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}"""
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[LogEvent]:
+    while batch := result.fetchmany(_FETCH_ROWS):
+        yield from map(LogEvent._make, batch)

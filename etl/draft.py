@@ -1,0 +1,291 @@
+"""The private copy of a generation under way: one DuckDB instance and the segments it writes or reads.
+
+Months are copied and written only where something changes; the others are attached read-only, and only when a callid
+reaches into them. Nothing here knows what a row means.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from etl.months import day_number, month_span, period_of, periods_between
+from etl.records.site import Site
+from etl.settings import Settings
+from etl.validate import literal
+from etl.warehouse import Generation, Segment, WarehouseError, digest
+
+_MODELS = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class LogFileInfo:
+    """What the order between files needs: identity, PBX, first and last epoch, and how many lines it has."""
+
+    file: int
+    pbx: str
+    name: str
+    first_epoch: int
+    last_epoch: int
+    lines: int
+
+
+@dataclass
+class Month:
+    """A segment attached to the instance: its alias, its file where it is ours to write, and the epochs it spans."""
+
+    alias: str
+    path: Path | None
+    writable: bool
+    start: int
+    end: int
+    touched: bool = False
+
+
+@dataclass
+class Draft:
+    """One generation being built. Use ``close`` in any case: it deletes whatever was not published.
+
+    ``anew`` starts from nothing though there is a generation in service. ``files`` are all logical files by their number,
+    ``load_files`` the file of every load.
+    """
+
+    settings: Settings
+    site: Site
+    key: bytes
+    folder: Path
+    current: Generation | None
+    number: int
+    files: dict[int, LogFileInfo]
+    load_files: dict[int, int]
+    anew: bool = False
+
+    def __post_init__(self) -> None:
+        self.base = None if self.anew else self.current
+        self.from_nothing = self.base is None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": self.settings.threads,
+                "memory_limit": self.settings.memory_limit,
+                "temp_directory": str(self.folder / "spill"),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            },
+        )
+        self.run = self.connection.execute
+        self.run("SET enable_progress_bar = false")
+        self.run("SET checkpoint_threshold = '100GB'")  # a segment is checkpointed once, when it is closed
+        self.months: dict[str, Month] = {}
+        self.callers: dict[str, Month] = {}
+        self.spans: dict[int, tuple[int, int]] = {}
+        #: Epochs between which the changed callids have lines.
+        self.reach_low, self.reach_high = 2**62, -(2**62)
+        self.last_epochs: dict[str, int] = dict(self.base.last_epochs) if self.base else {}
+        self.new_restarts = False
+        self._attach_loads()
+        self._make_temporary_tables()
+
+    def close(self) -> None:
+        """Close the instance and delete whatever of the build was not published."""
+        self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _make_temporary_tables(self) -> None:
+        self.run("CREATE TEMP VIEW restarts AS SELECT * FROM loads_db.core.restarts")
+        self.run("CREATE TEMP TABLE changed (pbx VARCHAR, callid VARCHAR)")
+        self.run("CREATE TEMP TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
+        self.run("CREATE TEMP TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
+        self.run(
+            "CREATE TEMP TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, first_day BIGINT, last_day BIGINT)"
+        )
+        self.run(
+            "CREATE TEMP TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)"
+        )
+        self.run(
+            """CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT, callid VARCHAR,
+            queue VARCHAR, agent VARCHAR, event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
+            talk_seconds INTEGER)"""
+        )
+        self.insert_rows(
+            "queue_rules",
+            (
+                (n, r.queue, r.did, r.service, day_number(r.valid_from, -(10**9)), day_number(r.valid_to, 10**9))
+                for n, r in enumerate(self.site.queues)
+            ),
+        )
+        self.insert_rows(
+            "person_rules",
+            (
+                (r.interface, r.person, day_number(r.valid_from, -(10**9)), day_number(r.valid_to, 10**9))
+                for r in self.site.persons
+            ),
+        )
+        for file, low, high in self.run(
+            "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads WHERE least_epoch IS NOT NULL GROUP BY file"
+        ).fetchall():
+            self.spans[file] = (low, high)
+        self.place_files()
+
+    def place_files(self) -> None:
+        """Number the files in the order that counts: first epoch, last epoch, the longer one first."""
+        ordered = sorted(self.files.values(), key=lambda f: (f.first_epoch, f.last_epoch, -f.lines, f.file))
+        self.places = {info.file: place for place, info in enumerate(ordered)}
+        seconds: dict[tuple[str, int, int], int] = {}
+        for info in ordered:
+            key = (info.pbx, info.first_epoch, info.last_epoch)
+            seconds[key] = seconds.get(key, 0) + 1
+        tied = {
+            info.file
+            for info in ordered
+            if info.first_epoch == info.last_epoch and seconds[(info.pbx, info.first_epoch, info.last_epoch)] > 1
+        }
+        first_of_tie: dict[tuple[str, int, int], int] = {}
+        rows = []
+        for load, file in self.load_files.items():
+            info = self.files[file]
+            place = self.places[file]
+            if file in tied:
+                place = first_of_tie.setdefault((info.pbx, info.first_epoch, info.last_epoch), place)
+            rows.append((load, file, info.pbx, place, int(file in tied)))
+        self.run("DELETE FROM files")
+        self.insert_rows("files", rows)
+
+    def _attach_loads(self) -> None:
+        self.loads = self._open_writable("loads", "all", "loads_db", 0, 0)
+
+    def _open_writable(self, subject: str, period: str, alias: str, start: int, end: int) -> Month:
+        """Attach a private, writable copy of a segment in service, or a new one."""
+        path = self.folder / f"{subject}-{period}-{self.number}.duckdb"
+        base = self.base.segment(subject, period) if self.base else None
+        if base is not None:
+            shutil.copyfile(self.settings.warehouse / base.file, path)
+        # No write-ahead log: a private segment is either closed whole or thrown away.
+        self.run(f"ATTACH {literal(str(path))} AS {alias} (RECOVERY_MODE no_wal_writes)")
+        if base is None:
+            self.run(model(f"segment_{subject}").replace(":segment", alias))
+        return Month(alias, path, True, start, end, touched=True)
+
+    def writable(self, months: dict[str, Month], subject: str, period: str) -> Month:
+        found = months.get(period)
+        if found is not None and found.writable:
+            found.touched = True
+            return found
+        if found is not None:
+            self.run(f"DETACH {found.alias}")
+        start, end = month_span(period)
+        months[period] = self._open_writable(subject, period, f"{subject}_{period.replace('-', '_')}", start, end)
+        return months[period]
+
+    def readable(self, period: str) -> Month | None:
+        found = self.months.get(period)
+        if found is None and self.base is not None and (segment := self.base.segment("calls", period)):
+            start, end = month_span(period)
+            alias = f"calls_{period.replace('-', '_')}"
+            self.run(f"ATTACH {literal(str(self.settings.warehouse / segment.file))} AS {alias} (READ_ONLY)")
+            found = self.months[period] = Month(alias, None, False, start, end)
+        return found
+
+    def month_of(self, epoch: int) -> Month:
+        return self.writable(self.months, "calls", period_of(epoch))
+
+    def months_between(self, low: int, high: int, *, only_with: str | None = None) -> Iterator[Month]:
+        """Writable months from one epoch to another; with ``only_with`` those that hold an epoch of that relation."""
+        for period in periods_between(low, high):
+            if only_with is not None:
+                start, end = month_span(period)
+                if not self.one(f"SELECT COUNT(*) FROM ({only_with}) WHERE epoch >= {start} AND epoch < {end}")[0]:
+                    continue
+            yield self.writable(self.months, "calls", period)
+
+    def existing_months_between(self, low: int, high: int) -> Iterator[Month]:
+        known = set(self.months) | set(self.base.periods("calls") if self.base else ())
+        for period in sorted(known):
+            start, end = month_span(period)
+            if start <= high and low < end:
+                month = self.readable(period)
+                if month is not None:
+                    yield month
+
+    def close_segment(self, subject: str, period: str, month: Month) -> Segment:
+        rows: dict[str, int] = {}
+        low = high = None
+        opened = unsettled = 0
+        if subject == "calls":
+            for table in (
+                "raw.queue_log",
+                "raw.duplicates",
+                "core.queue_visits",
+                "core.chained_calls",
+                "meta.findings",
+                "meta.strays",
+            ):
+                rows[table] = self.count(f"{month.alias}.{table}")
+            low, high = self.one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
+            opened = self.one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")[0]
+            unsettled = self.count(f"{month.alias}.core.unsettled_visits")
+        self.run(f"CHECKPOINT {month.alias}")
+        self.run(f"DETACH {month.alias}")
+        path = month.path
+        if path is None or path.with_name(path.name + ".wal").exists():
+            raise WarehouseError(f"{subject}-{period} no se cerró limpiamente: no se publica")
+        return Segment(
+            subject, period, path.name, digest(path), path.stat().st_size, rows, low, high, opened, unsettled
+        )
+
+    def insert_rows(self, table: str, rows: Iterable[Sequence[Any]], *, replace: bool = False) -> None:
+        """Insert a few rows by literals (bound parameters would import pandas, which costs more than the load)."""
+        if replace:
+            self.run(f"DELETE FROM {table}")
+        batch = [f"({', '.join(_value(value) for value in row)})" for row in rows]
+        for at in range(0, len(batch), 500):
+            self.run(f"INSERT INTO {table} VALUES {', '.join(batch[at : at + 500])}")
+
+    def read_table(self, name: str, path: Path, columns: str) -> None:
+        names = {column.split()[0]: column.split()[1] for column in columns.split(", ")}
+        spec = ", ".join(f"'{column}': '{kind}'" for column, kind in names.items())
+        self.run(
+            f"""CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_csv({literal(str(path))}, delim=',', header=false,
+            quote='"', escape='"', auto_detect=false, nullstr='', columns={{{spec}}})"""
+        )
+
+    def write(self, sql: str) -> None:
+        """Insert many rows that carry their own order: two threads may write them in any."""
+        self.run("SET preserve_insertion_order = false")
+        try:
+            self.run(sql)
+        finally:
+            self.run("SET preserve_insertion_order = true")
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        row = self.run(sql).fetchone()
+        if row is None:
+            raise WarehouseError("la consulta no dio ninguna fila")
+        return tuple(row)
+
+    def count(self, table: str) -> int:
+        return int(self.one(f"SELECT COUNT(*) FROM {table}")[0])
+
+    def place_of(self, file: int) -> int:
+        return self.places[file]
+
+    def widen(self, file: int, low: int, high: int) -> None:
+        before = self.spans.get(file, (low, high))
+        self.spans[file] = (min(low, before[0]), max(high, before[1]))
+
+
+def model(name: str) -> str:
+    """Return the SQL of a file of etl/models."""
+    return (_MODELS / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return literal(str(value))
