@@ -414,7 +414,8 @@ def _visits_sql() -> str:
             v.reconstructed, v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
         FROM (
             SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
-                CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds, outcome_event, ended_epoch,
+                CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds,
+                CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
                 FALSE AS reconstructed, load AS enter_load, enter_line,
                 CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line, load AS end_load, end_line
             FROM told WHERE shape = 'plain' AND :within

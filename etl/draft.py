@@ -15,6 +15,7 @@ import duckdb
 from etl.months import day_number, month_span, period_of, periods_between
 from etl.records.site import Site
 from etl.settings import Settings
+from etl.sources import QUEUE_LOG
 from etl.validate import literal
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
@@ -107,8 +108,8 @@ class Draft:
             "CREATE TEMP TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)"
         )
         self.run(
-            """CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT, callid VARCHAR,
-            queue VARCHAR, agent VARCHAR, event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
+            f"""CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT, callid VARCHAR,
+            queue VARCHAR, agent VARCHAR, event {QUEUE_LOG.event_type}, other_event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
             talk_seconds INTEGER)"""
         )
         self.insert_rows(
@@ -167,7 +168,8 @@ class Draft:
         # No write-ahead log: a private segment is either closed whole or thrown away.
         self.run(f"ATTACH {literal(str(path))} AS {alias} (RECOVERY_MODE no_wal_writes)")
         if base is None:
-            self.run(model(f"segment_{subject}").replace(":segment", alias))
+            sql = model(f"segment_{subject}").replace(":event_type", QUEUE_LOG.event_type)
+            self.run(sql.replace(":segment", alias))
         return Month(alias, path, True, start, end, touched=True)
 
     def writable(self, months: dict[str, Month], subject: str, period: str) -> Month:

@@ -280,7 +280,9 @@ def _keep(draft: Path, sha256: str, settings: Settings) -> None:
     """Make a complete draft durable and give it its final name."""
     reach("landing")
     final = raw_path(settings, sha256)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    if not final.parent.exists():
+        final.parent.mkdir(parents=True)
+        sync_folder(final.parent.parent)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(final)

@@ -25,7 +25,7 @@ from etl.validate import (
 )
 
 _COLUMNS = ", ".join(EVENT_COLUMNS)
-_FIELDS = "epoch, callid, queue, agent, event, data"
+_FIELDS = "epoch, callid, queue, agent, COALESCE(CAST(event AS VARCHAR), other_event), data"
 Progress = Callable[[str, float | None], None]
 
 

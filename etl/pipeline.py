@@ -25,7 +25,17 @@ from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile, Store
 from etl.settings import Settings
-from etl.warehouse import Generation, WarehouseError, next_number, publish, read_current, remove_unused
+from etl.warehouse import (
+    CURRENT,
+    DamagedError,
+    Generation,
+    WarehouseError,
+    next_number,
+    publish,
+    read_current,
+    remove_unused,
+    set_stray_logs_aside,
+)
 
 SITE, DEMO = "site", "demo"
 
@@ -94,7 +104,19 @@ def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> 
             f"El almacén de {settings.data} es {shown[found]} y esta orden trabaja con uno {shown[kind]}: "
             "indique otra carpeta con --data."
         )
-    return OpenStore(settings, records, kind, read_key(settings.data / "pseudonyms.key"))
+    return OpenStore(settings, records, kind, _key(settings))
+
+
+def _key(settings: Settings) -> bytes:
+    """Read the key of the store. Another one would know no caller's line again, and count what is known twice."""
+    path = settings.data / "pseudonyms.key"
+    remedy = "restáurelo de un respaldo; si se perdió, borre la carpeta warehouse y ejecute «callcenter rebuild»."
+    if not path.exists() and (settings.warehouse / CURRENT).exists():
+        raise StoreError(f"Falta {path}, con el que se hicieron las cifras en servicio: {remedy}")
+    try:
+        return read_key(path)
+    except ValueError as error:
+        raise StoreError(f"{path} está dañado: {remedy}") from error
 
 
 def store_kind(settings: Settings) -> str | None:
@@ -150,35 +172,37 @@ def ingest(store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_p
 
 
 def recover(store: OpenStore) -> None:
-    """Bring the manifest in line with CURRENT: what is in service is published; the rest of ``landed`` is run again."""
+    """Bring the manifest in line with CURRENT: what is in service is published, all else is landed and run again."""
     current = read_current(store.settings.warehouse)
     _clear_builds(store.settings)
     in_service = set(current.loads) if current else set()
     with transaction(store.records) as session:
-        landed = list(session.scalars(select(Load).where(Load.state == "landed")))
-        known = [load for load in landed if load.load_id in in_service]
-        missing = (
-            {load_id for load_id in in_service}
-            - {load.load_id for load in session.scalars(select(Load).where(Load.state == "published"))}
-            - {load.load_id for load in known}
-        )
+        found = session.execute(select(Load.load_id, Load.state).where(Load.state != "refused"))
+        states = {load_id: state for load_id, state in found}
+        known = [load_id for load_id in in_service if states.get(load_id) == "landed"]
         if known and current is not None:
-            counts = _counts_in_service(store.settings, [load.load_id for load in known])
-            for load in known:
-                _mark_published(load, current.number, *counts[load.load_id])
-    if missing:
+            for load_id, counts in _counts_in_service(store.settings, known).items():
+                _mark_published(session.get_one(Load, load_id), current.number, *counts)
+        for load_id, state in states.items():
+            if state == "published" and load_id not in in_service:  # the warehouse was lost, or is an older one
+                session.get_one(Load, load_id).state = "landed"
+    if missing := in_service - set(states):
         raise WarehouseError(
-            "La base de cifras contiene cargas que el manifiesto no conoce "
-            f"({', '.join(map(str, sorted(missing)))}): restaure los registros y ejecute «callcenter rebuild»."
+            f"La base de cifras contiene cargas que el manifiesto no conoce ({', '.join(map(str, sorted(missing)))}): "
+            "restaure los registros. Si se perdieron, «callcenter rebuild» arma las cifras sin esas cargas."
         )
     if current is not None:
+        set_stray_logs_aside(store.settings.warehouse, current)
         remove_unused(store.settings.warehouse, current, older_than_seconds=store.settings.keep_generations_seconds)
 
 
 def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
-    """Build the warehouse anew from the raw store and the records: every month dirty, the same SQL."""
+    """Build the warehouse anew from the raw store and the records: every month dirty, the same SQL.
+
+    What is in service is not asked: a damaged CURRENT, and loads that the manifest does not know, end here.
+    """
     with warehouse_lock(store.settings):
-        recover(store)
+        _clear_builds(store.settings)
         return _publish_landed(store, progress, {}, anew=True)
 
 
@@ -234,7 +258,12 @@ def _land(store: OpenStore, path: Path) -> FileReport:
 def _publish_landed(
     store: OpenStore, progress: Progress, reports: dict[int, FileReport], *, anew: bool = False
 ) -> Generation | None:
-    current = read_current(store.settings.warehouse)
+    try:
+        current = read_current(store.settings.warehouse)
+    except DamagedError:
+        if not anew:
+            raise
+        current = None
     with transaction(store.records) as session:
         states = ("landed", "published") if anew else ("landed",)
         loads = list(session.scalars(select(Load).where(Load.state.in_(states))))
@@ -245,28 +274,57 @@ def _publish_landed(
     try:
         for piece in todo:
             started = time.perf_counter()
-            tally = build.add(piece)
             report = reports.get(piece.load)
+            try:
+                tally = build.add(piece)
+            except ReconciliationError as error:
+                if anew:
+                    raise
+                refused = _refuse(store, piece.load, str(error))
+                break
             if report is not None:
                 report.loaded, report.duplicates = tally.loaded, tally.duplicates
                 report.quarantined, report.blank = tally.quarantined, tally.blank
                 report.generation = build.draft.number
                 report.seconds += time.perf_counter() - started
-        progress("armando ingresos a cola y llamadas", 1.0)
-        build.build_visits()
-        for report in reports.values():
-            _move_strays(build, report)
-        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
-        progress("publicando", 1.0)
-        publish(store.settings.warehouse, built, generation)
-        reach("before_manifest")
-        with transaction(store.records) as session:
-            for tally in build.tallies:
-                load = session.get_one(Load, tally.load)
-                _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
-        return generation
+        else:
+            progress("armando ingresos a cola y llamadas", 1.0)
+            build.build_visits()
+            for report in reports.values():
+                _move_strays(build, report)
+            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+            progress("publicando", 1.0)
+            publish(store.settings.warehouse, built, generation)
+            reach("before_manifest")
+            _mark_tallies(store, build, generation)
+            return generation
     finally:
         build.close()
+    for load_id, reason in refused.items():
+        if (report := reports.pop(load_id, None)) is not None:
+            report.state, report.message, report.load, report.generation = "refused", reason, None, None
+            report.loaded = report.duplicates = report.quarantined = report.blank = 0
+    return _publish_landed(store, progress, reports)
+
+
+def _mark_tallies(store: OpenStore, build: Build, generation: Generation) -> None:
+    with transaction(store.records) as session:
+        for tally in build.tallies:
+            load = session.get_one(Load, tally.load)
+            _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
+
+
+def _refuse(store: OpenStore, load_id: int, reason: str) -> dict[int, str]:
+    """Refuse a landed piece, and what was landed after it of the same file: all of that is received again later."""
+    with transaction(store.records) as session:
+        piece = session.get_one(Load, load_id)
+        later = select(Load).where(
+            Load.file_id == piece.file_id, Load.state == "landed", Load.first_byte >= piece.first_byte
+        )
+        refused = list(session.scalars(later))
+        for load in refused:
+            load.state, load.refusal = "refused", reason
+        return {load.load_id: reason for load in refused}
 
 
 def _move_strays(build: Build, report: FileReport) -> None:
@@ -307,7 +365,9 @@ def _counts_in_service(settings: Settings, loads: Sequence[int]) -> dict[int, tu
     _, connection = open_generation(settings.warehouse)
     try:
         rows = connection.execute(
-            f"SELECT load, loaded, duplicates, quarantined, blank FROM meta.loads WHERE load IN ({', '.join(map(str, loads))})"
+            # As read, like the tallies: the view has moved the strays.
+            "SELECT load, loaded, duplicates, quarantined, blank FROM loads_all.meta.loads "
+            f"WHERE load IN ({', '.join(map(str, loads))})"
         ).fetchall()
     finally:
         connection.close()

@@ -4,6 +4,7 @@ A plain hash would be no protection (there are only 10^8 eight-digit numbers), s
 kept apart from it in backups.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -12,22 +13,29 @@ from pathlib import Path
 
 MARK = "~"
 HEX_DIGITS = 24
+KEY_BYTES = 32
 _BLOCK = 64
 
 
 def read_key(path: Path) -> bytes:
-    """Return the store's secret, made at first use (32 random bytes, readable by the owner only)."""
-    try:
-        return bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except FileNotFoundError:
-        key = secrets.token_bytes(32)
+    """Return the store's secret, made at first use (32 random bytes, readable by the owner only).
+
+    The file appears whole or not at all, and the first of two processes wins. Raises ValueError for a damaged key.
+    """
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key.hex() + "\n")
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_bytes(KEY_BYTES).hex() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return key
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path}: {len(key)} bytes")
+    return key
 
 
 def pseudonym(text: str, key: bytes) -> str:

@@ -19,7 +19,7 @@ class EventKind(IntEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a log: where its durations stand among the data fields.
+    """One event of a log: where its durations stand among the data fields. Stored as a number: only append events.
 
     ``hold`` and ``talk`` are 1-based positions of the data fields that hold seconds of wait and of talk; ``cause`` is
     the code of the outcome of a visit that this event ends unanswered.
@@ -52,6 +52,7 @@ class LogSource:
     findings: tuple[Reason, ...] = field(default=())
     earliest_epoch: int = 631_152_000
 
-    def by_kind(self, kind: EventKind) -> tuple[Event, ...]:
-        """Return the events of a kind, in the order of declaration."""
-        return tuple(event for event in self.events if event.kind is kind)
+    @property
+    def event_type(self) -> str:
+        """The SQL type of a known event: its name, stored in one byte."""
+        return "ENUM(" + ", ".join(f"'{event.name}'" for event in self.events) + ")"

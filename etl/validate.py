@@ -7,7 +7,7 @@ from etl.sources.queue_log import ATTENDED_LINK
 
 #: Columns of ``raw.queue_log``: accepted lines, one row each.
 EVENT_COLUMNS = (
-    "load", "line", "epoch", "order_epoch", "callid", "queue", "agent", "event", "data",
+    "load", "line", "epoch", "order_epoch", "callid", "queue", "agent", "event", "other_event", "data",
     "kind", "hold_seconds", "talk_seconds",
 )  # fmt: skip
 #: Stands for the caller's number until its pseudonym is known; no line of a slab holds it.
@@ -68,7 +68,8 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
     """
     return f"""
         SELECT CAST({load} AS INTEGER) AS load,
-            epoch, epoch AS order_epoch, f2 AS callid, f3 AS queue, f4 AS agent, f5 AS event,
+            epoch, epoch AS order_epoch, f2 AS callid, f3 AS queue, f4 AS agent,
+            event, CASE WHEN event IS NULL THEN f5 END AS other_event,
             {_data_sql(key)} AS data, CAST({_kind_sql(source)} AS UTINYINT) AS kind,
             {_whole_sql("hold_text")} AS hold_seconds, {_whole_sql("talk_text")} AS talk_seconds,
             CASE WHEN form = {_ENTER_FORM} THEN f7 END AS caller,
@@ -78,7 +79,9 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
             FROM (
                 SELECT *, CASE WHEN f5 IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
                     THEN seconds END AS epoch, {_form_sql(source)} AS form
-                FROM (SELECT *, {_epoch_sql("f1")} AS seconds FROM ({fields}))
+                FROM (
+                    SELECT *, {_epoch_sql("f1")} AS seconds, TRY_CAST(f5 AS {source.event_type}) AS event FROM ({fields})
+                )
             )
         )"""
 
@@ -137,6 +140,8 @@ def _form_sql(source: LogSource) -> str:
     branches = ""
     for event in source.events:
         form = 100 * int(event.kind) + 10 * (event.hold or 0) + (event.talk or 0)
+        if event.kind is EventKind.OTHER:
+            continue
         if event.name == "ATTENDEDTRANSFER":
             branches += (
                 f" WHEN {literal(event.name)} THEN CASE WHEN f6 = '{ATTENDED_LINK}' THEN {form + 11} ELSE {form} END"

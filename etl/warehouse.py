@@ -21,6 +21,7 @@ from etl.settings import ZONE_OFFSET_SECONDS
 
 SCHEMA_VERSION = 1
 CURRENT = "CURRENT"
+_NO_CALLS = Path(__file__).parent / "models" / "segment_calls.sql"
 _HASH_BLOCK = 4 * 1024 * 1024
 _READER_CONFIG = {
     "autoinstall_known_extensions": "false",
@@ -31,6 +32,10 @@ _READER_CONFIG = {
 
 class WarehouseError(Exception):
     """The warehouse cannot be read or published; the message says what to do."""
+
+
+class DamagedError(WarehouseError):
+    """CURRENT does not tell what is in service; a rebuild writes it anew."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +80,21 @@ class Generation:
 def read_current(folder: Path) -> Generation | None:
     """Return the generation in service, None where nothing was ever published.
 
-    Raises WarehouseError when CURRENT was written by a newer version or is damaged.
+    Raises WarehouseError when CURRENT was written by a newer version, DamagedError when it is damaged.
     """
     try:
         content = json.loads((folder / CURRENT).read_text(encoding="utf-8"))
+        if content["schema"] > SCHEMA_VERSION:
+            raise WarehouseError(
+                "La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión."
+            )
+        content["segments"] = tuple(Segment(**segment) for segment in content["segments"])
+        content["loads"] = tuple(content["loads"])
+        return Generation(**content)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise WarehouseError(f"{folder / CURRENT} está dañado ({error}); ejecute «callcenter rebuild»") from error
-    if content["schema"] > SCHEMA_VERSION:
-        raise WarehouseError(
-            "La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión."
-        )
-    content["segments"] = tuple(Segment(**segment) for segment in content["segments"])
-    content["loads"] = tuple(content["loads"])
-    return Generation(**content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{folder / CURRENT} está dañado ({error!r}); ejecute «callcenter rebuild»") from error
 
 
 def next_number(folder: Path, current: Generation | None) -> int:
@@ -125,9 +130,21 @@ def publish(folder: Path, built: Iterable[Path], generation: Generation) -> None
         path.rename(folder / path.name)
         reach("after_rename")
     sync_folder(folder)
+    superseded = _files_in_service(folder) - {segment.file for segment in generation.segments}
     reach("before_current")
     replace_text(folder / CURRENT, json.dumps(asdict(generation), ensure_ascii=False, separators=(",", ":")))
     reach("after_current")
+    for name in superseded:
+        with contextlib.suppress(OSError):
+            os.utime(folder / name)  # its age counts from here
+
+
+def _files_in_service(folder: Path) -> set[str]:
+    try:
+        current = read_current(folder)
+    except DamagedError:
+        return set()
+    return {segment.file for segment in current.segments} if current else set()
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -158,11 +175,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_unused(folder: Path, current: Generation, *, older_than_seconds: float) -> list[str]:
-    """Delete segments that CURRENT does not name and that have been there for a while; return their names."""
+    """Delete segments that CURRENT has not named for a while; return their names."""
     named = {segment.file for segment in current.segments}
     removed = []
     now = time.time()
-    for path in folder.glob("*.duckdb*"):
+    for path in [*folder.glob("*.duckdb"), *folder.glob("*.duckdb.wal")]:
         if path.name in named or now - path.stat().st_mtime < older_than_seconds:
             continue
         with contextlib.suppress(OSError):
@@ -171,24 +188,42 @@ def remove_unused(folder: Path, current: Generation, *, older_than_seconds: floa
     return removed
 
 
+def set_stray_logs_aside(folder: Path, current: Generation) -> list[str]:
+    """Rename write-ahead logs that lie beside files in service; return their names.
+
+    Nothing in service is ever written to, so such a log is foreign to its file, which nobody could open beside it.
+    """
+    found = []
+    for segment in current.segments:
+        log = folder / f"{segment.file}.wal"
+        if log.exists():
+            log.rename(log.with_name(f"{log.name}.ajeno-{time.time_ns()}"))
+            found.append(log.name)
+    return found
+
+
 def open_generation(
     folder: Path, *, threads: int = 2, memory_limit: str = "600MB"
 ) -> tuple[Generation, duckdb.DuckDBPyConnection]:
     """Open the generation in service for reading: one in-memory instance with views over the attached segments.
 
     The connection can reach nothing but those segments: external access is off and the configuration locked. Use a
-    ``cursor()`` of it per thread. Raises WarehouseError when nothing was published yet.
+    ``cursor()`` of it per thread. Raises WarehouseError when nothing was published yet or a segment cannot be opened.
     """
     for attempt in range(5):
         current = read_current(folder)
         if current is None:
             raise WarehouseError("Todavía no hay cifras: cargue un registro con «callcenter ingest ARCHIVO».")
         try:
+            set_stray_logs_aside(folder, current)
             return current, _open(folder, current, threads, memory_limit)
-        except duckdb.IOException:
+        except (OSError, duckdb.Error) as error:
             # A file may have been replaced between reading CURRENT and opening it: read CURRENT again.
             if attempt == 4 or read_current(folder) == current:
-                raise
+                reason = str(error).partition("\n")[0]
+                raise WarehouseError(
+                    f"No se puede abrir la base de cifras ({reason}); si se repite, ejecute «callcenter rebuild»."
+                ) from error
     raise AssertionError("unreachable")
 
 
@@ -204,6 +239,10 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             path = str(folder / segment.file).replace("'", "''")
             connection.execute(f"ATTACH '{path}' AS {alias} (READ_ONLY)")
             aliases[segment.subject].append(alias)
+        if not aliases["calls"]:  # every line received so far was set aside
+            connection.execute("ATTACH ':memory:' AS calls_none")
+            connection.execute(_NO_CALLS.read_text(encoding="utf-8").replace(":segment", "calls_none"))
+            aliases["calls"].append("calls_none")
         for statement in _views(aliases["calls"], aliases["loads"]):
             connection.execute(statement)
         connection.execute("SET enable_external_access = false")
@@ -222,7 +261,9 @@ _DERIVED = (
     "make_timestamp(ended_epoch * 1000000) AS outcome_at, "
     f"make_timestamp((ended_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS outcome_local"
 )
-_STORED = "service, entered_date, answered, is_open, cause, wait_seconds, talk_seconds, outcome_event"
+_LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other_event) AS event)"
+_OUTCOME = "CAST(outcome_event AS VARCHAR) AS outcome_event"
+_STORED = f"service, entered_date, answered, is_open, cause, wait_seconds, talk_seconds, {_OUTCOME}"
 
 
 def _views(calls: list[str], loads: list[str]) -> list[str]:
@@ -238,7 +279,7 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
         f"CREATE VIEW {table} AS {union(table)}"
         for table in ("raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
     ]
-    statements.append(f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'*, {_DERIVED}')}")
+    statements.append(f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'* REPLACE ({_OUTCOME}), {_DERIVED}')}")
     for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
         statements.append(
             f"CREATE VIEW {name} AS SELECT * FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
@@ -246,7 +287,7 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
         )
     (alias,) = loads
     statements.append(
-        f"""CREATE VIEW raw.queue_log AS SELECT loads.pbx, q.* FROM ({union("raw.queue_log")}) AS q
+        f"""CREATE VIEW raw.queue_log AS SELECT loads.pbx, q.* FROM ({union("raw.queue_log", _LINE)}) AS q
         JOIN {alias}.meta.loads AS loads ON loads.load = q.load"""
     )
     statements += [

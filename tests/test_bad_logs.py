@@ -35,7 +35,7 @@ EIGHT = 1709640000  # 2024-03-05 08:00 in La Paz
 CALLER = "70712345"
 MASTER_CSV = (
     f'"","{CALLER}","101","from-trunk","""Ana"" <{CALLER}>","SIP/trunk-1","SIP/201-2","Queue","101,t",'
-    '"2024-03-05 08:00:00","2024-03-05 08:00:05","2024-03-05 08:01:05",65,60,"ANSWERED","DOCUMENTATION","1709640000.1",""\n'
+    '"2024-03-05 08:00:00","2024-03-05 08:00:05","2024-03-05 08:01:05",65,60,"ANSWERED","","1709640000.1",""\n'
 ).encode() * 3
 NOT_A_LOG = (
     "no es un queue_log: 0 de {} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
@@ -153,7 +153,7 @@ def damaged_gzip() -> bytes:
     return bytes(packed)
 
 
-def sparse_gzip() -> bytes:
+def gzip_cut_late() -> bytes:
     """A gzip cut after its first megabyte of text."""
     chance = random.Random(1)
     lines = [text for call in range(20_000) for text in answered(call, f"{call}", queue=f"{chance.getrandbits(64):x}")]
@@ -169,56 +169,201 @@ BAD_LOGS = (
     bad("Q03", "last line without its end", good_and() + enter(100, "2").encode(), replace(ONE_CALL, held=1)),
     bad("Q03", "one line without its end", enter(0, "1").encode(), Outcome(held=1)),
     bad("Q04", "four fields", good_and(f"{EIGHT}|{EIGHT}.2|101|NONE", f"{EIGHT}"), aside("fields", "fields")),
-    bad("Q04", "an event without a fifth pipe", good_and(f"{EIGHT + 90}|NONE|NONE|NONE|CONFIGRELOAD"), replace(ONE_CALL, loaded=4)),
+    bad(
+        "Q04",
+        "an event without a fifth pipe",
+        good_and(f"{EIGHT + 90}|NONE|NONE|NONE|CONFIGRELOAD"),
+        replace(ONE_CALL, loaded=4),
+    ),
     bad("Q04", "neither fields nor instant", good_and("basura"), aside("fields,epoch")),
-    bad("Q05", "an instant of letters or none", good_and(enter("abc", "2"), enter("", "2"), enter(" 1709640100", "2")), aside("epoch", "epoch", "epoch")),
-    bad("Q05", "an instant in exponents or signs", good_and(enter("1.7e9", "2"), enter("+1709640100", "2"), enter("0x65E70000", "2")), aside("epoch", "epoch", "epoch")),
-    bad("Q06", "zero or negative or 1970", good_and(enter("0", "2"), enter("-1709640100", "2"), enter("86400", "2")), aside("epoch_range", "epoch_range", "epoch_range")),
-    bad("Q06", "years after the load", good_and(enter("4102444800", "2"), enter("99999999999", "2")), aside("epoch_range", "epoch_range")),
-    bad("Q07", "milliseconds", good_and(enter("1709640100000", "2"), enter("17096401000000000000000", "2")), aside("epoch_unit", "epoch_unit")),
-    bad("Q08", "a fraction of a second", good_and(enter(f"{EIGHT + 100}.5", "2"), connect(105, "2"), complete(165, "2")), counted(3)),
-    bad("Q09", "an unknown event", good_and(line(70, "1", "FOOBAR", "x", agent="SIP/201"), line(200, "9", "foobar")), replace(ONE_CALL, loaded=5)),
-    bad("Q10", "pipes in the name of the caller", good_and(line(100, "2", "ENTERQUEUE", "", CALLER, 1, "Ana|de|la|Cruz|y|más"), *answered(100, "2")[1:]), counted(3)),
-    bad("Q11", "Latin-1", good_and(*answered(100, "2")).replace(f"{EIGHT}.2|101|SIP/201".encode(), f"{EIGHT}.2|101|José Peña".encode("latin-1")), counted(3, other_encoding=2)),
-    bad("Q11", "bytes of no text", log(*GOOD) + b"1709640100|2|101|\x81\x8d|CONNECT|5|x|1\n" + log(*answered(100, "2")), counted(3, quarantined=((4, "encoding"),))),
-    bad("Q12", "a hole of NULs", log(*GOOD) + b"\0" * 5000 + log(*answered(100, "2")), replace(counted(2, answered=2), quarantined=((4, "nul"),), reconstructed=1)),
-    bad("Q12", "a hole of NULs at the beginning", lambda: b"\0" * (3 * BLOCK_BYTES) + b"\n" + log(*GOOD), replace(ONE_CALL, quarantined=((1, "line_too_long"),))),
+    bad(
+        "Q05",
+        "an instant of letters or none",
+        good_and(enter("abc", "2"), enter("", "2"), enter(" 1709640100", "2")),
+        aside("epoch", "epoch", "epoch"),
+    ),
+    bad(
+        "Q05",
+        "an instant in exponents or signs",
+        good_and(enter("1.7e9", "2"), enter("+1709640100", "2"), enter("0x65E70000", "2")),
+        aside("epoch", "epoch", "epoch"),
+    ),
+    bad(
+        "Q06",
+        "zero or negative or 1970",
+        good_and(enter("0", "2"), enter("-1709640100", "2"), enter("86400", "2")),
+        aside("epoch_range", "epoch_range", "epoch_range"),
+    ),
+    bad(
+        "Q06",
+        "years after the load",
+        good_and(enter("4102444800", "2"), enter("99999999999", "2")),
+        aside("epoch_range", "epoch_range"),
+    ),
+    bad(
+        "Q07",
+        "milliseconds",
+        good_and(enter("1709640100000", "2"), enter("17096401000000000000000", "2")),
+        aside("epoch_unit", "epoch_unit"),
+    ),
+    bad(
+        "Q08",
+        "a fraction of a second",
+        good_and(enter(f"{EIGHT + 100}.5", "2"), connect(105, "2"), complete(165, "2")),
+        counted(3),
+    ),
+    bad(
+        "Q09",
+        "an unknown event",
+        good_and(line(70, "1", "FOOBAR", "x", agent="SIP/201"), line(200, "9", "foobar")),
+        replace(ONE_CALL, loaded=5),
+    ),
+    bad(
+        "Q10",
+        "pipes in the name of the caller",
+        good_and(line(100, "2", "ENTERQUEUE", "", CALLER, 1, "Ana|de|la|Cruz|y|más"), *answered(100, "2")[1:]),
+        counted(3),
+    ),
+    bad(
+        "Q11",
+        "Latin-1",
+        good_and(*answered(100, "2")).replace(
+            f"{EIGHT}.2|101|SIP/201".encode(), f"{EIGHT}.2|101|José Peña".encode("latin-1")
+        ),
+        counted(3, other_encoding=2),
+    ),
+    bad(
+        "Q11",
+        "bytes of no text",
+        log(*GOOD) + b"1709640100|2|101|\x81\x8d|CONNECT|5|x|1\n" + log(*answered(100, "2")),
+        counted(3, quarantined=((4, "encoding"),)),
+    ),
+    bad(
+        "Q12",
+        "a hole of NULs",
+        log(*GOOD) + b"\0" * 5000 + log(*answered(100, "2")),
+        replace(counted(2, answered=2), quarantined=((4, "nul"),), reconstructed=1),
+    ),
+    bad(
+        "Q12",
+        "a hole of NULs at the beginning",
+        lambda: b"\0" * (3 * BLOCK_BYTES) + b"\n" + log(*GOOD),
+        replace(ONE_CALL, quarantined=((1, "line_too_long"),)),
+    ),
     bad("Q13", "CRLF", log(*GOOD, *answered(100, "2"), end="\r\n"), counted(3)),
     bad("Q14", "a line of 10 MB", long_line(10), counted(3, quarantined=((4, "line_too_long"),))),
-    bad("Q14", "a line of 10 MB at the beginning", lambda: b"x" * 10 * 1024 * 1024 + b"\n" + log(*GOOD), replace(ONE_CALL, quarantined=((1, "line_too_long"),))),
-    bad("Q15", "two equal lines in one second", good_and(enter(100, "2"), *[line(101, "2", "RINGNOANSWER", 1000, agent="SIP/7")] * 2, *answered(100, "2")[1:]), counted(5)),
-    bad("Q19", "the clock goes back", good_and(enter(100, "2"), connect(105, "2"), complete(75, "2", talk=-30), enter(80, "3")), counted(4, findings=("duration",), still_open=1, clock_steps=1)),
-    bad("Q20", "a connection without its entry", good_and(connect(100, "2"), complete(160, "2")), counted(2, reconstructed=1)),
-    bad("Q20", "an end without its entry", good_and(complete(160, "2"), line(190, "3", "ABANDON", 1, 1, 7)), counted(2, registered=3, reconstructed=2)),
-    bad("Q21", "an entry without its end", good_and(enter(100, "2")), counted(1, registered=1, answered=1, still_open=1)),
+    bad(
+        "Q14",
+        "a line of 10 MB at the beginning",
+        lambda: b"x" * 10 * 1024 * 1024 + b"\n" + log(*GOOD),
+        replace(ONE_CALL, quarantined=((1, "line_too_long"),)),
+    ),
+    bad(
+        "Q15",
+        "two equal lines in one second",
+        good_and(enter(100, "2"), *[line(101, "2", "RINGNOANSWER", 1000, agent="SIP/7")] * 2, *answered(100, "2")[1:]),
+        counted(5),
+    ),
+    bad(
+        "Q19",
+        "the clock goes back",
+        good_and(enter(100, "2"), connect(105, "2"), complete(75, "2", talk=-30), enter(80, "3")),
+        counted(4, findings=("duration",), still_open=1, clock_steps=1),
+    ),
+    bad(
+        "Q20",
+        "a connection without its entry",
+        good_and(connect(100, "2"), complete(160, "2")),
+        counted(2, reconstructed=1),
+    ),
+    bad(
+        "Q20",
+        "an end without its entry",
+        good_and(complete(160, "2"), line(190, "3", "ABANDON", 1, 1, 7)),
+        counted(2, registered=3, reconstructed=2),
+    ),
+    bad(
+        "Q21", "an entry without its end", good_and(enter(100, "2")), counted(1, registered=1, answered=1, still_open=1)
+    ),
     bad("Q22", "two ends", good_and(*answered(100, "2"), complete(166, "2")), counted(4, findings=("second_end",))),
-    bad("Q23", "an abandon without its wait", good_and(enter(100, "2"), line(130, "2", "ABANDON", 1, 1)), counted(2, answered=1, findings=("wait_from_times",))),
+    bad(
+        "Q23",
+        "an abandon without its wait",
+        good_and(enter(100, "2"), line(130, "2", "ABANDON", 1, 1)),
+        counted(2, answered=1, findings=("wait_from_times",)),
+    ),
     bad("Q23", "an abandon without wait nor entry", good_and(line(130, "2", "ABANDON", 1, 1)), aside("wait_missing")),
-    bad("Q24", "a negative wait", good_and(enter(100, "2"), connect(105, "2", -3), complete(165, "2", -3)), counted(3, findings=("duration",))),
-    bad("Q24", "a talk of letters", good_and(enter(100, "2"), connect(105, "2"), complete(165, "2", 5, "un rato")), counted(3, findings=("duration",))),
-    bad("Q24", "a wait with decimals or beyond all bounds", good_and(enter(100, "2"), connect(105, "2", "5.5"), complete(165, "2", 99999999999)), counted(3, findings=("duration",))),
-    bad("Q25", "milliseconds of ringing", good_and(enter(100, "2"), line(101, "2", "RINGNOANSWER", 1000, agent="SIP/7"), line(102, "2", "RINGCANCELED", 900000, agent="SIP/7"), *answered(100, "2")[1:]), counted(5)),
-    bad("Q26", "a talk of 25 hours", good_and(enter(100, "2"), connect(105, "2"), complete(90105, "2", 5, 90000)), counted(3, findings=("long_duration",))),
+    bad(
+        "Q24",
+        "a negative wait",
+        good_and(enter(100, "2"), connect(105, "2", -3), complete(165, "2", -3)),
+        counted(3, findings=("duration",)),
+    ),
+    bad(
+        "Q24",
+        "a talk of letters",
+        good_and(enter(100, "2"), connect(105, "2"), complete(165, "2", 5, "un rato")),
+        counted(3, findings=("duration",)),
+    ),
+    bad(
+        "Q24",
+        "a wait with decimals or beyond all bounds",
+        good_and(enter(100, "2"), connect(105, "2", "5.5"), complete(165, "2", 99999999999)),
+        counted(3, findings=("duration",)),
+    ),
+    bad(
+        "Q25",
+        "milliseconds of ringing",
+        good_and(
+            enter(100, "2"),
+            line(101, "2", "RINGNOANSWER", 1000, agent="SIP/7"),
+            line(102, "2", "RINGCANCELED", 900000, agent="SIP/7"),
+            *answered(100, "2")[1:],
+        ),
+        counted(5),
+    ),
+    bad(
+        "Q26",
+        "a talk of 25 hours",
+        good_and(enter(100, "2"), connect(105, "2"), complete(90105, "2", 5, 90000)),
+        counted(3, findings=("long_duration",)),
+    ),
     bad(
         "Q27",
         "lines of the system",
         good_and(
             *[line(100, "NONE", event, queue="NONE") for event in ("QUEUESTART", "CONFIGRELOAD")],
-            line(101, "REALTIME", "ADDMEMBER", agent="SIP/201"), line(102, "MANAGER", "REMOVEMEMBER", agent="SIP/201"),
+            line(101, "REALTIME", "ADDMEMBER", agent="SIP/201"),
+            line(102, "MANAGER", "REMOVEMEMBER", agent="SIP/201"),
             *[line(103, callid, "ENTERQUEUE", "", CALLER, 1) for callid in ("NONE", "REALTIME", "CLI", "")],
         ),
         replace(ONE_CALL, loaded=11),
     ),
-    bad("Q28", "a queue and an operator nobody knows", good_and(enter(100, "2", queue="cola nueva"), connect(105, "2", queue="cola nueva", agent="PJSIP/8007-0000a1")), counted(2)),
-    bad("Q29", "a pause without its end", good_and(line(100, "NONE", "PAUSE", "refrigerio", agent="SIP/201")), replace(ONE_CALL, loaded=4)),
+    bad(
+        "Q28",
+        "a queue and an operator nobody knows",
+        good_and(enter(100, "2", queue="cola nueva"), connect(105, "2", queue="cola nueva", agent="PJSIP/8007-0000a1")),
+        counted(2),
+    ),
+    bad(
+        "Q29",
+        "a pause without its end",
+        good_and(line(100, "NONE", "PAUSE", "refrigerio", agent="SIP/201")),
+        replace(ONE_CALL, loaded=4),
+    ),
     bad("Q30", "a binary", lambda: bytes(range(256)) * 300, refused(NOT_A_LOG.format(200))),
     bad("Q30", "the call records", MASTER_CSV, refused(NOT_A_LOG.format(3))),
     bad("Q30", "the call records in a gzip", lambda: gzip.compress(MASTER_CSV), refused(NOT_A_LOG.format(3))),
-    bad("Q30", "another log", b"[2024-03-05 08:00:00] NOTICE[1] chan_sip.c: Peer 'x' is now UNREACHABLE!\n" * 250, refused(NOT_A_LOG.format(200))),
+    bad(
+        "Q30",
+        "another log",
+        b"[2024-03-05 08:00:00] NOTICE[1] chan_sip.c: Peer 'x' is now UNREACHABLE!\n" * 250,
+        refused(NOT_A_LOG.format(200)),
+    ),
     bad("Q30", "a gzip of a log", lambda: gzip.compress(log(*GOOD)), ONE_CALL),
     bad("Q30", "a gzip of nothing", lambda: gzip.compress(b""), refused("el archivo está vacío (0 bytes)")),
     bad("Q30", "a gzip cut off", lambda: gzip.compress(log(*GOOD) * 200)[:-9], refused(DAMAGED)),
-    bad("Q30", "a gzip cut off late", sparse_gzip, refused(DAMAGED)),
+    bad("Q30", "a gzip cut off late", gzip_cut_late, refused(DAMAGED)),
     bad("Q30", "a gzip overwritten", damaged_gzip, refused(DAMAGED)),
     bad("Q30", "the two bytes of a gzip and no more", b"\x1f\x8b", refused(DAMAGED)),
     bad(
@@ -233,17 +378,36 @@ BAD_LOGS = (
         good_and(enter(100, "2", caller=f"{CALLER}\n{complete(90, '77', 1, 8)}\n"), *answered(100, "2")[1:]),
         counted(4, registered=3, answered=3, quarantined=((6, "fields,epoch"),), reconstructed=1, clock_steps=1),
     ),
-    bad("Q31", "quotes and SQL in every field", good_and(line(100, "x'); DROP TABLE y; --", "ENTERQUEUE", '"', "''", '\\"', queue='"q\\"', agent="NONE")), counted(1, registered=1, answered=1, still_open=1)),
-)  # fmt: skip
+    bad(
+        "Q31",
+        "quotes and SQL in every field",
+        good_and(line(100, "x'); DROP TABLE y; --", "ENTERQUEUE", '"', "''", '\\"', queue='"q\\"', agent="NONE")),
+        counted(1, registered=1, answered=1, still_open=1),
+    ),
+)
 
 SAMPLE_OUTCOMES = {
     "good.queue_log": Outcome(loaded=15, registered=3, answered=2),
     "awful.queue_log": Outcome(
-        loaded=10, quarantined=((1, "fields"), (3, "epoch"), (4, "epoch_range"), (5, "epoch_unit"), (12, "wait_missing"), (17, "fields,epoch")),
-        blank=1, held=1, findings=("duration", "second_end"), registered=3, answered=2, still_open=1, reconstructed=1,
+        loaded=10,
+        quarantined=(
+            (1, "fields"),
+            (3, "epoch"),
+            (4, "epoch_range"),
+            (5, "epoch_unit"),
+            (12, "wait_missing"),
+            (17, "fields,epoch"),
+        ),
+        blank=1,
+        held=1,
+        findings=("duration", "second_end"),
+        registered=3,
+        answered=2,
+        still_open=1,
+        reconstructed=1,
         clock_steps=1,
     ),
-}  # fmt: skip
+}
 
 
 def observed(product: Product, reports: list[pipeline.FileReport]) -> Outcome:
@@ -351,13 +515,17 @@ def test_a_fraction_of_a_second_is_dropped(product: Product) -> None:
 def test_an_unknown_event_is_kept_and_counted(product: Product) -> None:
     """Q09: its text stays, no figure has it."""
     ingest(product, write(product, "queue_log", log(*GOOD, line(10, "1", "FOOBAR", "a", "", "b", agent="SIP/201"))))
-    assert product.rows("SELECT data, kind, hold_seconds FROM raw.queue_log WHERE event = 'FOOBAR'") == [("a||b", 0, None)]
+    assert product.rows("SELECT data, kind, hold_seconds FROM raw.queue_log WHERE event = 'FOOBAR'") == [
+        ("a||b", 0, None)
+    ]
 
 
 def test_the_tail_of_a_line_is_joined_again(product: Product) -> None:
     """Q10: the name with pipes is one name, and only its pseudonym is kept."""
     event = line(10, "9", "INFO", *"abcdefghij")
-    ingest(product, write(product, "queue_log", log(line(0, "1", "ENTERQUEUE", "", CALLER, 1, "Ana|de|la|Cruz"), event)))
+    ingest(
+        product, write(product, "queue_log", log(line(0, "1", "ENTERQUEUE", "", CALLER, 1, "Ana|de|la|Cruz"), event))
+    )
     key = product.store().key
     assert product.rows("SELECT data FROM raw.queue_log ORDER BY line") == [
         (f"|{pseudonym(CALLER, key)}|1|{pseudonym('Ana|de|la|Cruz', key)}",),
@@ -367,19 +535,22 @@ def test_the_tail_of_a_line_is_joined_again(product: Product) -> None:
 
 def test_latin_1_is_read_as_cp1252(product: Product) -> None:
     """Q11: the declared fallback."""
-    text = log(connect(5, "1", agent="José Peña “fijo”")).replace("José Peña “fijo”".encode(), "José Peña “fijo”".encode("cp1252"))
+    text = log(connect(5, "1", agent="José Peña “fijo”")).replace(
+        "José Peña “fijo”".encode(), "José Peña “fijo”".encode("cp1252")
+    )
     ingest(product, write(product, "queue_log", log(GOOD[0]) + text))
     assert [visit.agent for visit in product.visits()] == ["José Peña “fijo”"]
 
 
-@pytest.mark.parametrize("make", [lambda raw: raw.replace(b"\n", b"\r\n"), lambda raw: b"\xef\xbb\xbf" + raw], ids=["CRLF", "BOM"])
 @pytest.mark.parametrize("lines", [1, 3])
-def test_a_file_from_windows_counts_as_the_plain_one(make: Callable[[bytes], bytes], lines: int, tmp_path: Path) -> None:
-    """Q13: what an editor or a transfer does to the ends of lines and to the beginning."""
-    plain, odd = (loaded(tmp_path / name, raw) for name, raw in (("a", log(*GOOD[:lines])), ("b", make(log(*GOOD[:lines])))))
+def test_a_file_from_windows_counts_as_the_plain_one(lines: int, tmp_path: Path) -> None:
+    """Q13: what an editor does to the beginning of a file and to the ends of its lines."""
+    plain = log(*GOOD[:lines])
+    forms = {"plain": plain, "crlf": plain.replace(b"\n", b"\r\n"), "bom": b"\xef\xbb\xbf" + plain}
     shown = "SELECT line, epoch, callid, event, hold_seconds FROM raw.queue_log ORDER BY line"
-    assert odd.rows(shown) == plain.rows(shown)
-    assert odd.counted() == plain.counted()
+    products = [loaded(tmp_path / name, raw) for name, raw in forms.items()]
+    found = [(product.rows(shown), product.counted()) for product in products]
+    assert found[1] == found[2] == found[0]
 
 
 def test_the_same_file_twice_is_all_known(product: Product) -> None:
@@ -427,7 +598,13 @@ def test_a_log_cut_in_place_is_a_new_file(product: Product) -> None:
 
 def test_the_order_of_the_file_stands_when_the_clock_goes_back(product: Product) -> None:
     """Q19: an end written after its entry belongs to it, whatever the clock said."""
-    lines = [enter(100, "2"), connect(102, "2", 2), complete(40, "2", 2, ""), enter(41, "2"), line(45, "2", "ABANDON", 1, 1, 4)]
+    lines = [
+        enter(100, "2"),
+        connect(102, "2", 2),
+        complete(40, "2", 2, ""),
+        enter(41, "2"),
+        line(45, "2", "ABANDON", 1, 1, 4),
+    ]
     ingest(product, write(product, "queue_log", log(*lines)))
     found = {(visit.entered_at - EIGHT, visit.answered, visit.wait) for visit in product.visits()}
     assert found == {(100, True, 2), (41, False, 4)}
@@ -442,7 +619,9 @@ def test_ringing_is_never_read_as_seconds_of_waiting(product: Product) -> None:
     ring = [line(101, "2", event, 90_000, agent="SIP/7") for event in ("RINGNOANSWER", "RINGCANCELED")]
     ingest(product, write(product, "queue_log", log(enter(100, "2"), *ring, *answered(100, "2")[1:])))
     assert [(visit.wait, visit.talk) for visit in product.visits()] == [(5, 60)]
-    assert product.rows("SELECT DISTINCT hold_seconds, talk_seconds FROM raw.queue_log WHERE event LIKE 'RING%'") == [(None, None)]
+    assert product.rows("SELECT DISTINCT hold_seconds, talk_seconds FROM raw.queue_log WHERE event LIKE 'RING%'") == [
+        (None, None)
+    ]
     assert product.findings() == []
 
 
@@ -509,9 +688,16 @@ def test_a_load_stays_small_whatever_the_length_of_a_line(tmp_path: Path) -> Non
 
 
 def messy_log(chance: random.Random) -> bytes:
-    """Nonsense of every kind: all that Asterisk may write in any order, Latin-1, NULs, blank lines, CRLF, long lines."""
+    """Nonsense of every kind: events in any order, Latin-1, NULs, blank lines, CRLF, long lines."""
     lines = [text.encode() for text in invented_log(chance, lines=60, callids=6)]
-    for odd in (b"", b"  ", b"\0\0\0", "1709640900|x|101|Peña|CONNECT|1".encode("latin-1"), b"1709640900|\x81", b"y" * 70_000):
+    for odd in (
+        b"",
+        b"  ",
+        b"\0\0\0",
+        "1709640900|x|101|Peña|CONNECT|1".encode("latin-1"),
+        b"1709640900|\x81",
+        b"y" * 70_000,
+    ):
         lines.insert(chance.randrange(1, len(lines)), odd)
     return b"".join(text + chance.choice([b"\n", b"\n", b"\r\n"]) for text in lines)
 
@@ -526,7 +712,7 @@ def lines_set_aside(product: Product) -> Rows:
     return product.rows("SELECT line, reasons, text FROM meta.quarantine ORDER BY line")
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_log_landed_as_it_grows_equals_the_whole(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     content = messy_log(chance)
@@ -553,7 +739,22 @@ def test_growth_of_nothing_but_rubbish_is_set_aside_with_its_file(product: Produ
 def test_lines_do_not_depend_on_how_the_bytes_arrive(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     limit = 64
-    parts = [b"\n", b"\r\n", b"\r", b"\0", b"\x02", b"\x1f", b"\xef\xbb\xbf", b"\xf1", "ñ".encode(), b"\x81", b"a|b", b"x" * (limit - 1), b"x" * limit, b"x" * (limit + 1)]  # fmt: skip
+    parts = [
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\0",
+        b"\x02",
+        b"\x1f",
+        b"\xef\xbb\xbf",
+        b"\xf1",
+        "ñ".encode(),
+        b"\x81",
+        b"a|b",
+        b"x" * (limit - 1),
+        b"x" * limit,
+        b"x" * (limit + 1),
+    ]
     content = b"".join(chance.choices(parts, weights=[9, 5, 1, 1, 1, 1, 1, 1, 1, 1, 5, 1, 1, 1], k=120)) + b"\n"
 
     def slabs(fed: list[bytes], slab_bytes: int) -> tuple[str, list[object], int]:
@@ -575,9 +776,9 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(seed: int, tmp_path: Path) 
         assert slabs(pieces, slab_bytes) == whole
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_arrives_is_accounted_for(seed: int, product: Product) -> None:
-    """A good log with bytes changed at random: every line is loaded or set aside or blank, and nothing stops the load."""
+    """A good log with bytes changed at random: every line is loaded, set aside or blank, and nothing stops the load."""
     chance = random.Random(seed)
     lines = [text for call in range(40) for text in answered(call * 3, f"{call}", queue=chance.choice(["101", "cola"]))]
     content = bytearray(log(*lines))

@@ -6,7 +6,8 @@ CREATE SCHEMA :segment.core;
 
 CREATE SCHEMA :segment.meta;
 
--- One row per accepted line, its place in its file (the load tells the PBX), its event. order_epoch is the running maximum of epoch in the file.
+-- One row per accepted line, its place in its file (the load tells the PBX), its event (a known one, or
+-- else its name apart). order_epoch is the running maximum of epoch in the file.
 CREATE TABLE :segment.raw.queue_log (
     load INTEGER,
     line INTEGER,
@@ -15,7 +16,8 @@ CREATE TABLE :segment.raw.queue_log (
     callid VARCHAR USING COMPRESSION fsst,
     queue VARCHAR USING COMPRESSION dictionary,
     agent VARCHAR USING COMPRESSION dictionary,
-    event VARCHAR USING COMPRESSION dictionary,
+    event :event_type,
+    other_event VARCHAR USING COMPRESSION dictionary,
     data VARCHAR USING COMPRESSION fsst,
     kind UTINYINT,
     hold_seconds INTEGER,
@@ -51,7 +53,7 @@ CREATE TABLE :segment.core.queue_visits (
     cause VARCHAR USING COMPRESSION dictionary,
     wait_seconds INTEGER,
     talk_seconds INTEGER,
-    outcome_event VARCHAR USING COMPRESSION dictionary,
+    outcome_event :event_type,
     ended_epoch BIGINT,
     reconstructed BOOLEAN,
     enter_load INTEGER,
@@ -77,7 +79,7 @@ CREATE TABLE :segment.core.chained_calls (
     cause VARCHAR,
     wait_seconds INTEGER,
     talk_seconds INTEGER,
-    outcome_event VARCHAR,
+    outcome_event :event_type,
     ended_epoch BIGINT
 );
 

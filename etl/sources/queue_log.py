@@ -28,6 +28,15 @@ QUEUE_LOG = LogSource(
         Event("SYSCOMPAT", EventKind.UNANSWERED_END, cause="incompatible"),
         Event("DID", EventKind.DID),
         Event("QUEUESTART", EventKind.RESTART),
+        # Known, and without a part in a queue visit. Any other event is kept as it is, and shown.
+        *(
+            Event(name, EventKind.OTHER)
+            for name in (
+                "CONFIGRELOAD", "RINGNOANSWER", "RINGCANCELED", "AGENTDUMP", "ADDMEMBER", "REMOVEMEMBER", "PAUSE",
+                "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
+                "AGENTCALLBACKLOGOFF", "PENALTY", "RINGINUSE", "OUTCALL",
+            )
+        ),
     ),
     system_callids=("NONE", "MANAGER", "REALTIME", "CLI", ""),
     reasons=(
