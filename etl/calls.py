@@ -95,8 +95,8 @@ class CallTeller:
         names = ("folded", "oddities", "strays")
         paths = {name: self.draft.folder / f"{name}.csv" for name in names}
         query = self.draft.connection.execute(
-            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event, q.data,
-                q.hold_seconds, q.talk_seconds
+            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event,
+                q.data, q.hold_seconds, q.talk_seconds
             FROM scope AS q
             JOIN told AS t ON t.pbx = q.pbx AND t.callid = q.callid
             JOIN files AS f ON f.load = q.load
@@ -138,7 +138,8 @@ class CallTeller:
             ("folded", _FOLDED_COLUMNS),
             (
                 "oddities",
-                "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, line INTEGER",
+                "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, "
+                "line INTEGER",
             ),
             ("strays", "pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR"),
         ):
@@ -176,21 +177,25 @@ class CallTeller:
         self.draft.run(
             f"""CREATE OR REPLACE TEMP TABLE person_of AS
             SELECT seen.agent, seen.day, MIN(rule.person) AS person
-            FROM (SELECT DISTINCT agent, {day} AS day FROM ({sql}) WHERE agent IN (SELECT interface FROM person_rules)) AS seen
-            JOIN person_rules AS rule ON rule.interface = seen.agent AND seen.day BETWEEN rule.first_day AND rule.last_day
+            FROM (
+                SELECT DISTINCT agent, {day} AS day FROM ({sql}) WHERE agent IN (SELECT interface FROM person_rules)
+            ) AS seen
+            JOIN person_rules AS rule
+                ON rule.interface = seen.agent AND seen.day BETWEEN rule.first_day AND rule.last_day
             GROUP BY seen.agent, seen.day"""
         )
 
     def _replace_visits(self) -> None:
         """Put the visits told anew in the place of those their callids had."""
         self.draft.run(
-            "CREATE OR REPLACE TEMP TABLE unsettled (pbx VARCHAR, callid VARCHAR, ordinal INTEGER, entered_epoch BIGINT, "
-            "last_order_epoch BIGINT, last_load INTEGER, last_line INTEGER)"
+            "CREATE OR REPLACE TEMP TABLE unsettled (pbx VARCHAR, callid VARCHAR, ordinal INTEGER, "
+            "entered_epoch BIGINT, last_order_epoch BIGINT, last_load INTEGER, last_line INTEGER)"
         )
         if self.draft.one("SELECT COUNT(*) FROM folded WHERE waits")[0]:
             self.draft.run(
                 """INSERT INTO unsettled SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
-                    SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line, ROW_NUMBER() OVER (
+                    SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line,
+                    ROW_NUMBER() OVER (
                         PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
                     ) AS place
                     FROM folded AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
@@ -323,7 +328,8 @@ class CallTeller:
         for month in self.draft.months_between(low, high, only_with="SELECT entered_epoch AS epoch FROM chained"):
             self.draft.run(
                 f"""INSERT INTO {month.alias}.core.chained_calls
-                SELECT unit, pbx, callid, ordinal, service, entered_epoch, {_ENTERED_DATE}, visits, answered, is_open, cause,
+                SELECT unit, pbx, callid, ordinal, service, entered_epoch, {_ENTERED_DATE}, visits, answered,
+                    is_open, cause,
                     CASE WHEN wait_seconds >= 0 THEN wait_seconds END, talk_seconds, outcome_event, ended_epoch
                 FROM chained WHERE entered_epoch >= {month.start} AND entered_epoch < {month.end}"""
             )
@@ -344,7 +350,8 @@ class CallTeller:
             self.draft.run(
                 f"""INSERT INTO {month.alias}.core.log_queues
                 SELECT pbx, CAST(make_timestamp(day * 86400000000) AS DATE), queue, lines FROM (
-                    SELECT f.pbx, {local} // 86400 AS day, q.queue, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                    SELECT f.pbx, {local} // 86400 AS day, q.queue, COUNT(*) AS lines
+                    FROM {month.alias}.raw.queue_log AS q
                     JOIN files AS f ON f.load = q.load WHERE q.queue <> '' AND q.queue <> 'NONE'
                     GROUP BY f.pbx, {local} // 86400, q.queue) ORDER BY pbx, day, queue"""
             )
@@ -410,14 +417,16 @@ def _visits_sql() -> str:
     )
     return f"""
         SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
-            v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds, v.outcome_event, v.ended_epoch,
+            v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds,
+            v.outcome_event, v.ended_epoch,
             v.reconstructed, v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
         FROM (
             SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
                 CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds,
                 CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
                 FALSE AS reconstructed, load AS enter_load, enter_line,
-                CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line, load AS end_load, end_line
+                CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line,
+                load AS end_load, end_line
             FROM told WHERE shape = 'plain' AND :within
             UNION ALL
             SELECT * FROM folded WHERE :within

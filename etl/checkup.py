@@ -1,4 +1,4 @@
-"""The verdict of a load without loading: the same landing, reading and counting, in a scratch folder that is thrown away."""
+"""The verdict of a load without loading: the same landing, reading and counting, in a scratch folder."""
 
 import tempfile
 from collections.abc import Sequence
@@ -151,7 +151,8 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
     )
     build.draft.run(f"CREATE OR REPLACE TEMP TABLE seen AS {lines}")
     visits = " UNION ALL ".join(
-        f"SELECT queue, did, service, entered_epoch FROM {month.alias}.core.queue_visits WHERE enter_{where} OR end_{where}"
+        f"SELECT queue, did, service, entered_epoch FROM {month.alias}.core.queue_visits "
+        f"WHERE enter_{where} OR end_{where}"
         for month in build.draft.months.values()
     )
     first, last = build.draft.run("SELECT MIN(epoch), MAX(epoch) FROM seen").fetchall()[0]
@@ -174,7 +175,8 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
     found.agents = [
         AgentSeen(agent, connected)
         for agent, connected in build.draft.run(
-            "SELECT agent, COUNT(*) FILTER (kind = 2) FROM seen WHERE agent NOT IN ('', 'NONE') GROUP BY agent ORDER BY agent"
+            "SELECT agent, COUNT(*) FILTER (kind = 2) FROM seen WHERE agent NOT IN ('', 'NONE') "
+            "GROUP BY agent ORDER BY agent"
         ).fetchall()
     ]
     for reasons, count in build.draft.run(

@@ -50,8 +50,8 @@ class Month:
 class Draft:
     """One generation being built. Use ``close`` in any case: it deletes whatever was not published.
 
-    ``anew`` starts from nothing though there is a generation in service. ``files`` are all logical files by their number,
-    ``load_files`` the file of every load.
+    ``anew`` starts from nothing though there is a generation in service. ``files`` are all logical files by their
+    number, ``load_files`` the file of every load.
     """
 
     settings: Settings
@@ -102,15 +102,16 @@ class Draft:
         self.run("CREATE TEMP TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
         self.run("CREATE TEMP TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
         self.run(
-            "CREATE TEMP TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, first_day BIGINT, last_day BIGINT)"
+            "CREATE TEMP TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, "
+            "first_day BIGINT, last_day BIGINT)"
         )
         self.run(
             "CREATE TEMP TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)"
         )
         self.run(
-            f"""CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT, callid VARCHAR,
-            queue VARCHAR, agent VARCHAR, event {QUEUE_LOG.event_type}, other_event VARCHAR, data VARCHAR, kind UTINYINT, hold_seconds INTEGER,
-            talk_seconds INTEGER)"""
+            f"""CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT,
+            callid VARCHAR, queue VARCHAR, agent VARCHAR, event {QUEUE_LOG.event_type}, other_event VARCHAR,
+            data VARCHAR, kind UTINYINT, hold_seconds INTEGER, talk_seconds INTEGER)"""
         )
         self.insert_rows(
             "queue_rules",
@@ -127,7 +128,8 @@ class Draft:
             ),
         )
         for file, low, high in self.run(
-            "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads WHERE least_epoch IS NOT NULL GROUP BY file"
+            "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads "
+            "WHERE least_epoch IS NOT NULL GROUP BY file"
         ).fetchall():
             self.spans[file] = (low, high)
         self.place_files()
@@ -173,6 +175,7 @@ class Draft:
         return Month(alias, path, True, start, end, touched=True)
 
     def writable(self, months: dict[str, Month], subject: str, period: str) -> Month:
+        """Return a month's segment as a private copy, made at the first call."""
         found = months.get(period)
         if found is not None and found.writable:
             found.touched = True
@@ -184,6 +187,7 @@ class Draft:
         return months[period]
 
     def readable(self, period: str) -> Month | None:
+        """Return a month of calls for reading, None where there is none."""
         found = self.months.get(period)
         if found is None and self.base is not None and (segment := self.base.segment("calls", period)):
             start, end = month_span(period)
@@ -193,6 +197,7 @@ class Draft:
         return found
 
     def month_of(self, epoch: int) -> Month:
+        """Return the writable month of calls that an epoch falls in."""
         return self.writable(self.months, "calls", period_of(epoch))
 
     def months_between(self, low: int, high: int, *, only_with: str | None = None) -> Iterator[Month]:
@@ -205,6 +210,7 @@ class Draft:
             yield self.writable(self.months, "calls", period)
 
     def existing_months_between(self, low: int, high: int) -> Iterator[Month]:
+        """Yield the months of calls that there are between two epochs, for reading."""
         known = set(self.months) | set(self.base.periods("calls") if self.base else ())
         for period in sorted(known):
             start, end = month_span(period)
@@ -214,6 +220,7 @@ class Draft:
                     yield month
 
     def close_segment(self, subject: str, period: str, month: Month) -> Segment:
+        """Checkpoint and detach a written segment and say what it holds. WarehouseError if it left a log behind."""
         rows: dict[str, int] = {}
         low = high = None
         opened = unsettled = 0
@@ -248,10 +255,12 @@ class Draft:
             self.run(f"INSERT INTO {table} VALUES {', '.join(batch[at : at + 500])}")
 
     def read_table(self, name: str, path: Path, columns: str) -> None:
+        """Make a temporary table of a CSV that this build wrote; columns as ``name TYPE, ...``."""
         names = {column.split()[0]: column.split()[1] for column in columns.split(", ")}
         spec = ", ".join(f"'{column}': '{kind}'" for column, kind in names.items())
         self.run(
-            f"""CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM read_csv({literal(str(path))}, delim=',', header=false,
+            f"""CREATE OR REPLACE TEMP TABLE {name} AS
+            SELECT * FROM read_csv({literal(str(path))}, delim=',', header=false,
             quote='"', escape='"', auto_detect=false, nullstr='', columns={{{spec}}})"""
         )
 
@@ -264,18 +273,22 @@ class Draft:
             self.run("SET preserve_insertion_order = true")
 
     def one(self, sql: str) -> tuple[Any, ...]:
+        """Return the one row of a query."""
         row = self.run(sql).fetchone()
         if row is None:
             raise WarehouseError("la consulta no dio ninguna fila")
         return tuple(row)
 
     def count(self, table: str) -> int:
+        """Return how many rows a table has."""
         return int(self.one(f"SELECT COUNT(*) FROM {table}")[0])
 
     def place_of(self, file: int) -> int:
+        """Return the place of a file in the order that counts."""
         return self.places[file]
 
     def widen(self, file: int, low: int, high: int) -> None:
+        """Take note that a file holds lines of these epochs too."""
         before = self.spans.get(file, (low, high))
         self.spans[file] = (min(low, before[0]), max(high, before[1]))
 

@@ -1,8 +1,8 @@
 """The raw store: files in, immutable pieces by SHA-256 out, each with a row in the manifest.
 
 A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
-piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached, never
-by its name. A gzip file is closed: it is one piece, as it is.
+piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached,
+never by its name. A gzip file is closed: it is one piece, as it is.
 """
 
 import gzip
@@ -45,7 +45,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Landed:
-    """What landing a file led to: a new piece (``load``), or nothing new (its lines are all known, or still unfinished)."""
+    """What landing a file led to: a new piece (``load``), or nothing new (its lines are known or still unfinished)."""
 
     load: int | None
     lines: int
@@ -268,8 +268,9 @@ def _land_closed(
     session.add(file_row)
     session.flush()
     load = Load(
-        file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1, lines=scan.lines,
-        held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch, landed_at=now, state="landed",
+        file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+        lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
+        landed_at=now, state="landed",
     )  # fmt: skip
     session.add(load)
     session.flush()

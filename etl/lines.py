@@ -1,4 +1,4 @@
-"""Lines of logs into a draft: parsed, judged, put in order, duplicates and clear callers set apart, every line accounted for."""
+"""Lines of logs into a draft: parsed, judged, put in order, duplicates and clear callers set apart."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -121,7 +121,8 @@ class LineLoader:
             self.progress(f"{piece.info.name}: {done} de {piece.lines} líneas", done / piece.lines)
             self.draft.run("DROP VIEW accepted")
         self.draft.run(
-            "DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS slab_callers; DROP TABLE IF EXISTS ordered_lines"
+            "DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS slab_callers; "
+            "DROP TABLE IF EXISTS ordered_lines"
         )
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
@@ -176,7 +177,8 @@ class LineLoader:
         )
         before += " WHERE epoch IS NOT NULL"
         steps, shuffled = self.draft.one(
-            f"SELECT COUNT(*) FILTER (epoch < epoch_before), COUNT(*) FILTER (rowid < row_before) FROM ({before.format('()')})"
+            "SELECT COUNT(*) FILTER (epoch < epoch_before), COUNT(*) FILTER (rowid < row_before) "
+            f"FROM ({before.format('()')})"
         )
         if shuffled:
             steps = self.draft.one(

@@ -17,7 +17,7 @@ _WEIGHT = ("calls", "first_day", "last_day")
 
 
 def as_csv(store: pipeline.OpenStore, what: str) -> str:
-    """Return the mapping of queues or agents; rows of what has calls and no rule come first, with a blank to fill in."""
+    """Return the mapping of queues or agents; what has calls and no rule comes first, with a blank to fill in."""
     site = store.site()
     rules: tuple[sites.QueueRule, ...] | tuple[sites.PersonRule, ...] = site.queues if what == QUEUES else site.persons
     return sites.rules_csv((*_COLUMNS[what], *_WEIGHT), rules, _unmapped(store.settings.warehouse, what))

@@ -10,20 +10,19 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import duckdb
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from etl import landing
-from etl.build import Build, CheckError
+from etl.build import Build
 from etl.draft import Draft
 from etl.faults import reach
 from etl.lines import Progress, ReconciliationError, no_progress
 from etl.pseudonyms import read_key
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
-from etl.records.models import Load, LogFile, Store
+from etl.records.models import Load, Store
 from etl.settings import Settings
 from etl.warehouse import (
     CURRENT,
@@ -393,8 +392,3 @@ def code_version() -> str:
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
-
-__all__ = [
-    "AnotherLoadRuns", "CheckError", "FileReport", "LogFile", "OpenStore", "ReconciliationError", "StoreError", "duckdb",
-    "ingest", "open_store", "rebuild", "recover", "remap", "store_kind", "warehouse_lock",
-]  # fmt: skip

@@ -1,4 +1,4 @@
-"""One declaration, the log lane: SQL that turns lines of text into typed events or gives every reason why not. No IO."""
+"""The log lane: SQL that turns lines of text into typed events or gives every reason why not. No IO."""
 
 from etl.pseudonyms import pseudonym_sql
 from etl.readers.lines import FIELD_OF_NO_LOG, SET_ASIDE
@@ -62,7 +62,7 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
 
     In ``data`` of an ENTERQUEUE the character CALLER_PLACE stands for the caller's number (see ``accepted_sql``).
 
-    A line that is not accepted has a NULL epoch: there is no filter here, nor a join or an IN, because any of them would
+    A line that is not accepted has a NULL epoch: there is no filter here, nor a join or an IN: any of them would
     cost the order of the lines, and with it their numbers. ``latest_epoch`` is the newest instant accepted: that of the
     landing plus a day, never the clock of a rebuild.
     """
@@ -80,7 +80,8 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
                 SELECT *, CASE WHEN f5 IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
                     THEN seconds END AS epoch, {_form_sql(source)} AS form
                 FROM (
-                    SELECT *, {_epoch_sql("f1")} AS seconds, TRY_CAST(f5 AS {source.event_type}) AS event FROM ({fields})
+                    SELECT *, {_epoch_sql("f1")} AS seconds, TRY_CAST(f5 AS {source.event_type}) AS event
+                    FROM ({fields})
                 )
             )
         )"""
@@ -106,7 +107,7 @@ def accepted_sql(*, parsed: str, callers: str, first_line: int) -> str:
 
 
 def rejected_sql(source: LogSource, *, stage: str, first_line: int, latest_epoch: int) -> str:
-    """SQL of the lines of a stage table (one row per line) that ``events_sql`` does not accept: line, text, reasons (codes joined by a comma)."""
+    """SQL of the lines of a stage table that ``events_sql`` does not accept: line, text, reasons (codes, by commas)."""
     numeric = f"regexp_full_match(f[1], '{_EPOCH}')"
     lines = (
         f"SELECT rowid AS place, line AS text, string_split(line, '|') AS f FROM {stage} "

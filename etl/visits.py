@@ -82,7 +82,7 @@ class Visit:
 
 
 class Duration(NamedTuple):
-    """A duration as an event carries it: ``seconds`` where usable; ``logged`` also where negative (the clock stepped)."""
+    """A duration as an event carries it: ``seconds`` where usable; ``logged`` also where it is negative."""
 
     seconds: int | None
     present: bool
@@ -296,7 +296,7 @@ class Fold:
         self.oddities.append(Oddity(kind, event.queue, event.load, event.line))
 
     def _did_of(self, visit: Visit) -> str | None:
-        """The callid's last DID before the entry in the order of events, in any queue; of a rebuilt visit, by its start."""
+        """The callid's last DID before the entry in the order of events, in any queue; if rebuilt, by its start."""
         before = [
             did
             for number, epoch, did in self._dids

@@ -18,6 +18,7 @@ import duckdb
 
 from etl.faults import reach
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.sources.queue_log import QUEUE_LOG
 
 SCHEMA_VERSION = 1
 CURRENT = "CURRENT"
@@ -241,7 +242,8 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             aliases[segment.subject].append(alias)
         if not aliases["calls"]:  # every line received so far was set aside
             connection.execute("ATTACH ':memory:' AS calls_none")
-            connection.execute(_NO_CALLS.read_text(encoding="utf-8").replace(":segment", "calls_none"))
+            sql = _NO_CALLS.read_text(encoding="utf-8").replace(":event_type", QUEUE_LOG.event_type)
+            connection.execute(sql.replace(":segment", "calls_none"))
             aliases["calls"].append("calls_none")
         for statement in _views(aliases["calls"], aliases["loads"]):
             connection.execute(statement)
@@ -279,7 +281,9 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
         f"CREATE VIEW {table} AS {union(table)}"
         for table in ("raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
     ]
-    statements.append(f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'* REPLACE ({_OUTCOME}), {_DERIVED}')}")
+    statements.append(
+        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'* REPLACE ({_OUTCOME}), {_DERIVED}')}"
+    )
     for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
         statements.append(
             f"CREATE VIEW {name} AS SELECT * FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
@@ -300,8 +304,10 @@ def _views(calls: list[str], loads: list[str]) -> list[str]:
     )
     statements.append(
         f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, quarantined),
-            loads.loaded - COALESCE(strays.lines, 0) AS loaded, loads.quarantined + COALESCE(strays.lines, 0) AS quarantined
+            loads.loaded - COALESCE(strays.lines, 0) AS loaded,
+            loads.quarantined + COALESCE(strays.lines, 0) AS quarantined
         FROM {alias}.meta.loads AS loads
-        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays ON strays.load = loads.load"""
+        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays
+            ON strays.load = loads.load"""
     )
     return statements

@@ -1,7 +1,7 @@
 """Benchmarks, as ratios within one run (``make bench``): never a timed test.
 
 Printed: the whole ``callcenter ingest`` process against the bare load of the same file into DuckDB, at 1 and 5 million
-lines; a day of 30 000 lines into an empty store and after one and five years. Options: ``--quick`` leaves out the years.
+lines; a day of 30 000 lines into an empty store and after one and five years. ``--quick`` leaves out the years.
 """
 
 import os
@@ -25,8 +25,8 @@ _COLUMNS = "{'t': 'BIGINT', " + ", ".join(f"'c{n}': 'VARCHAR'" for n in range(10
 BARE = f"""
 import sys, duckdb
 connection = duckdb.connect(sys.argv[2])
-connection.execute("CREATE TABLE ev AS SELECT * FROM read_csv('" + sys.argv[1] + "', delim='|', header=false, quote='', "
-    "escape='', null_padding=true, auto_detect=false, columns={_COLUMNS})")
+connection.execute("CREATE TABLE ev AS SELECT * FROM read_csv('" + sys.argv[1] + "', delim='|', header=false, "
+    "quote='', escape='', null_padding=true, auto_detect=false, columns={_COLUMNS})")
 connection.execute("CHECKPOINT")
 """
 INGEST = "from dashboard.cli import main; main()"
@@ -116,7 +116,8 @@ def add_a_day(folder: Path, years: Sequence[int], rounds: int) -> None:
     for wanted, runs in found.items():
         seconds = statistics.median(run.seconds for run, _ in runs)
         print(
-            f"a day of {DAY_LINES:,} lines after {wanted} years: {seconds:5.2f} s, {max(r.peak_mb for r, _ in runs):4.0f} MB, "
+            f"a day of {DAY_LINES:,} lines after {wanted} years: {seconds:5.2f} s, "
+            f"{max(r.peak_mb for r, _ in runs):4.0f} MB, "
             f"{runs[0][1] / 1e6:6.1f} MB written; {seconds / empty:.2f} times the empty store (at most 5)",
             flush=True,
         )

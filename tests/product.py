@@ -67,8 +67,8 @@ class Product:
 
     def visits(self) -> list[Visit]:
         found = self.rows(
-            """SELECT pbx, callid, queue, entered_epoch, registered, answered, is_open, cause, wait_seconds, talk_seconds,
-            agent, did, service, reconstructed, outcome_event FROM core.queue_visits
+            """SELECT pbx, callid, queue, entered_epoch, registered, answered, is_open, cause, wait_seconds,
+            talk_seconds, agent, did, service, reconstructed, outcome_event FROM core.queue_visits
             ORDER BY entered_epoch, pbx, callid, queue, ordinal"""
         )
         return [Visit(*row) for row in found]  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import delete, select
@@ -261,7 +262,7 @@ def _digits(text: str | None) -> str:
 
 def _refuse_overlaps(spans: dict[int, tuple[object, date | None, date | None]], what: str) -> None:
     ordered = sorted(spans.items(), key=lambda item: (str(item[1][0]), item[1][1] or date.min))
-    for (first, (key, _, end)), (second, (other, start, _)) in zip(ordered, ordered[1:], strict=False):
+    for (first, (key, _, end)), (second, (other, start, _)) in pairwise(ordered):
         if key == other and (end or date.max) >= (start or date.min):
             raise MappingError(
                 f"líneas {first} y {second}: dos reglas para {what} «{key if isinstance(key, str) else key[0]}» "  # type: ignore[index]

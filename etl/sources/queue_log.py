@@ -32,9 +32,23 @@ QUEUE_LOG = LogSource(
         *(
             Event(name, EventKind.OTHER)
             for name in (
-                "CONFIGRELOAD", "RINGNOANSWER", "RINGCANCELED", "AGENTDUMP", "ADDMEMBER", "REMOVEMEMBER", "PAUSE",
-                "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
-                "AGENTCALLBACKLOGOFF", "PENALTY", "RINGINUSE", "OUTCALL",
+                "CONFIGRELOAD",
+                "RINGNOANSWER",
+                "RINGCANCELED",
+                "AGENTDUMP",
+                "ADDMEMBER",
+                "REMOVEMEMBER",
+                "PAUSE",
+                "UNPAUSE",
+                "PAUSEALL",
+                "UNPAUSEALL",
+                "AGENTLOGIN",
+                "AGENTLOGOFF",
+                "AGENTCALLBACKLOGIN",
+                "AGENTCALLBACKLOGOFF",
+                "PENALTY",
+                "RINGINUSE",
+                "OUTCALL",
             )
         ),
     ),
