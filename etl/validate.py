@@ -50,9 +50,11 @@ def split_fields_sql(path: str) -> str:
 
 def _read_csv(path: str, delimiter: str, columns: tuple[str, ...]) -> str:
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
+    # An empty field is not an absent one; but a blank line must be a row, which DuckDB gives only as a NULL.
+    null = SET_ASIDE if len(columns) > 1 else ""
     return (
         f"read_csv({literal(path)}, delim='{delimiter}', header=false, quote='', escape='', comment='', "
-        f"nullstr='{SET_ASIDE}', null_padding=true, auto_detect=false, max_line_size={_LINE_BYTES}, "
+        f"nullstr='{null}', null_padding=true, auto_detect=false, max_line_size={_LINE_BYTES}, "
         f"buffer_size={_BUFFER_BYTES}, columns={{{types}}})"
     )
 
