@@ -344,6 +344,8 @@ def _progress(title: str, *, quiet: bool) -> Iterator[Progress]:
 @contextmanager
 def _messages() -> Iterator[None]:
     """Turn the errors that a user can act on into their message and an exit code."""
+    import duckdb
+
     from etl.build import CheckError
     from etl.lines import ReconciliationError
     from etl.pipeline import AnotherLoadRuns, StoreError
@@ -362,6 +364,10 @@ def _messages() -> Iterator[None]:
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         typer.echo(f"{name}{error.strerror or error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        typer.echo(f"No se pudo completar ({reason}). Las cifras anteriores siguen en servicio.", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except Exception as error:
         if type(error).__name__ == "ServerError":

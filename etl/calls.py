@@ -4,8 +4,9 @@ Plain callids are told by one aggregate, the few others by the ordered fold of `
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import duckdb
 
@@ -14,10 +15,10 @@ from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources import QUEUE_LOG
 from etl.validate import literal
-from etl.visits import LogEvent, fold_callids
+from etl.visits import REACH_SECONDS, LogEvent, fold_callids
 
-#: Events of a callid further apart than this belong to different calls (the reach of the models).
-REACH_SECONDS = 31 * 86400
+#: Stands for no value in what the fold writes: a queue's name may be empty.
+_NULL = "\x02"
 _FETCH_ROWS = 20_000
 _FOLDED_COLUMNS = (
     "pbx VARCHAR, callid VARCHAR, ordinal INTEGER, alone BOOLEAN, queue VARCHAR, did VARCHAR, agent VARCHAR, "
@@ -111,10 +112,8 @@ class CallTeller:
             paths["oddities"].open("w", encoding="utf-8", newline="") as oddities,
             paths["strays"].open("w", encoding="utf-8", newline="") as strays,
         ):
-            out = {
-                name: csv.writer(file, lineterminator="\n")
-                for name, file in zip(names, (folded, oddities, strays), strict=True)
-            }
+            files = {"folded": folded, "oddities": oddities, "strays": strays}
+            out = {name: _Rows(file) for name, file in files.items()}
             for pbx, callid, visits, odd, stray in fold_callids(_rows(query), long_seconds=self.long_seconds):
                 for ordinal, visit in enumerate(visits, start=1):
                     out["folded"].writerow(
@@ -143,7 +142,7 @@ class CallTeller:
             ),
             ("strays", "pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR"),
         ):
-            self.draft.read_table(name, paths[name], columns)
+            self.draft.read_table(name, paths[name], columns, null=_NULL)
         self.draft.run(
             """UPDATE strays SET epoch = q.epoch FROM scope AS q WHERE q.load = strays.load AND q.line = strays.line"""
         )
@@ -433,6 +432,16 @@ def _visits_sql() -> str:
         ) AS v
         LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
         LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}"""
+
+
+class _Rows:
+    """Writes rows of CSV in which an empty text and no value differ."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.writer = csv.writer(file, lineterminator="\n")
+
+    def writerow(self, row: Iterable[object]) -> None:
+        self.writer.writerow([_NULL if value is None else value for value in row])
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[LogEvent]:

@@ -12,7 +12,6 @@ from etl import landing, pipeline
 from etl.build import Build
 from etl.draft import Draft
 from etl.pipeline import FileReport
-from etl.pseudonyms import read_key
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile
@@ -79,7 +78,7 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
                     session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load])))
                 )
                 site = sites.read_site(session)
-                key = read_key((settings if known else scratch).data / "pseudonyms.key")
+                key = pipeline.store_key(settings if known else scratch)
                 build = Build(Draft(
                     settings=settings, site=site, key=key, folder=Path(name) / "build",
                     current=read_current(settings.warehouse) if known else None, number=0,

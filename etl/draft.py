@@ -80,6 +80,10 @@ class Draft:
         )
         self.run = self.connection.execute
         self.run("SET enable_progress_bar = false")
+        # The tables of one slab are made again for the next: memory given back would only be asked for again.
+        self.run("SET allocator_flush_threshold = '4GB'")
+        self.run("SET allocator_bulk_deallocation_flush_threshold = '4GB'")
+        self.run("SET enable_external_file_cache = false")
         self.run("SET checkpoint_threshold = '100GB'")  # a segment is checkpointed once, when it is closed
         self.months: dict[str, Month] = {}
         self.callers: dict[str, Month] = {}
@@ -254,14 +258,14 @@ class Draft:
         for at in range(0, len(batch), 500):
             self.run(f"INSERT INTO {table} VALUES {', '.join(batch[at : at + 500])}")
 
-    def read_table(self, name: str, path: Path, columns: str) -> None:
+    def read_table(self, name: str, path: Path, columns: str, *, null: str) -> None:
         """Make a temporary table of a CSV that this build wrote; columns as ``name TYPE, ...``."""
         names = {column.split()[0]: column.split()[1] for column in columns.split(", ")}
         spec = ", ".join(f"'{column}': '{kind}'" for column, kind in names.items())
         self.run(
             f"""CREATE OR REPLACE TEMP TABLE {name} AS
             SELECT * FROM read_csv({literal(str(path))}, delim=',', header=false,
-            quote='"', escape='"', auto_detect=false, nullstr='', columns={{{spec}}})"""
+            quote='"', escape='"', auto_detect=false, nullstr={literal(null)}, columns={{{spec}}})"""
         )
 
     def write(self, sql: str) -> None:

@@ -37,22 +37,24 @@ def read_text(path: Path) -> str:
 def take_in(store: pipeline.OpenStore, what: str, text: str, *, name: str) -> int:
     """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
 
-    Raises MappingError naming file, line, column and remedy; then nothing is changed.
+    Raises MappingError naming file, line, column and remedy, and AnotherLoadRuns; then nothing is changed.
     """
+    queues: tuple[sites.QueueRule, ...] = ()
+    persons: tuple[sites.PersonRule, ...] = ()
     try:
-        with transaction(store.records) as session:
-            if what == QUEUES:
-                queues = sites.queue_rules(text, sites.reference_lines())
-                sites.replace_queues(session, queues)
-                count = len(queues)
-            else:
-                persons = sites.person_rules(text)
-                sites.replace_persons(session, persons)
-                count = len(persons)
+        if what == QUEUES:
+            queues = sites.queue_rules(text, sites.reference_lines())
+        else:
+            persons = sites.person_rules(text)
     except sites.MappingError as error:
         raise sites.MappingError(f"{name}: {error}") from None
+    with pipeline.warehouse_lock(store.settings), transaction(store.records) as session:
+        if what == QUEUES:
+            sites.replace_queues(session, queues)
+        else:
+            sites.replace_persons(session, persons)
     pipeline.remap(store)
-    return count
+    return len(queues or persons)
 
 
 def _unmapped(warehouse: Path, what: str) -> list[list[str]]:

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import duckdb
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from etl import landing
@@ -37,6 +39,8 @@ from etl.warehouse import (
 )
 
 SITE, DEMO = "site", "demo"
+#: What the system, DuckDB and SQLite say when a disk, a quota or the size of a file is at its limit.
+_NO_SPACE = ("no space left", "disk is full", "quota exceeded", "file too large")
 
 
 class StoreError(Exception):
@@ -103,11 +107,11 @@ def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> 
             f"El almacén de {settings.data} es {shown[found]} y esta orden trabaja con uno {shown[kind]}: "
             "indique otra carpeta con --data."
         )
-    return OpenStore(settings, records, kind, _key(settings))
+    return OpenStore(settings, records, kind, store_key(settings))
 
 
-def _key(settings: Settings) -> bytes:
-    """Read the key of the store. Another one would know no caller's line again, and count what is known twice."""
+def store_key(settings: Settings) -> bytes:
+    """Read the key of the store, made at first use. With another one, what is known would be counted twice."""
     path = settings.data / "pseudonyms.key"
     remedy = "restáurelo de un respaldo; si se perdió, borre la carpeta warehouse y ejecute «callcenter rebuild»."
     if not path.exists() and (settings.warehouse / CURRENT).exists():
@@ -150,13 +154,31 @@ def warehouse_lock(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def _full_disk_told(settings: Settings) -> Iterator[None]:
+    """Say what a full disk means for whoever runs a load. Raises WarehouseError."""
+    try:
+        yield
+    except (OSError, duckdb.Error, DBAPIError) as error:
+        if not _is_no_space(error):
+            raise
+        raise WarehouseError(
+            f"No hay espacio en el disco de {settings.data}: las cifras anteriores siguen en servicio. "
+            "Libere espacio y repita la carga; lo que ya se había recibido se completa solo."
+        ) from error
+
+
+def _is_no_space(error: Exception) -> bool:
+    return any(sign in str(error).lower() for sign in _NO_SPACE)
+
+
 def ingest(store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress) -> list[FileReport]:
     """Load files into the warehouse: land each, then build and publish one generation with all of them.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
     completed first. Raises AnotherLoadRuns, CheckError, ReconciliationError, WarehouseError.
     """
-    with warehouse_lock(store.settings):
+    with _full_disk_told(store.settings), warehouse_lock(store.settings):
         recover(store)
         _apply_site(store, progress)
         reports = []
@@ -200,14 +222,14 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation
 
     What is in service is not asked: a damaged CURRENT, and loads that the manifest does not know, end here.
     """
-    with warehouse_lock(store.settings):
+    with _full_disk_told(store.settings), warehouse_lock(store.settings):
         _clear_builds(store.settings)
         return _publish_landed(store, progress, {}, anew=True)
 
 
 def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
     """Apply the site's mappings and parameters as they are now to the figures in service."""
-    with warehouse_lock(store.settings):
+    with _full_disk_told(store.settings), warehouse_lock(store.settings):
         recover(store)
         return _apply_site(store, progress)
 
@@ -242,6 +264,8 @@ def _land(store: OpenStore, path: Path) -> FileReport:
         report.state, report.message = "refused", f"{path.name}: rechazado: {refusal}"
         return report
     except OSError as error:
+        if _is_no_space(error):
+            raise
         report.state, report.message = "refused", f"{path.name}: no se pudo recibir: {error.strerror or error}"
         return report
     report.read = landed.lines
@@ -377,7 +401,7 @@ def _clear_builds(settings: Settings) -> None:
     """Delete what a killed build left behind; called under the lock."""
     for folder in settings.warehouse.glob(".build-*"):
         shutil.rmtree(folder, ignore_errors=True)
-    for draft in settings.raw.glob(".draft-*"):
+    for draft in (*settings.raw.glob(".draft-*"), *settings.warehouse.glob(f".{CURRENT}.*")):
         draft.unlink(missing_ok=True)
 
 
@@ -391,4 +415,3 @@ def code_version() -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-

@@ -79,8 +79,9 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
         FROM (
             SELECT *, {_field_sql("form // 10 % 10")} AS hold_text, {_field_sql("form % 10")} AS talk_text
             FROM (
-                SELECT *, CASE WHEN f5 IS NOT NULL AND seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}
-                    THEN seconds END AS epoch, {_form_sql(source)} AS form
+                SELECT *, CASE WHEN f5 IS NULL OR f6 = 'ENTERQUEUE' OR f7 = 'ENTERQUEUE' THEN NULL
+                    WHEN seconds BETWEEN {source.earliest_epoch} AND {latest_epoch} THEN seconds END AS epoch,
+                    {_form_sql(source)} AS form
                 FROM (
                     SELECT *, {_epoch_sql("f1")} AS seconds, TRY_CAST(f5 AS {source.event_type}) AS event
                     FROM ({fields})
@@ -122,6 +123,7 @@ def rejected_sql(source: LogSource, *, stage: str, first_line: int, latest_epoch
         judged AS (
             SELECT place, text, concat_ws(',',
                 CASE WHEN len(f) < 5 THEN 'fields' END,
+                CASE WHEN f[6] = 'ENTERQUEUE' OR f[7] = 'ENTERQUEUE' THEN 'shifted' END,
                 CASE WHEN NOT {numeric} THEN 'epoch' END,
                 CASE WHEN {numeric} AND {digits} >= {_MILLISECOND_DIGITS} THEN 'epoch_unit' END,
                 CASE WHEN {numeric} AND {digits} < {_MILLISECOND_DIGITS} AND NOT {in_range} THEN 'epoch_range' END

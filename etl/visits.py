@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from etl.schema import EventKind, LogSource
+from etl.schema import EventKind
 from etl.sources.queue_log import ATTENDED_LINK, QUEUE_LOG
 
 #: An end belongs to the visit whose entry is at most this far from its own start (two truncated instants each).
 MATCH_SECONDS = 2
+#: Events of a callid further apart than this belong to different calls; no duration can be longer.
+REACH_SECONDS = 31 * 86400
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 _NO_AGENT = ("", "NONE", None)
 _EVENTS = {event.name: event for event in QUEUE_LOG.events}
@@ -305,14 +307,14 @@ class Fold:
         return before[-1] if before else None
 
 
-def duration(event: LogEvent, which: str, source: LogSource = QUEUE_LOG) -> Duration:
+def duration(event: LogEvent, which: str) -> Duration:
     """Return the seconds of wait (``hold``) or talk that an event carries; negative or not whole is unusable.
 
     What the load already read as a plain whole number is taken as it is; anything else is read from the data fields.
     """
     known = event.hold_seconds if which == "hold" else event.talk_seconds
     if known is not None:
-        return Duration(known if known >= 0 else None, present=True, logged=known)
+        return _duration(known)
     declared = _EVENTS[event.event]
     position = declared.hold if which == "hold" else declared.talk
     if position is None:
@@ -323,10 +325,13 @@ def duration(event: LogEvent, which: str, source: LogSource = QUEUE_LOG) -> Dura
     text = fields[position - 1] if len(fields) >= position else ""
     if text == "":
         return Duration(None, present=False)
-    if not _WHOLE.fullmatch(text):
+    return _duration(int(text)) if _WHOLE.fullmatch(text) else Duration(None, present=True)
+
+
+def _duration(seconds: int) -> Duration:
+    if abs(seconds) > REACH_SECONDS:
         return Duration(None, present=True)
-    logged = int(text)
-    return Duration(logged if logged >= 0 else None, present=True, logged=logged)
+    return Duration(seconds if seconds >= 0 else None, present=True, logged=seconds)
 
 
 def fold_callids(

@@ -136,7 +136,7 @@ def test_ingest_prints_one_line_per_file(tmp_path: Path) -> None:
     shown = [re.sub(r"[0-9]+,[0-9] s$", "0,0 s", line) for line in lines]
     assert shown == [
         "good.queue_log: cargado (queue_log): 15 leídas, 15 cargadas; 0,0 s",
-        "awful.queue_log: cargado (queue_log): 17 leídas, 10 cargadas, 6 observadas, 1 en blanco, "
+        "awful.queue_log: cargado (queue_log): 17 leídas, 9 cargadas, 7 observadas, 1 en blanco, "
         "1 línea sin terminar, retenida; 0,0 s",
         "notas.txt: rechazado: no es un queue_log: 0 de 1 líneas tienen la forma "
         "«instante|llamada|cola|operador|EVENTO|…»; revise que sea el archivo queue_log de Asterisk",
@@ -186,9 +186,11 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_another_load_that_runs_is_told_and_exits_75(store: Path) -> None:
+    sheet = store.parent / "colas.csv"
+    sheet.write_text("queue,did,service,valid_from,valid_to\n101,,103,,\n", encoding="utf-8")
     before = files_of(store)
     with FileLock(store / "warehouse" / ".lock"):
-        for words in (["ingest", AWFUL], ["rebuild"]):
+        for words in (["ingest", AWFUL], ["rebuild"], ["map", "queues", "--in", sheet]):
             result = call(store, *words)
             assert (result.exit_code, result.stdout) == (BUSY, "")
             assert result.stderr == "Otra carga está en curso (otro proceso): espere a que termine.\n"
@@ -309,6 +311,15 @@ def test_check_gives_the_verdict_of_the_load_that_follows(store: Path, tmp_path:
 def test_check_makes_no_store_where_there_is_none(tmp_path: Path) -> None:
     assert "Período: 05/03/2024 07:59:00 a 05/03/2024 08:03:20" in done(tmp_path / "data", "check", GOOD)
     assert not (tmp_path / "data").exists()
+
+
+def test_check_does_not_replace_a_lost_key(store: Path) -> None:
+    key = store / "pseudonyms.key"
+    key.unlink()
+    result = call(store, "check", AWFUL)
+    assert (result.exit_code, result.stdout) == (REFUSED, "")
+    assert "Falta" in result.stderr
+    assert not key.exists()
 
 
 # --- map -------------------------------------------------------------------------------------------------------------
@@ -632,7 +643,7 @@ def test_a_number_is_hidden_wherever_it_stands(text: str, shown: str) -> None:
 
 def test_what_is_printed_uses_our_words(site: Path) -> None:
     printed = [done(site, *words) for words in (["quarantine"], ["load", "list"], ["check", str(GOOD), str(AWFUL)])]
-    printed += [done(site, "kpi", indicator.name, *DAY) for indicator in INDICATORS]
+    printed += [done(site, "kpi", *allowed_names(Dimension.MONTH), *DAY), done(site, "kpi", "wait_distribution", *DAY)]
     for text in printed:
         assert not [word.pattern for word in PATTERNS if word.search(text)], text
 

@@ -1,10 +1,10 @@
 """What is loaded piece by piece counts as at once, as after a rebuild, and as the reference counter counts it."""
 
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,11 @@ from etl import pipeline
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.simulation.volume import write_day
-from etl.warehouse import read_current
 from reports.definition import Period
 from reports.query import measure
 from reports.rules import Rules
-from tests.product import Product, Rows, load_in
+from tests.business import business, one_connection, segments, store_in
+from tests.product import Product, load_in
 from tests.reference_counter import LogFile, QueueRule, Result, count
 
 pytestmark = pytest.mark.duckdb
@@ -87,41 +87,15 @@ def pieces(chance: random.Random, log: tuple[str, ...], number: int, pbx: str = 
 
 def assert_counts_as_reference(product: Product, files: Sequence[LogFile], rules: Sequence[QueueRule] = RULES) -> None:
     expected = count(files, rules)
-    assert tuple(product.visits()) == expected.visits
-    assert tuple(product.calls("line")) == expected.line_calls
-    assert tuple(product.calls("call")) == expected.calls
-    assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
-
-
-def business(product: Product) -> dict[str, Rows]:
-    """Everything that users count or read, without where it came from."""
-    whence = "EXCLUDE (enter_load, enter_line, connect_load, connect_line, end_load, end_line)"
-    columns = {
-        "core.queue_visits": f"* {whence}",
-        "core.line_calls": "*",
-        "core.calls": "*",
-        "core.log_hours": "*",
-        "core.log_queues": "*",
-        "core.restarts": "pbx, epoch",
-        "core.queue_lines": "*",
-        "core.agent_persons": "*",
-        "meta.findings": "kind, pbx, callid, queue, found_epoch",
-        "meta.strays": "pbx, callid, epoch, reason",
-        "raw.queue_log": "pbx, epoch, callid, queue, agent, event, data, kind, hold_seconds, talk_seconds",
-    }
-    return {table: sorted(product.rows(f"SELECT {c} FROM {table}"), key=repr) for table, c in columns.items()}
-
-
-def segments(product: Product) -> dict[str, str]:
-    current = read_current(product.settings().warehouse)
-    assert current is not None
-    return {f"{segment.subject}-{segment.period}": segment.file for segment in current.segments}
+    with one_connection(product):
+        assert product.counted() == (expected.visits, expected.line_calls, expected.calls)
+        assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
 
 
 # --- any log, any order
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     callids = chance.choice([4, 20])
@@ -129,11 +103,11 @@ def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed:
     if seed % 3 == 0:  # a second PBX with the same callids, and restarts of its own
         files += pieces(chance, told_log(chance, callids=callids, lines=3 * callids), 2, "other")
     chance.shuffle(files)
-    product = load_in(tmp_path / "one by one", (), RULES)
+    product = store_in(tmp_path / "one by one", (), RULES)
     for number, file in enumerate(files, start=1):
         product.load(file)
         assert_counts_as_reference(product, files[:number])
-    at_once = load_in(tmp_path / "at once", files, RULES)
+    at_once = store_in(tmp_path / "at once", files, RULES)
     assert business(at_once) == business(product)
     pipeline.rebuild(product.store())
     assert business(at_once) == business(product)
@@ -141,7 +115,7 @@ def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed:
         assert load[0] == sum(load[1:])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_growing_file_in_chunks_counts_as_the_whole_file(seed: int, tmp_path: Path) -> None:
     """Cut at any byte: an unfinished last line is held, and only the growth is landed."""
     chance = random.Random(seed)
@@ -154,6 +128,9 @@ def test_a_growing_file_in_chunks_counts_as_the_whole_file(seed: int, tmp_path: 
         live.write_bytes(content[:end])
         (report,) = pipeline.ingest(product.store(), [live])
         whole = content[:end].count(b"\n")
+        if whole == landed:
+            assert (report.state, report.duplicates, report.held) == ("known", landed, 1)
+            continue
         assert (report.read, report.held) == (whole - landed, int(not content[:end].endswith(b"\n")))
         assert report.loaded + report.quarantined == report.read and report.duplicates == 0
         landed = whole
@@ -163,10 +140,57 @@ def test_a_growing_file_in_chunks_counts_as_the_whole_file(seed: int, tmp_path: 
     whole_log = LogFile("whole", (*log, reloaded(log[-1])))
     assert_counts_as_reference(product, [whole_log])
     product.load(whole_log)  # known by its beginning, whatever its name
-    assert product.rows("SELECT COUNT(*), SUM(loaded + quarantined) FROM meta.loads") == [(5, landed)]
+    assert product.rows("SELECT COUNT(DISTINCT file), SUM(loaded + quarantined) FROM meta.loads") == [(1, landed)]
 
 
-@pytest.mark.parametrize("seed", range(5))
+def test_a_log_rotated_twenty_times_while_it_is_read_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Renamed and begun anew, or copied and emptied in place: read as it grows, before and after each rotation."""
+    chance = random.Random(11)
+    # Without lines twice in a second: astride a cut nobody can tell them from an overlap (the one exempted case).
+    log = tuple(dict.fromkeys(told_log(chance, callids=12, lines=120)))
+    product = load_in(tmp_path, (), RULES)
+    live, rotated = product.folder / "in" / "queue_log", product.folder / "in" / "queue_log.1"
+    live.touch()
+    for number in range(20):
+        lines = _part(log, number)
+        half = chance.randint(0, len(lines))
+        with live.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines[:half])
+        if chance.random() < 0.3:
+            pipeline.ingest(product.store(), [live])
+        with live.open("a") as file:
+            file.writelines(f"{line}\n" for line in (*lines[half:], reloaded(lines[-1])))
+        if number % 2:
+            rotated.write_bytes(live.read_bytes())
+            live.write_bytes(b"")
+        else:
+            live.replace(rotated)
+            live.touch()
+        if chance.random() < 0.7 or number == 19:
+            pipeline.ingest(product.store(), [rotated, live])
+        else:  # nobody came in time: what is not read yet is still there
+            live.write_bytes(rotated.read_bytes())
+    files = [LogFile("whole", tuple(line for n in range(20) for line in (*_part(log, n), reloaded(_part(log, n)[-1]))))]
+    assert_counts_as_reference(product, files)
+
+
+def _part(log: tuple[str, ...], number: int) -> tuple[str, ...]:
+    return log[number * len(log) // 20 : (number + 1) * len(log) // 20]
+
+
+def test_the_zone_of_the_host_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [LogFile("log", told_log(random.Random(3), callids=10, lines=60))]
+    expected = business(store_in(tmp_path / "here", files, RULES))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert business(store_in(tmp_path / "there", files, RULES)) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_a_changed_mapping_counts_as_a_rebuild_with_it(seed: int, tmp_path: Path) -> None:
     """Dated rules, DID rules and line calls that chain otherwise than before; no log is read again."""
     chance = random.Random(seed)
@@ -174,14 +198,14 @@ def test_a_changed_mapping_counts_as_a_rebuild_with_it(seed: int, tmp_path: Path
     files = pieces(chance, log, 2)
     rules = [RULES, OTHER_RULES, ()]
     chance.shuffle(rules)
-    product = load_in(tmp_path / "remapped", files, rules[0], at_once=False)
+    product = store_in(tmp_path / "remapped", files, rules[0], at_once=False)
     for changed in rules[1:]:
         product.map(changed)
         assert_counts_as_reference(product, files, changed)
     remapped = business(product)
     pipeline.rebuild(product.store())
     assert business(product) == remapped
-    assert business(load_in(tmp_path / "so from the start", files, rules[-1])) == remapped
+    assert business(store_in(tmp_path / "so from the start", files, rules[-1])) == remapped
 
 
 def test_a_person_changes_by_the_day_of_the_call(tmp_path: Path) -> None:
@@ -304,13 +328,13 @@ def files_of(drawn: Sequence[Sequence[str]]) -> list[LogFile]:
 
 
 def assert_any_order_counts_the_same(files: list[LogFile], folder: Path) -> None:
-    for number, order in enumerate(permutations(files)):
-        if len(files) > 3 and number % 5 and number != 23:
-            continue  # of four files, a fifth of their orders and the last
-        product = load_in(folder / f"{number}", (), RULES)
+    """As they are, the other way round, and the last two first; looked at after each, but those in between once."""
+    for number, order in enumerate((files[-2:] + files[:-2], files, files[::-1])[3 - min(len(files), 3) :]):
+        product = store_in(folder / f"{number}", (), RULES)
         for known, file in enumerate(order, start=1):
             product.load(file)
-            assert_counts_as_reference(product, order[:known])
+            if known == len(order) or len(files) == 2 or number:
+                assert_counts_as_reference(product, order[:known])
     one_by_one = business(product)
     pipeline.rebuild(product.store())
     assert business(product) == one_by_one
@@ -418,7 +442,7 @@ def test_adding_a_day_writes_only_the_segments_of_its_month(tmp_path: Path) -> N
 
 def test_a_month_without_anything_that_waits_is_left_alone_by_later_lines_and_restarts(tmp_path: Path) -> None:
     product = load_in(tmp_path, [LogFile("a", (enter(MARCH - 9), timeout(MARCH - 5, 4)))], RULES)
-    product.load(LogFile("b", (enter(MARCH - 40 * DAY),)))
+    product.load(LogFile("b", (enter(MARCH - 40 * DAY, "1.2"),)))
     before = segments(product)
     product.load(LogFile("c", (start(MARCH + 5), later(MARCH + DAY))))
     after = segments(product)
@@ -428,7 +452,7 @@ def test_a_month_without_anything_that_waits_is_left_alone_by_later_lines_and_re
 
 
 def test_a_mapping_that_changes_nothing_of_a_month_leaves_its_segment(tmp_path: Path) -> None:
-    files = [LogFile("a", (enter(MARCH - 9), timeout(MARCH - 5, 4))), LogFile("b", (enter(MARCH + 9),))]
+    files = [LogFile("a", (enter(MARCH - 9), timeout(MARCH - 5, 4))), LogFile("b", (enter(MARCH + 9, "1.2"),))]
     product = load_in(tmp_path, files, RULES)
     before = segments(product)
     product.map([*RULES[:1], QueueRule("q1", None, "102", None, date(2024, 2, 29)), *RULES[2:]])

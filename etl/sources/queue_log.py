@@ -55,6 +55,10 @@ QUEUE_LOG = LogSource(
     system_callids=("NONE", "MANAGER", "REALTIME", "CLI", ""),
     reasons=(
         Reason("fields", "tiene menos de 5 campos separados por |: revise si la línea llegó cortada"),
+        Reason(
+            "shifted",
+            "un | dentro del nombre de la cola o del operador corre los campos: cambie ese nombre en la central",
+        ),
         Reason("epoch", "el primer campo no es un instante en segundos"),
         Reason("epoch_unit", "el instante parece estar en milisegundos: exporte la columna en segundos"),
         Reason("epoch_range", "el instante está fuera de rango (antes de 1990 o después de la fecha de carga)"),
