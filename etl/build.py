@@ -8,6 +8,7 @@ from etl.draft import Draft, Month, model
 from etl.faults import reach
 from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
 from etl.months import period_of
+from etl.schema import EventKind
 from etl.warehouse import Generation, Segment
 
 
@@ -56,6 +57,13 @@ class Build:
         Raises CheckError naming the check that failed.
         """
         reach("checks")
+        outbound = " UNION ".join(
+            f"SELECT f.pbx, q.callid FROM {month.alias}.raw.queue_log AS q JOIN files AS f ON f.load = q.load "
+            f"WHERE q.kind = {int(EventKind.OUTBOUND)}"
+            for month in self.draft.months.values()
+        )
+        if outbound:
+            self.draft.run(f"CREATE OR REPLACE TEMP TABLE outbound AS {outbound}")
         for month in self.draft.months.values():
             if month.touched:
                 self._check(month)

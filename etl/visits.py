@@ -219,7 +219,7 @@ class Fold:
 
     def _rebuild(self, event: LogEvent, hold: Duration, talk: int, *, unanswered: bool = False) -> Visit | None:
         """Rebuild a visit from a stray CONNECT or end, or note why it makes none."""
-        if hold.seconds is None:
+        if hold.seconds is None or hold.seconds + talk > REACH_SECONDS:
             self.strays.append(Stray(event.load, event.line, "wait_missing"))
             return None
         start = event.epoch - hold.seconds - talk

@@ -17,9 +17,22 @@ def files_of(case: Case) -> list[LogFile]:
     return [LogFile(log.name, log.lines, log.pbx) for log in case.logs]
 
 
+class Products(dict[str, Product]):
+    """The case's logs loaded in a store of their own, made when first asked for."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        super().__init__()
+        self.folders = folders
+
+    def __missing__(self, name: str) -> Product:
+        (case,) = (case for case in CASES if str(case) == name)
+        self[name] = load_in(self.folders.mktemp("case"), files_of(case), case.rules)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Product]:
-    return {str(case): load_in(tmp_path_factory.mktemp("case"), files_of(case), case.rules) for case in CASES}
+def products(tmp_path_factory: pytest.TempPathFactory) -> Products:
+    return Products(tmp_path_factory)
 
 
 @every_case
@@ -91,7 +104,10 @@ def test_two_pieces_in_any_order_count_as_the_whole(case: Case, products: dict[s
     if len(case.logs) > 1:
         pytest.skip("the case has several files of several PBX: cut in the others")
     whole = files_of(case)[0]
-    for number, (first, second) in enumerate(halves(whole.lines)):
+    cuts = list(halves(whole.lines))
+    # The reference counter takes every cut; here the first, the last and three between them are enough.
+    chosen = sorted({round(place * (len(cuts) - 1) / 4) for place in range(5)}) if cuts else []
+    for number, (first, second) in enumerate(cuts[place] for place in chosen):
         pieces = [LogFile("a", first, whole.pbx), LogFile("b", second, whole.pbx)]
         if number % 2:
             pieces.reverse()

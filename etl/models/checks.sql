@@ -1,5 +1,5 @@
 -- One count of bad rows per check, for one segment of calls; each marked fail (nothing is published) or warn.
--- reach: its own month.
+-- reach: its own month; "outbound" holds the outbound callids of all months at hand.
 
 -- check: every visit belongs to its month of entry | fail
 SELECT COUNT(*) FROM :segment.core.queue_visits WHERE entered_epoch < :start OR entered_epoch >= :end;
@@ -37,9 +37,7 @@ SELECT ABS(
         WHERE
             q.kind = 1
             AND NOT EXISTS (
-                SELECT 1 FROM :segment.raw.queue_log AS o
-                JOIN files AS f ON f.load = o.load
-                WHERE o.kind = 6 AND f.pbx = files.pbx AND o.callid = q.callid
+                SELECT 1 FROM outbound AS o WHERE o.pbx = files.pbx AND o.callid = q.callid
             )
     )
 );
