@@ -4,6 +4,7 @@ Months are copied and written only where something changes; the others are attac
 reaches into them. Nothing here knows what a row means.
 """
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from etl.sources import QUEUE_LOG
 from etl.validate import literal
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
+#: Naming the method of compression spares DuckDB 1 a fifth of the writing; DuckDB 2 chooses by itself and refuses.
+_METHODS_CAN_BE_NAMED = duckdb.__version__.startswith("1.")
 _MODELS = Path(__file__).parent / "models"
 
 
@@ -175,6 +178,8 @@ class Draft:
         self.run(f"ATTACH {literal(str(path))} AS {alias} (RECOVERY_MODE no_wal_writes)")
         if base is None:
             sql = model(f"segment_{subject}").replace(":event_type", QUEUE_LOG.event_type)
+            if not _METHODS_CAN_BE_NAMED:
+                sql = re.sub(" USING COMPRESSION [a-z]+", "", sql)
             self.run(sql.replace(":segment", alias))
         return Month(alias, path, True, start, end, touched=True)
 
