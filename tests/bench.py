@@ -88,7 +88,7 @@ def load_against_bare(folder: Path, lines: int, rounds: int) -> None:
 def add_a_day(folder: Path, years: Sequence[int], rounds: int) -> None:
     """Add the same day to an empty store and to stores that hold years before it."""
     day = folder / "day.log"
-    write_day(day, date="2027-01-01", lines=DAY_LINES)
+    write_day(day, date="2025-01-01", lines=DAY_LINES)
     found: dict[int, list[tuple[Run, int]]] = {}
     store = folder / "years"
     held = 0
@@ -96,7 +96,7 @@ def add_a_day(folder: Path, years: Sequence[int], rounds: int) -> None:
         while held < wanted:
             held += 1
             log = folder / "year.log"
-            write_volume(log, lines=DAY_LINES * 365, seed=held, start=f"{2027 - held}-01-02", calls_per_day=6100)
+            write_volume(log, lines=DAY_LINES * 365, seed=held, start=f"{2025 - held}-01-02", calls_per_day=6100)
             ingest(log, store)
             log.unlink()
         for _ in range(rounds):
