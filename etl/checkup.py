@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import inspect, select
+from sqlalchemy import Engine, inspect, select
+from sqlalchemy.orm import Session
 
 from etl import landing, pipeline
 from etl.build import Build
@@ -105,10 +106,10 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
     return found
 
 
-def _land(path: Path, records: object, scratch: Settings) -> FileReport:
+def _land(path: Path, records: Engine, scratch: Settings) -> FileReport:
     report = FileReport(name=path.name, state="checked")
     try:
-        with transaction(records) as session:  # type: ignore[arg-type]
+        with transaction(records) as session:
             now = datetime.now(UTC).replace(tzinfo=None)
             landed = landing.land(path, session, scratch, name=path.name, now=now)
     except landing.Refused as refusal:
@@ -122,7 +123,7 @@ def _land(path: Path, records: object, scratch: Settings) -> FileReport:
     return report
 
 
-def _copy_manifest(settings: Settings, scratch: object) -> None:
+def _copy_manifest(settings: Settings, scratch: Session) -> None:
     source = open_records(settings.database_url)
     try:
         with transaction(source) as session:
@@ -135,11 +136,11 @@ def _copy_manifest(settings: Settings, scratch: object) -> None:
     finally:
         source.dispose()
     for model in (LogFile, Load):
-        scratch.add_all(row for row in rows if isinstance(row, model))  # type: ignore[attr-defined]
-        scratch.flush()  # type: ignore[attr-defined]
-    sites.replace_queues(scratch, site.queues)  # type: ignore[arg-type]
-    sites.replace_persons(scratch, site.persons)  # type: ignore[arg-type]
-    sites.replace_parameters(scratch, site.parameters)  # type: ignore[arg-type]
+        scratch.add_all(row for row in rows if isinstance(row, model))
+        scratch.flush()
+    sites.replace_queues(scratch, site.queues)
+    sites.replace_persons(scratch, site.persons)
+    sites.replace_parameters(scratch, site.parameters)
 
 
 def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup) -> None:
