@@ -9,7 +9,7 @@ from etl.faults import reach
 from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
 from etl.months import period_of
 from etl.schema import EventKind
-from etl.warehouse import Generation, Segment
+from etl.warehouse import Generation
 
 
 class CheckError(Exception):
@@ -63,23 +63,18 @@ class Build:
             for month in self.draft.months.values()
         )
         if outbound:
-            self.draft.run(f"CREATE OR REPLACE TEMP TABLE outbound AS {outbound}")
+            self.draft.run(f"CREATE OR REPLACE TABLE outbound AS {outbound}")
         for month in self.draft.months.values():
             if month.touched:
                 self._check(month)
         reach("checkpoint")
-        built: list[Path] = []
-        segments: list[Segment] = []
-        for subject, months in (("calls", self.draft.months), ("callers", self.draft.callers)):
-            for period, month in sorted(months.items()):
-                if month.writable and month.path is not None:
-                    segments.append(self.draft.close_segment(subject, period, month))
-                    built.append(month.path)
-        self._write_mapping()
         loads = tuple(row[0] for row in self.draft.run("SELECT load FROM loads_db.meta.loads ORDER BY load").fetchall())
-        segments.append(self.draft.close_segment("loads", "all", self.draft.loads))
-        if self.draft.loads.path is not None:
-            built.append(self.draft.loads.path)
+        self._write_mapping()
+        todo = [("calls", period, month) for period, month in sorted(self.draft.months.items())]
+        todo += [("callers", period, month) for period, month in sorted(self.draft.callers.items())]
+        todo = [*((s, p, m) for s, p, m in todo if m.writable), ("loads", "all", self.draft.loads)]
+        segments = self.draft.close_segments(todo)
+        built = [month.path for _, _, month in todo if month.path is not None]
         written = {(segment.subject, segment.period) for segment in segments}
         kept = [
             s for s in (self.draft.base.segments if self.draft.base else ()) if (s.subject, s.period) not in written
@@ -104,7 +99,8 @@ class Build:
             )[0]
             if bad and severity == "fail":
                 raise CheckError(
-                    f"La comprobación «{name}» falló en {period_of(month.start)} ({bad} filas): no se publica nada."
+                    f"La comprobación «{name}» falló en {period_of(month.start)} ({bad} filas): no se publica nada "
+                    "y las cifras anteriores siguen en servicio. Es una falla del sistema: avise con este mensaje."
                 )
 
     def _write_mapping(self) -> None:

@@ -5,7 +5,9 @@ Plain callids are told by one aggregate, the few others by the ordered fold of `
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 import duckdb
@@ -20,13 +22,35 @@ from etl.visits import REACH_SECONDS, LogEvent, fold_callids
 #: Stands for no value in what the fold writes: a queue's name may be empty.
 _NULL = "\x02"
 _FETCH_ROWS = 20_000
-_FOLDED_COLUMNS = (
-    "pbx VARCHAR, callid VARCHAR, ordinal INTEGER, alone BOOLEAN, queue VARCHAR, did VARCHAR, agent VARCHAR, "
-    "entered_epoch BIGINT, answered BOOLEAN, waits BOOLEAN, cause VARCHAR, wait_seconds INTEGER, talk_seconds INTEGER, "
-    "outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, enter_load INTEGER, enter_line INTEGER, "
-    "connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER"
-)
+_FOLD_TABLES = {
+    "folded": (
+        "pbx VARCHAR, callid VARCHAR, ordinal INTEGER, alone BOOLEAN, queue VARCHAR, did VARCHAR, agent VARCHAR, "
+        "entered_epoch BIGINT, answered BOOLEAN, waits BOOLEAN, cause VARCHAR, wait_seconds INTEGER, "
+        "talk_seconds INTEGER, outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, "
+        "enter_load INTEGER, enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, "
+        "end_load INTEGER, end_line INTEGER"
+    ),
+    "oddities": (
+        "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, line INTEGER"
+    ),
+    "strays": "pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR",
+}
 _ENTERED_DATE = f"DATE '1970-01-01' + CAST((entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400 AS INTEGER)"
+
+
+_CAUSES = " ".join(
+    f"WHEN {literal(event.name)} THEN {literal(event.cause)}" for event in QUEUE_LOG.events if event.cause
+)
+#: The visits that the aggregate told, with the columns of those that the fold told.
+_PLAIN = f"""
+    SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
+        CASE outcome_event {_CAUSES} END AS cause, wait_seconds, talk_seconds,
+        CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
+        FALSE AS reconstructed, load AS enter_load, enter_line,
+        CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line,
+        load AS end_load, end_line
+    FROM told WHERE shape = 'plain'"""
+_FOLDED = "SELECT * FROM folded"
 
 
 @dataclass
@@ -39,17 +63,21 @@ class CallTeller:
         """Tell the queue visits of every changed callid anew, settle what waits, and the calls of several visits."""
         self.draft.place_files()
         self._make_scope()
+        self._forget_changed()
         sql = model("plain_visits").replace(":long_seconds", str(self.long_seconds))
         # Reading the data column costs: only where there are DID events.
         dids = self.draft.one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
         sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
-        self.draft.run(f"CREATE OR REPLACE TEMP TABLE told AS {sql}")
-        self._fold_irregular()
-        self._resolve_mapping(
-            "SELECT queue, did, agent, entered_epoch FROM told WHERE shape = 'plain' "
-            "UNION ALL SELECT queue, did, agent, entered_epoch FROM folded"
-        )
-        self._replace_visits()
+        self.draft.run(f"CREATE OR REPLACE TABLE told AS {sql}")
+        with ThreadPoolExecutor(1) as folder:
+            # The fold is Python and keeps one core busy: the plain visits are written meanwhile.
+            folding = folder.submit(self._fold_irregular)
+            self._insert_visits(_PLAIN)
+            folding.result()
+        self._read_folded()
+        self._insert_strays()
+        self._insert_visits(_FOLDED)
+        self._insert_unsettled()
         self._settle()
         self._chain()
         self._note_coverage()
@@ -67,13 +95,13 @@ class CallTeller:
             sql = f"SELECT {literal(servers.pop())} AS pbx, * FROM ({lines})"
         else:
             sql = f"SELECT f.pbx, q.* FROM ({lines}) AS q JOIN files AS f ON f.load = q.load"
-        self.draft.run(f"CREATE OR REPLACE TEMP VIEW scope AS {sql}")
+        self.draft.run(f"CREATE OR REPLACE VIEW scope AS {sql}")
 
     def _gather_changed(self) -> None:
         """Gather the lines of the changed callids: widen until no month is left that could hold some."""
         low, high = self.draft.reach_low, self.draft.reach_high
         seen: set[str] = set()
-        self.draft.run("CREATE OR REPLACE TEMP TABLE scope_lines AS SELECT * FROM no_lines")
+        self.draft.run("CREATE OR REPLACE TABLE scope_lines AS SELECT * FROM no_lines")
         while low <= high:
             near = self.draft.existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)
             fresh = [month for month in near if month.alias not in seen]
@@ -92,10 +120,12 @@ class CallTeller:
         self.draft.reach_low, self.draft.reach_high = min(low, self.draft.reach_low), max(high, self.draft.reach_high)
 
     def _fold_irregular(self) -> None:
-        """Fold the callids that one aggregate cannot tell, through a file so that memory stays bounded."""
-        names = ("folded", "oddities", "strays")
-        paths = {name: self.draft.folder / f"{name}.csv" for name in names}
-        query = self.draft.connection.execute(
+        """Fold the callids that one aggregate cannot tell, into files so that memory stays bounded."""
+        with self.draft.another_connection() as connection:
+            self._write_folded(connection)
+
+    def _write_folded(self, connection: duckdb.DuckDBPyConnection) -> None:
+        query = connection.execute(
             """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event,
                 q.data, q.hold_seconds, q.talk_seconds
             FROM scope AS q
@@ -108,9 +138,9 @@ class CallTeller:
                 f.file, q.line"""
         )
         with (
-            paths["folded"].open("w", encoding="utf-8", newline="") as folded,
-            paths["oddities"].open("w", encoding="utf-8", newline="") as oddities,
-            paths["strays"].open("w", encoding="utf-8", newline="") as strays,
+            self._file("folded").open("w", encoding="utf-8", newline="") as folded,
+            self._file("oddities").open("w", encoding="utf-8", newline="") as oddities,
+            self._file("strays").open("w", encoding="utf-8", newline="") as strays,
         ):
             files = {"folded": folded, "oddities": oddities, "strays": strays}
             out = {name: _Rows(file) for name, file in files.items()}
@@ -133,16 +163,14 @@ class CallTeller:
                     out["oddities"].writerow((oddity.kind, pbx, callid, oddity.queue, epoch, oddity.load, oddity.line))
                 for line in stray:
                     out["strays"].writerow((pbx, callid, 0, line.load, line.line, line.reason))
-        for name, columns in (
-            ("folded", _FOLDED_COLUMNS),
-            (
-                "oddities",
-                "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, "
-                "line INTEGER",
-            ),
-            ("strays", "pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR"),
-        ):
-            self.draft.read_table(name, paths[name], columns, null=_NULL)
+
+    def _file(self, name: str) -> Path:
+        return self.draft.folder / f"{name}.csv"
+
+    def _read_folded(self) -> None:
+        """Make the tables of what the fold told: visits, oddities, strays."""
+        for name, columns in _FOLD_TABLES.items():
+            self.draft.read_table(name, self._file(name), columns, null=_NULL)
         self.draft.run(
             """UPDATE strays SET epoch = q.epoch FROM scope AS q WHERE q.load = strays.load AND q.line = strays.line"""
         )
@@ -154,7 +182,7 @@ class CallTeller:
         digits = "regexp_replace({}, '[^0-9]', '', 'g')"
         event_did, rule_did = digits.format("seen.did"), digits.format("rule.did")
         self.draft.run(
-            f"""CREATE OR REPLACE TEMP TABLE service_of AS
+            f"""CREATE OR REPLACE TABLE service_of AS
             WITH seen AS (SELECT DISTINCT queue, did, {day} AS day FROM ({sql})),
             matched AS (
                 SELECT seen.queue, seen.did, seen.day, rule.service, ROW_NUMBER() OVER (
@@ -174,7 +202,7 @@ class CallTeller:
                 AND COALESCE(matched.did, '') = COALESCE(seen.did, '') AND matched.choice = 1"""
         )
         self.draft.run(
-            f"""CREATE OR REPLACE TEMP TABLE person_of AS
+            f"""CREATE OR REPLACE TABLE person_of AS
             SELECT seen.agent, seen.day, MIN(rule.person) AS person
             FROM (
                 SELECT DISTINCT agent, {day} AS day FROM ({sql}) WHERE agent IN (SELECT interface FROM person_rules)
@@ -184,49 +212,53 @@ class CallTeller:
             GROUP BY seen.agent, seen.day"""
         )
 
-    def _replace_visits(self) -> None:
-        """Put the visits told anew in the place of those their callids had."""
-        self.draft.run(
-            "CREATE OR REPLACE TEMP TABLE unsettled (pbx VARCHAR, callid VARCHAR, ordinal INTEGER, "
-            "entered_epoch BIGINT, last_order_epoch BIGINT, last_load INTEGER, last_line INTEGER)"
-        )
-        if self.draft.one("SELECT COUNT(*) FROM folded WHERE waits")[0]:
-            self.draft.run(
-                """INSERT INTO unsettled SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
-                    SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line,
-                    ROW_NUMBER() OVER (
-                        PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
-                    ) AS place
-                    FROM folded AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
-                    JOIN files AS f ON f.load = q.load
-                    WHERE v.waits AND NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
-                ) WHERE place = 1"""
-            )
-        entered = self.draft.one(
-            "SELECT MIN(e), MAX(e) FROM (SELECT MIN(entered_epoch) AS e FROM told WHERE shape = 'plain' UNION ALL "
-            "SELECT MAX(entered_epoch) FROM told WHERE shape = 'plain' UNION ALL "
-            "SELECT MIN(entered_epoch) FROM folded UNION ALL SELECT MAX(entered_epoch) FROM folded)"
-        )
-        if not self.draft.from_nothing:
-            low = min(entered[0] if entered[0] is not None else self.draft.reach_low, self.draft.reach_low)
-            high = max(entered[1] if entered[1] is not None else self.draft.reach_high, self.draft.reach_high)
-            for month in list(self.draft.existing_months_between(low - REACH_SECONDS, high + REACH_SECONDS)):
-                self._forget_changed(month)
-        self._insert_strays()
-        if entered[0] is None:
+    def _insert_visits(self, visits: str) -> None:
+        """Put visits told anew, a relation of the columns of "folded", with line and person into their months."""
+        entered = f"SELECT entered_epoch AS epoch FROM ({visits})"
+        low, high = self.draft.one(f"SELECT MIN(epoch), MAX(epoch) FROM ({entered})")
+        if low is None:
             return
-        visits = _visits_sql()
-        for month in self.draft.months_between(
-            entered[0],
-            entered[1],
-            only_with="SELECT entered_epoch AS epoch FROM told WHERE "
-            "shape = 'plain' UNION ALL SELECT entered_epoch FROM folded",
+        self._resolve_mapping(visits)
+        day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
+        for month in self.draft.months_between(low, high, only_with=entered):
+            self.draft.write(
+                f"""INSERT INTO {month.alias}.core.queue_visits
+                SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
+                    v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds,
+                    v.outcome_event, v.ended_epoch, v.reconstructed,
+                    v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
+                FROM ({visits}) AS v
+                LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
+                LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}
+                WHERE entered_epoch >= {month.start} AND entered_epoch < {month.end}"""
+            )
+
+    def _insert_unsettled(self) -> None:
+        """Note the visits without an end, each with the place of its callid's last event, and the oddities."""
+        self.draft.run(
+            """CREATE OR REPLACE TABLE unsettled AS
+            SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
+                SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line,
+                ROW_NUMBER() OVER (
+                    PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
+                ) AS place
+                FROM (SELECT * FROM folded WHERE waits) AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
+                JOIN files AS f ON f.load = q.load
+                WHERE NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
+            ) WHERE place = 1"""
+        )
+        for table, epoch, notes in (
+            ("core.unsettled_visits", "entered_epoch", "unsettled"),
+            ("meta.findings", "found_epoch", "oddities"),
         ):
-            within = f"entered_epoch >= {month.start} AND entered_epoch < {month.end}"
-            self.draft.write(f"INSERT INTO {month.alias}.core.queue_visits {visits.replace(':within', within)}")
-            self.draft.run(f"INSERT INTO {month.alias}.core.unsettled_visits SELECT * FROM unsettled WHERE {within}")
-            found = within.replace("entered_epoch", "found_epoch")
-            self.draft.run(f"INSERT INTO {month.alias}.meta.findings SELECT * FROM oddities WHERE {found}")
+            low, high = self.draft.one(f"SELECT MIN({epoch}), MAX({epoch}) FROM {notes}")
+            if low is None:
+                continue
+            for month in self.draft.months_between(low, high, only_with=f"SELECT {epoch} AS epoch FROM {notes}"):
+                self.draft.run(
+                    f"INSERT INTO {month.alias}.{table} SELECT * FROM {notes} "
+                    f"WHERE {epoch} >= {month.start} AND {epoch} < {month.end}"
+                )
 
     def strays_of(self, load: int) -> int:
         """Return how many lines of a load the fold of this build set aside."""
@@ -237,20 +269,25 @@ class CallTeller:
             month = self.draft.month_of(epoch)
             self.draft.run(f"INSERT INTO {month.alias}.meta.strays SELECT * FROM strays WHERE epoch = {epoch}")
 
-    def _forget_changed(self, month: Month) -> None:
+    def _forget_changed(self) -> None:
+        """Take out what was told before of the callids that changed."""
+        if self.draft.from_nothing:
+            return
+        low, high = self.draft.reach_low - REACH_SECONDS, self.draft.reach_high + REACH_SECONDS
         tables = ("core.queue_visits", "core.unsettled_visits", "core.chained_calls", "meta.findings", "meta.strays")
         same = "t.pbx = c.pbx AND t.callid = c.callid"
-        held = " + ".join(
-            f"(SELECT COUNT(*) FROM {month.alias}.{table} AS t JOIN changed AS c ON {same})" for table in tables
-        )
-        if self.draft.one(f"SELECT {held}")[0]:
-            month = self.draft.month_of(month.start)
-            for table in tables:
-                self.draft.run(f"DELETE FROM {month.alias}.{table} AS t USING changed AS c WHERE {same}")
+        for month in list(self.draft.existing_months_between(low, high)):
+            held = " + ".join(
+                f"(SELECT COUNT(*) FROM {month.alias}.{table} AS t JOIN changed AS c ON {same})" for table in tables
+            )
+            if self.draft.one(f"SELECT {held}")[0]:
+                alias = self.draft.month_of(month.start).alias
+                for table in tables:
+                    self.draft.run(f"DELETE FROM {alias}.{table} AS t USING changed AS c WHERE {same}")
 
     def _settle(self) -> None:
         """Say what every visit without an end stands for, now that the sources' last events may have moved."""
-        self.draft.run("CREATE OR REPLACE TEMP TABLE resettled (pbx VARCHAR, callid VARCHAR)")
+        self.draft.run("CREATE OR REPLACE TABLE resettled (pbx VARCHAR, callid VARCHAR)")
         self.draft.insert_rows("sources", self.draft.last_epochs.items(), replace=True)
         sql = model("unsettled").replace(":open_after_seconds", str(self.open_after_seconds))
         for period in sorted(set(self.draft.months) | set(self.draft.base.periods("calls") if self.draft.base else ())):
@@ -267,7 +304,7 @@ class CallTeller:
             if month is None:
                 continue
             self.draft.run(
-                f"""CREATE OR REPLACE TEMP TABLE settled AS
+                f"""CREATE OR REPLACE TABLE settled AS
                 WITH waiting AS (SELECT * FROM {month.alias}.core.unsettled_visits), told AS ({sql})
                 SELECT told.* FROM told JOIN {month.alias}.core.queue_visits AS v
                     ON v.pbx = told.pbx AND v.callid = told.callid AND v.ordinal = told.ordinal
@@ -291,7 +328,7 @@ class CallTeller:
     def _chain(self) -> None:
         """Build line calls and callers' calls of the callids with several visits that changed."""
         self.draft.run(
-            """CREATE OR REPLACE TEMP TABLE to_chain AS
+            """CREATE OR REPLACE TABLE to_chain AS
             SELECT pbx, callid FROM folded WHERE NOT alone UNION SELECT pbx, callid FROM resettled"""
         )
         if not self.draft.count("to_chain"):
@@ -309,12 +346,12 @@ class CallTeller:
             f"SELECT t.* FROM {m.alias}.core.queue_visits AS t JOIN to_chain AS c ON {same} WHERE NOT t.alone"
             for m in near
         )
-        self.draft.run(f"CREATE OR REPLACE TEMP TABLE several AS {several}")
+        self.draft.run(f"CREATE OR REPLACE TABLE several AS {several}")
         if not self.draft.count("several"):
             return
         line_calls = model("line_calls").replace(":chain_gap", str(self.chain_gap))
         self.draft.run(
-            f"""CREATE OR REPLACE TEMP TABLE chained AS
+            f"""CREATE OR REPLACE TABLE chained AS
             SELECT 'line' AS unit, * FROM ({line_calls}) UNION ALL SELECT 'call', * FROM ({model("calls")})"""
         )
         for month in near:
@@ -358,9 +395,7 @@ class CallTeller:
     def remap(self) -> None:
         """Apply the site's mapping as it is now to every month in service, from visits; no log is read again."""
         self.draft.place_files()
-        self.draft.run(
-            "CREATE OR REPLACE TEMP TABLE folded AS SELECT NULL AS pbx, NULL AS callid, TRUE AS alone LIMIT 0"
-        )
+        self.draft.run("CREATE OR REPLACE TABLE folded AS SELECT NULL AS pbx, NULL AS callid, TRUE AS alone LIMIT 0")
         day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
         changed_periods = []
         for period in self.draft.base.periods("calls") if self.draft.base else ():
@@ -369,7 +404,7 @@ class CallTeller:
                 continue
             self._resolve_mapping(f"SELECT queue, did, agent, entered_epoch FROM {month.alias}.core.queue_visits")
             self.draft.run(
-                f"""CREATE OR REPLACE TEMP TABLE remapped AS
+                f"""CREATE OR REPLACE TABLE remapped AS
                 SELECT v.pbx, v.callid, v.ordinal, s.service, p.person FROM {month.alias}.core.queue_visits AS v
                 JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
                 LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}
@@ -383,7 +418,7 @@ class CallTeller:
                 FROM remapped AS r WHERE v.pbx = r.pbx AND v.callid = r.callid AND v.ordinal = r.ordinal"""
             )
             changed_periods.append(period)
-            self.draft.run("CREATE TEMP TABLE IF NOT EXISTS resettled (pbx VARCHAR, callid VARCHAR)")
+            self.draft.run("CREATE TABLE IF NOT EXISTS resettled (pbx VARCHAR, callid VARCHAR)")
             self.draft.run("INSERT INTO resettled SELECT DISTINCT pbx, callid FROM remapped")
             self.draft.reach_low, self.draft.reach_high = (
                 min(self.draft.reach_low, month.start),
@@ -406,32 +441,6 @@ class CallTeller:
     def chain_gap(self) -> int:
         """Seconds between the end of one visit and the entry of the next of one line call."""
         return int(self.draft.site.parameter("chain_gap_seconds"))
-
-
-def _visits_sql() -> str:
-    """SQL of the visits told anew within a month, plain and folded, with their line and person."""
-    day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
-    causes = " ".join(
-        f"WHEN {literal(event.name)} THEN {literal(event.cause)}" for event in QUEUE_LOG.events if event.cause
-    )
-    return f"""
-        SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
-            v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds,
-            v.outcome_event, v.ended_epoch,
-            v.reconstructed, v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
-        FROM (
-            SELECT pbx, callid, 1 AS ordinal, TRUE AS alone, queue, did, agent, entered_epoch, answered, FALSE AS waits,
-                CASE outcome_event {causes} END AS cause, wait_seconds, talk_seconds,
-                CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
-                FALSE AS reconstructed, load AS enter_load, enter_line,
-                CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line,
-                load AS end_load, end_line
-            FROM told WHERE shape = 'plain' AND :within
-            UNION ALL
-            SELECT * FROM folded WHERE :within
-        ) AS v
-        LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
-        LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}"""
 
 
 class _Rows:

@@ -7,6 +7,7 @@ reaches into them. Nothing here knows what a row means.
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,27 +97,25 @@ class Draft:
         self.last_epochs: dict[str, int] = dict(self.base.last_epochs) if self.base else {}
         self.new_restarts = False
         self._attach_loads()
-        self._make_temporary_tables()
+        self._make_working_tables()
 
     def close(self) -> None:
         """Close the instance and delete whatever of the build was not published."""
         self.connection.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _make_temporary_tables(self) -> None:
-        self.run("CREATE TEMP VIEW restarts AS SELECT * FROM loads_db.core.restarts")
-        self.run("CREATE TEMP TABLE changed (pbx VARCHAR, callid VARCHAR)")
-        self.run("CREATE TEMP TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
-        self.run("CREATE TEMP TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
+    def _make_working_tables(self) -> None:
+        self.run("CREATE VIEW restarts AS SELECT * FROM loads_db.core.restarts")
+        self.run("CREATE TABLE changed (pbx VARCHAR, callid VARCHAR)")
+        self.run("CREATE TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
+        self.run("CREATE TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
         self.run(
-            "CREATE TEMP TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, "
+            "CREATE TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, "
             "first_day BIGINT, last_day BIGINT)"
         )
+        self.run("CREATE TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)")
         self.run(
-            "CREATE TEMP TABLE person_rules (interface VARCHAR, person VARCHAR, first_day BIGINT, last_day BIGINT)"
-        )
-        self.run(
-            f"""CREATE TEMP TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT,
+            f"""CREATE TABLE no_lines (load INTEGER, line INTEGER, epoch BIGINT, order_epoch BIGINT,
             callid VARCHAR, queue VARCHAR, agent VARCHAR, event {QUEUE_LOG.event_type}, other_event VARCHAR,
             data VARCHAR, kind UTINYINT, hold_seconds INTEGER, talk_seconds INTEGER)"""
         )
@@ -211,11 +210,12 @@ class Draft:
 
     def months_between(self, low: int, high: int, *, only_with: str | None = None) -> Iterator[Month]:
         """Writable months from one epoch to another; with ``only_with`` those that hold an epoch of that relation."""
-        for period in periods_between(low, high):
-            if only_with is not None:
-                start, end = month_span(period)
-                if not self.one(f"SELECT COUNT(*) FROM ({only_with}) WHERE epoch >= {start} AND epoch < {end}")[0]:
-                    continue
+        periods = list(periods_between(low, high))
+        if only_with is not None:
+            hours = self.run(f"SELECT DISTINCT epoch // 3600 FROM ({only_with})").fetchall()
+            held = {period_of(hour * 3600) for (hour,) in hours}
+            periods = [period for period in periods if period in held]
+        for period in periods:
             yield self.writable(self.months, "calls", period)
 
     def existing_months_between(self, low: int, high: int) -> Iterator[Month]:
@@ -228,26 +228,42 @@ class Draft:
                 if month is not None:
                     yield month
 
-    def close_segment(self, subject: str, period: str, month: Month) -> Segment:
-        """Checkpoint and detach a written segment and say what it holds. WarehouseError if it left a log behind."""
+    def another_connection(self) -> duckdb.DuckDBPyConnection:
+        """Return a further connection to the instance, for another thread; it sees the same tables. Close it."""
+        return self.connection.cursor()
+
+    def close_segments(self, segments: Sequence[tuple[str, str, Month]]) -> list[Segment]:
+        """Checkpoint and detach written segments (subject, period, where) and say what each holds, in their order.
+
+        One checkpoint keeps one core busy: as many run as there are threads. WarehouseError if one left a log behind.
+        """
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            return list(pool.map(lambda segment: self._close_segment(*segment), segments))
+
+    def _close_segment(self, subject: str, period: str, month: Month) -> Segment:
         rows: dict[str, int] = {}
         low = high = None
         opened = unsettled = 0
-        if subject == "calls":
-            for table in (
-                "raw.queue_log",
-                "raw.duplicates",
-                "core.queue_visits",
-                "core.chained_calls",
-                "meta.findings",
-                "meta.strays",
-            ):
-                rows[table] = self.count(f"{month.alias}.{table}")
-            low, high = self.one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
-            opened = self.one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")[0]
-            unsettled = self.count(f"{month.alias}.core.unsettled_visits")
-        self.run(f"CHECKPOINT {month.alias}")
-        self.run(f"DETACH {month.alias}")
+        with self.another_connection() as connection:
+
+            def one(sql: str) -> tuple[Any, ...]:
+                return tuple(connection.execute(sql).fetchone() or ())
+
+            if subject == "calls":
+                for table in (
+                    "raw.queue_log",
+                    "raw.duplicates",
+                    "core.queue_visits",
+                    "core.chained_calls",
+                    "meta.findings",
+                    "meta.strays",
+                ):
+                    (rows[table],) = one(f"SELECT COUNT(*) FROM {month.alias}.{table}")
+                low, high = one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
+                (opened,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")
+                (unsettled,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.unsettled_visits")
+            connection.execute(f"CHECKPOINT {month.alias}")
+            connection.execute(f"DETACH {month.alias}")
         path = month.path
         if path is None or path.with_name(path.name + ".wal").exists():
             raise WarehouseError(f"{subject}-{period} no se cerró limpiamente: no se publica")
@@ -268,7 +284,7 @@ class Draft:
         names = {column.split()[0]: column.split()[1] for column in columns.split(", ")}
         spec = ", ".join(f"'{column}': '{kind}'" for column, kind in names.items())
         self.run(
-            f"""CREATE OR REPLACE TEMP TABLE {name} AS
+            f"""CREATE OR REPLACE TABLE {name} AS
             SELECT * FROM read_csv({literal(str(path))}, delim=',', header=false,
             quote='"', escape='"', auto_detect=false, nullstr={literal(null)}, columns={{{spec}}})"""
         )

@@ -10,6 +10,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,8 +120,10 @@ def land(path: Path, session: Session, settings: Settings, *, name: str, now: da
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
         _copy(path, draft, end)
-        with draft.open("rb") as file:
+        with ThreadPoolExecutor(1) as aside, draft.open("rb") as file:
+            on_disk = aside.submit(os.fsync, file.fileno())  # while it is read
             scan = _scan_whole_lines(file, source, latest)
+            on_disk.result()
         if scan.lines == 0:
             return Landed(None, lines_before, scan.held)
         if known is not None and scan.first_epoch is None:
@@ -199,10 +202,10 @@ def raw_path(settings: Settings, sha256: str) -> Path:
 
 
 def _slab_reader(load: Load, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
-    path, number, first_line = raw_path(settings, load.sha256), load.load_id, load.first_line
+    path, first_line = raw_path(settings, load.sha256), load.first_line
 
     def read(folder: Path) -> Iterator[Slab]:
-        feed = LineFeed(folder, f"load-{number}", settings.slab_bytes, settings.line_limit_bytes, first_line)
+        feed = LineFeed(folder, "log", settings.slab_bytes, settings.line_limit_bytes, first_line)
         with open_text(path) as file:
             yield from feed.slabs(blocks(file))
 
@@ -306,15 +309,30 @@ def _copy(path: Path, draft: Path, start: int) -> None:
 
 def _scan_whole_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
     """Hash and count up to the last line end; what follows it is held (0 or 1 line)."""
+    with ThreadPoolExecutor(1) as aside:
+        return _scan(file, source, latest, aside)
+
+
+def _scan(file: BinaryIO, source: LogSource, latest: int, aside: Executor) -> _Scan:
     scan = _Scan()
-    sha = hashlib.sha256()
+    sha = whole = hashlib.sha256()
+    hashed: Future[None] | None = None
+
+    def add_to_hash(block: bytes, end: int) -> None:
+        nonlocal whole
+        if end:
+            sha.update(block[:end])
+            whole = sha.copy()
+        sha.update(block[end:])
+
     position = 0
     carry = b""
     for block in blocks(file):
         end = block.rfind(b"\n") + 1
+        if hashed is not None:
+            hashed.result()
+        hashed = aside.submit(add_to_hash, block, end)
         if end:
-            sha.update(block[:end])
-            scan.sha256 = sha.hexdigest()
             scan.bytes = position + end
             scan.lines += block.count(b"\n")
             if scan.first_epoch is None:
@@ -328,8 +346,10 @@ def _scan_whole_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
             carry = block[end:][-_HEAD_BYTES:]
         else:
             carry = (carry + block)[-_HEAD_BYTES:]
-        sha.update(block[end:])
         position += len(block)
+    if hashed is not None:
+        hashed.result()
+    scan.sha256 = whole.hexdigest()
     scan.held = int(position > scan.bytes)
     return scan
 

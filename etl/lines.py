@@ -10,12 +10,11 @@ from etl.draft import Draft, LogFileInfo, Month
 from etl.faults import reach
 from etl.months import period_of
 from etl.pseudonyms import MARK
-from etl.readers.lines import Slab
+from etl.readers.lines import Slab, ahead
 from etl.schema import EventKind, LogSource
 from etl.validate import (
     EVENT_COLUMNS,
     accepted_sql,
-    callers_sql,
     events_sql,
     literal,
     read_fields_sql,
@@ -79,16 +78,13 @@ class LineLoader:
         least = greatest = None
         order_epoch = self._last_order_epoch(piece)
         reach("load")
-        for slab in piece.slabs(self.draft.folder):
+        for slab in ahead(piece.slabs(self.draft.folder)):
             self.draft.insert_rows(
                 "loads_db.meta.quarantine", ((piece.load, a.line, a.reason, a.text) for a in slab.set_aside)
             )
             self._parse(piece, slab)
-            self.draft.run(
-                f"CREATE OR REPLACE TEMP TABLE slab_callers AS {callers_sql(parsed='parsed', key=self.draft.key)}"
-            )
-            accepted = accepted_sql(parsed="parsed", callers="slab_callers", first_line=slab.first_line)
-            self.draft.run(f"CREATE OR REPLACE TEMP VIEW accepted AS {accepted}")
+            accepted = accepted_sql(parsed="parsed", load=piece.load, first_line=slab.first_line)
+            self.draft.run(f"CREATE OR REPLACE VIEW accepted AS {accepted}")
             read, count, low, high = self.draft.one("SELECT COUNT(*), COUNT(epoch), MIN(epoch), MAX(epoch) FROM parsed")
             set_aside = len(slab.set_aside)
             read_lines += read
@@ -116,14 +112,10 @@ class LineLoader:
                 loaded += count - repeated
                 least = low if least is None else min(least, low)
                 greatest = high if greatest is None else max(greatest, high)
-            slab.path.unlink(missing_ok=True)
             done = slab.first_line + slab.lines - piece.first_line
             self.progress(f"{piece.info.name}: {done} de {piece.lines} líneas", done / piece.lines)
             self.draft.run("DROP VIEW accepted")
-        self.draft.run(
-            "DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS slab_callers; "
-            "DROP TABLE IF EXISTS ordered_lines"
-        )
+        self.draft.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS ordered_lines")
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
             raise ReconciliationError(f"{piece.info.name}: las líneas no cuadran ({tally}); no se cargó nada")
@@ -148,10 +140,8 @@ class LineLoader:
         """Make "parsed": one row per line of the slab. The quick reading serves all but odd slabs."""
 
         def parse(fields: str) -> None:
-            sql = events_sql(
-                piece.source, fields=fields, load=piece.load, latest_epoch=piece.latest_epoch, key=self.draft.key
-            )
-            self.draft.run(f"CREATE OR REPLACE TEMP TABLE parsed AS {sql}")
+            sql = events_sql(piece.source, fields=fields, latest_epoch=piece.latest_epoch, key=self.draft.key)
+            self.draft.run(f"CREATE OR REPLACE TABLE parsed AS {sql}")
 
         try:
             parse(read_fields_sql(str(slab.path)))
@@ -163,7 +153,7 @@ class LineLoader:
 
     def _reject(self, piece: Piece, slab: Slab) -> tuple[int, int]:
         """Set the lines that were not accepted aside with their reasons; return the blank and the set aside."""
-        self.draft.run(f"CREATE OR REPLACE TEMP TABLE stage AS {read_lines_sql(str(slab.path))}")
+        self.draft.run(f"CREATE OR REPLACE TABLE stage AS {read_lines_sql(str(slab.path))}")
         sql = rejected_sql(piece.source, stage="stage", first_line=slab.first_line, latest_epoch=piece.latest_epoch)
         before = self.draft.count("loads_db.meta.quarantine")
         self.draft.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, text FROM ({sql})")
@@ -196,9 +186,9 @@ class LineLoader:
         return int(steps) + int(starts_back)
 
     def _rewrite_accepted(self, sql: str) -> None:
-        self.draft.run(f"CREATE OR REPLACE TEMP TABLE rewritten AS {sql}")
+        self.draft.run(f"CREATE OR REPLACE TABLE rewritten AS {sql}")
         self.draft.run("DROP TABLE IF EXISTS ordered_lines; ALTER TABLE rewritten RENAME TO ordered_lines")
-        self.draft.run("CREATE OR REPLACE TEMP VIEW accepted AS SELECT * FROM ordered_lines")
+        self.draft.run("CREATE OR REPLACE VIEW accepted AS SELECT * FROM ordered_lines")
 
     def _last_order_epoch(self, piece: Piece) -> int | None:
         found: int | None = self.draft.one(
@@ -221,12 +211,12 @@ class LineLoader:
             self.draft.base and self.draft.base.segment("callers", period)
         )
         alias = self.draft.writable(self.draft.callers, "callers", period).alias
-        numbers = "clear FROM slab_callers" if within == "TRUE" else f"DISTINCT caller FROM accepted WHERE {within}"
         known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
         self.draft.run(
             f"""INSERT INTO {alias}.raw.callers SELECT clear FROM (
-                SELECT {numbers} UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}
-            ) AS seen(clear) WHERE clear <> '' AND NOT starts_with(clear, {literal(MARK)}) {known}"""
+                SELECT caller FROM accepted WHERE caller <> '' AND {within}
+                UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}
+            ) AS seen(clear) WHERE NOT starts_with(clear, {literal(MARK)}) {known}"""
         )
 
     def _note_changes(self, pbx: str) -> None:
@@ -277,7 +267,7 @@ class LineLoader:
         own = piece.info.file
         own_place = self.draft.place_of(own)
         self.draft.run(
-            f"""CREATE OR REPLACE TEMP TABLE repeated AS
+            f"""CREATE OR REPLACE TABLE repeated AS
             WITH stored AS (
                 SELECT s.*, f.file, f.place, ROW_NUMBER() OVER (
                     PARTITION BY identity ORDER BY CASE WHEN f.file = {own} THEN 0 ELSE 1 END, f.place, s.load, s.line

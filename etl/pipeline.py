@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from etl import landing
-from etl.build import Build
+from etl.build import Build, CheckError
 from etl.draft import Draft
 from etl.faults import reach
 from etl.lines import Progress, ReconciliationError, no_progress
@@ -315,7 +315,12 @@ def _publish_landed(
             build.build_visits()
             for report in reports.values():
                 _move_strays(build, report)
-            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+            try:
+                built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+            except CheckError as error:
+                if _refuse_landed(store, [piece.load for piece in todo], str(error)):
+                    raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
+                raise
             progress("publicando", 1.0)
             publish(store.settings.warehouse, built, generation)
             reach("before_manifest")
@@ -348,6 +353,15 @@ def _refuse(store: OpenStore, load_id: int, reason: str) -> dict[int, str]:
         for load in refused:
             load.state, load.refusal = "refused", reason
         return {load.load_id: reason for load in refused}
+
+
+def _refuse_landed(store: OpenStore, loads: Sequence[int], reason: str) -> int:
+    """Refuse the landed pieces of a build whose check failed, lest they stop every later load; return how many."""
+    with transaction(store.records) as session:
+        landed = list(session.scalars(select(Load).where(Load.load_id.in_(loads), Load.state == "landed")))
+        for load in landed:
+            load.state, load.refusal = "refused", reason
+        return len(landed)
 
 
 def _move_strays(build: Build, report: FileReport) -> None:

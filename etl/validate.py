@@ -10,13 +10,12 @@ EVENT_COLUMNS = (
     "load", "line", "epoch", "order_epoch", "callid", "queue", "agent", "event", "other_event", "data",
     "kind", "hold_seconds", "talk_seconds",
 )  # fmt: skip
-#: Stands for the caller's number until its pseudonym is known; no line of a slab holds it.
-CALLER_PLACE = SET_ASIDE
 _EPOCH = "-?[0-9]+(\\.[0-9]*)?"
 _MILLISECOND_DIGITS = 13
-#: Longer lines never reach the slabs; small buffers let two threads share one slab.
+#: Longer lines never reach the slabs.
 _LINE_BYTES = 256 * 1024
-_BUFFER_BYTES = 8 * 1024 * 1024
+#: Half a slab, for each of two threads: smaller parts would be put in order by copying them once more.
+_BUFFER_BYTES = 32 * 1024 * 1024
 #: Five fields of the line itself and six of data: the most that any event of Asterisk writes.
 _FIELDS = tuple(f"f{place}" for place in range(1, 12))
 _NAME = "concat_ws('|', f9, f10, f11)"
@@ -59,18 +58,15 @@ def _read_csv(path: str, delimiter: str, columns: tuple[str, ...]) -> str:
     )
 
 
-def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, key: bytes) -> str:
-    """SQL of one row per line of a slab, in order: the columns of EVENT_COLUMNS but ``line``, and the clear caller.
-
-    In ``data`` of an ENTERQUEUE the character CALLER_PLACE stands for the caller's number (see ``accepted_sql``).
+def events_sql(source: LogSource, *, fields: str, latest_epoch: int, key: bytes) -> str:
+    """SQL of one row per line of a slab, in order: what EVENT_COLUMNS says of the line itself, and the clear caller.
 
     A line that is not accepted has a NULL epoch: there is no filter here, nor a join or an IN: any of them would
     cost the order of the lines, and with it their numbers. ``latest_epoch`` is the newest instant accepted: that of the
     landing plus a day, never the clock of a rebuild.
     """
     return f"""
-        SELECT CAST({load} AS INTEGER) AS load,
-            epoch, epoch AS order_epoch, f2 AS callid, f3 AS queue, f4 AS agent,
+        SELECT epoch, f2 AS callid, f3 AS queue, f4 AS agent,
             event, CASE WHEN event IS NULL THEN f5 END AS other_event,
             {_data_sql(key)} AS data, CAST({_kind_sql(source)} AS UTINYINT) AS kind,
             {_whole_sql("hold_text")} AS hold_seconds, {_whole_sql("talk_text")} AS talk_seconds,
@@ -90,22 +86,11 @@ def events_sql(source: LogSource, *, fields: str, load: int, latest_epoch: int, 
         )"""
 
 
-def callers_sql(*, parsed: str, key: bytes) -> str:
-    """SQL of the distinct callers of a table of ``events_sql``: clear, pseudonym. Each is hashed once a slab."""
+def accepted_sql(*, parsed: str, load: int, first_line: int) -> str:
+    """SQL of the accepted lines of a table of ``events_sql``: EVENT_COLUMNS and the clear caller."""
     return (
-        f"SELECT clear, {pseudonym_sql('clear', key)} AS pseudonym "
-        f"FROM (SELECT DISTINCT caller AS clear FROM {parsed} WHERE caller <> '')"
-    )
-
-
-def accepted_sql(*, parsed: str, callers: str, first_line: int) -> str:
-    """SQL of the accepted lines of a table of ``events_sql``: their numbers in the file, pseudonyms for callers."""
-    data = (
-        f"CASE WHEN p.caller IS NULL THEN p.data ELSE replace(p.data, '{CALLER_PLACE}', COALESCE(c.pseudonym, '')) END"
-    )
-    return (
-        f"SELECT CAST(p.rowid + {first_line} AS INTEGER) AS line, p.* REPLACE ({data} AS data) "
-        f"FROM {parsed} AS p LEFT JOIN {callers} AS c ON c.clear = p.caller WHERE p.epoch IS NOT NULL"
+        f"SELECT CAST({load} AS INTEGER) AS load, CAST(rowid + {first_line} AS INTEGER) AS line, "
+        f"epoch AS order_epoch, * FROM {parsed} WHERE epoch IS NOT NULL"
     )
 
 
@@ -153,7 +138,7 @@ def _form_sql(source: LogSource) -> str:
             )
         else:
             branches += f" WHEN {literal(event.name)} THEN {form}"
-    return f"CASE f5{branches} ELSE 0 END"
+    return f"CASE event{branches} ELSE 0 END"
 
 
 def _kind_sql(source: LogSource) -> str:
@@ -178,9 +163,8 @@ def _whole_sql(text: str) -> str:
 
 
 def _data_sql(key: bytes) -> str:
-    """The data fields joined again; the caller's number left out, his name replaced by its pseudonym."""
-    enter = (
-        f"concat_ws('|', f6, CASE WHEN f7 IS NOT NULL THEN '{CALLER_PLACE}' END, f8, "
-        f"CASE WHEN f9 IS NOT NULL THEN {pseudonym_sql(_NAME, key)} END)"
-    )
-    return f"CASE WHEN form = {_ENTER_FORM} THEN {enter} ELSE concat_ws('|', f6, f7, f8, f9, f10, f11) END"
+    """The data fields joined again; the caller's number and name replaced by their pseudonyms."""
+    name = f"CASE WHEN f9 IS NOT NULL THEN {pseudonym_sql(_NAME, key)} END"
+    enter = f"concat_ws('|', f6, {pseudonym_sql('f7', key)}, f8, {name})"
+    others = "CASE WHEN f7 IS NULL THEN COALESCE(f6, '') ELSE concat_ws('|', f6, f7, f8, f9, f10, f11) END"
+    return f"CASE WHEN form = {_ENTER_FORM} THEN {enter} ELSE {others} END"

@@ -10,7 +10,6 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pandas as pd
 from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 
@@ -92,8 +91,8 @@ def dimension_text(dimension: Dimension, text: str) -> str:
 
 
 def _is_blank(value: Any) -> bool:
-    """Tell whether there is nothing to print: None, NaN or pandas' NA."""
-    return bool(pd.isna(value))
+    """Tell whether there is nothing to print: None, NaN, or pandas' NA (by its name: importing pandas takes long)."""
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _rounded(value: Number | None, decimals: int) -> Decimal:

@@ -1,34 +1,35 @@
--- One count of bad rows per check, for one segment of calls; each marked fail (nothing is published) or warn.
+-- One count of bad rows per check (named as a user reads it), for one segment of calls; each marked fail (nothing is
+-- published) or warn.
 -- reach: its own month; "outbound" holds the outbound callids of all months at hand.
 
--- check: every visit belongs to its month of entry | fail
+-- check: cada ingreso a cola está en el mes de su entrada | fail
 SELECT COUNT(*) FROM :segment.core.queue_visits WHERE entered_epoch < :start OR entered_epoch >= :end;
 
--- check: every call belongs to its month of entry | fail
+-- check: cada llamada está en el mes de su entrada | fail
 SELECT COUNT(*) FROM :segment.core.chained_calls WHERE entered_epoch < :start OR entered_epoch >= :end;
 
--- check: registered = answered + abandoned by cause | fail
+-- check: ingresos a cola: registradas = atendidas + abandonadas por causa | fail
 SELECT COUNT(*) FROM :segment.core.queue_visits
 WHERE
     (answered AND (is_open OR cause IS NOT NULL))
     OR (is_open AND cause IS NOT NULL)
     OR (NOT is_open AND NOT answered AND cause IS NULL);
 
--- check: calls: registered = answered + abandoned by cause | fail
+-- check: llamadas: registradas = atendidas + abandonadas por causa | fail
 SELECT COUNT(*) FROM :segment.core.chained_calls
 WHERE
     (answered AND (is_open OR cause IS NOT NULL))
     OR (is_open AND cause IS NOT NULL)
     OR (NOT is_open AND NOT answered AND cause IS NULL);
 
--- check: a visit is there once | fail
+-- check: ningún ingreso a cola está dos veces | fail
 SELECT COUNT(*) - COUNT(DISTINCT pbx || chr(31) || callid || chr(31) || ordinal) FROM :segment.core.queue_visits
 WHERE NOT alone;
 
--- check: durations are never negative | fail
+-- check: ninguna duración es negativa | fail
 SELECT COUNT(*) FROM :segment.core.queue_visits WHERE wait_seconds < 0 OR talk_seconds < 0;
 
--- check: an entry line opens one visit | fail
+-- check: cada línea de entrada abre un ingreso a cola | fail
 SELECT ABS(
     (SELECT COUNT(*) FROM :segment.core.queue_visits WHERE NOT reconstructed)
     - (

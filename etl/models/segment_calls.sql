@@ -13,7 +13,7 @@ CREATE TABLE :segment.raw.queue_log (
     line INTEGER,
     epoch BIGINT,
     order_epoch BIGINT,
-    callid VARCHAR USING COMPRESSION fsst,
+    callid VARCHAR USING COMPRESSION dictionary,
     queue VARCHAR USING COMPRESSION dictionary,
     agent VARCHAR USING COMPRESSION dictionary,
     event :event_type,
@@ -38,7 +38,7 @@ CREATE TABLE :segment.raw.duplicates (
 -- alone (registered, counted, the instants) is added by the readers' view.
 CREATE TABLE :segment.core.queue_visits (
     pbx VARCHAR USING COMPRESSION dictionary,
-    callid VARCHAR USING COMPRESSION fsst,
+    callid VARCHAR USING COMPRESSION dictionary,
     ordinal INTEGER,
     alone BOOLEAN,
     queue VARCHAR USING COMPRESSION dictionary,

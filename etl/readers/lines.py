@@ -7,6 +7,7 @@ line of the slabs is the n-th line of the file.
 
 import gzip
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ class Slab:
 
 @dataclass
 class LineFeed:
-    """Takes blocks of bytes, writes slabs of at most about ``slab_bytes`` into ``folder``.
+    """Takes blocks of bytes, writes slabs of at most about ``slab_bytes`` into ``folder``; the last two stay.
 
     ``first_line`` is the number of the first line fed (a later chunk of a growing file goes on counting). Memory stays
     within a few blocks whatever the length of a line: what exceeds ``line_limit`` is dropped but for its beginning.
@@ -63,6 +64,7 @@ class LineFeed:
     _file: BinaryIO | None = None
     _written: int = 0
     _slab_first: int = 0
+    _slabs: int = 0
 
     def slabs(self, blocks: Iterable[bytes]) -> Iterator[Slab]:
         """Feed all blocks and yield each slab as it is full, then the last one. An unfinished last line is left out."""
@@ -148,8 +150,9 @@ class LineFeed:
 
     def _write(self, lines: bytes, count: int) -> None:
         if self._file is None:
-            # One file for all slabs: a slab is read before the next is fed, and pages written again cost little.
-            path = self.folder / f"{self.prefix}.lines"
+            # Two files in turn: one is read while the other is written; pages written again cost little.
+            self._slabs += 1
+            path = self.folder / f"{self.prefix}.lines.{self._slabs % 2}"
             self._file = path.open("r+b" if path.exists() else "w+b")
             self._slab_first = self.first_line + self.lines
             self._written = 0
@@ -165,6 +168,15 @@ class LineFeed:
             lines = self.first_line + self.lines - self._slab_first
             self._ready.append(Slab(path, self._slab_first, lines, tuple(self._set_aside), self._other_encoding))
             self._file, self._written, self._set_aside, self._other_encoding = None, 0, [], 0
+
+
+def ahead(slabs: Iterator[Slab]) -> Iterator[Slab]:
+    """Yield the slabs, each made by another thread while the one before it is in use."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, slabs, None)
+        while (slab := coming.result()) is not None:
+            coming = maker.submit(next, slabs, None)
+            yield slab
 
 
 def is_gzip(start: bytes) -> bool:
