@@ -201,8 +201,11 @@ class CallTeller:
             FROM seen LEFT JOIN matched ON matched.queue = seen.queue AND matched.day = seen.day
                 AND COALESCE(matched.did, '') = COALESCE(seen.did, '') AND matched.choice = 1"""
         )
+        self.draft.run("CREATE OR REPLACE TABLE person_of (agent VARCHAR, day BIGINT, person VARCHAR)")
+        if not self.draft.site.persons:
+            return
         self.draft.run(
-            f"""CREATE OR REPLACE TABLE person_of AS
+            f"""INSERT INTO person_of
             SELECT seen.agent, seen.day, MIN(rule.person) AS person
             FROM (
                 SELECT DISTINCT agent, {day} AS day FROM ({sql}) WHERE agent IN (SELECT interface FROM person_rules)
@@ -236,17 +239,11 @@ class CallTeller:
     def _insert_unsettled(self) -> None:
         """Note the visits without an end, each with the place of its callid's last event, and the oddities."""
         self.draft.run(
-            """CREATE OR REPLACE TABLE unsettled AS
-            SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
-                SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line,
-                ROW_NUMBER() OVER (
-                    PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
-                ) AS place
-                FROM (SELECT * FROM folded WHERE waits) AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
-                JOIN files AS f ON f.load = q.load
-                WHERE NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
-            ) WHERE place = 1"""
+            "CREATE OR REPLACE TABLE unsettled (pbx VARCHAR, callid VARCHAR, ordinal INTEGER, entered_epoch BIGINT, "
+            "order_epoch BIGINT, load INTEGER, line INTEGER)"
         )
+        if self.draft.one("SELECT COUNT(*) FROM folded WHERE waits")[0]:
+            self._place_unsettled()
         for table, epoch, notes in (
             ("core.unsettled_visits", "entered_epoch", "unsettled"),
             ("meta.findings", "found_epoch", "oddities"),
@@ -259,6 +256,20 @@ class CallTeller:
                     f"INSERT INTO {month.alias}.{table} SELECT * FROM {notes} "
                     f"WHERE {epoch} >= {month.start} AND {epoch} < {month.end}"
                 )
+
+    def _place_unsettled(self) -> None:
+        self.draft.run(
+            """INSERT INTO unsettled
+            SELECT pbx, callid, ordinal, entered_epoch, order_epoch, load, line FROM (
+                SELECT v.pbx, v.callid, v.ordinal, v.entered_epoch, q.order_epoch, q.load, q.line,
+                ROW_NUMBER() OVER (
+                    PARTITION BY v.pbx, v.callid, v.ordinal ORDER BY q.order_epoch DESC, f.place DESC, q.line DESC
+                ) AS place
+                FROM (SELECT * FROM folded WHERE waits) AS v JOIN scope AS q ON q.pbx = v.pbx AND q.callid = v.callid
+                JOIN files AS f ON f.load = q.load
+                WHERE NOT EXISTS (SELECT 1 FROM strays AS s WHERE s.load = q.load AND s.line = q.line)
+            ) WHERE place = 1"""
+        )
 
     def strays_of(self, load: int) -> int:
         """Return how many lines of a load the fold of this build set aside."""
@@ -301,7 +312,7 @@ class CallTeller:
             ):
                 continue
             month = self.draft.readable(period)
-            if month is None:
+            if month is None or not self.draft.count(f"{month.alias}.core.unsettled_visits"):
                 continue
             self.draft.run(
                 f"""CREATE OR REPLACE TABLE settled AS

@@ -23,13 +23,15 @@ class Product:
 
     folder: Path
     slab_bytes: int = 64 * 1024 * 1024
+    #: A fifth less work than two for stores as small as most of these; the command's own number is two.
+    threads: int = 1
 
     def __post_init__(self) -> None:
         (self.folder / "in").mkdir(parents=True, exist_ok=True)
         self.files = 0
 
     def settings(self, pbx: str = "pbx") -> Settings:
-        return Settings(data=self.folder / "data", pbx=pbx, slab_bytes=self.slab_bytes)
+        return Settings(data=self.folder / "data", pbx=pbx, slab_bytes=self.slab_bytes, threads=self.threads)
 
     def store(self, pbx: str = "pbx") -> pipeline.OpenStore:
         return pipeline.open_store(self.settings(pbx))

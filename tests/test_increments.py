@@ -416,7 +416,7 @@ def test_registered_is_answered_and_abandoned_by_cause_for_every_line_day_and_ho
 
 
 def test_adding_a_day_writes_only_the_segments_of_its_month(tmp_path: Path) -> None:
-    product = Product(tmp_path)
+    product = Product(tmp_path, threads=2)
 
     def load_day(day: str) -> dict[str, str]:
         path = product.folder / "in" / day

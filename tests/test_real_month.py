@@ -64,7 +64,7 @@ def counts(data: Path, unit: str) -> Counts:
 
 
 def load(folder: Path, *batches: list[Path]) -> Product:
-    product = Product(folder)
+    product = Product(folder, threads=2)
     for batch in batches:
         reports = pipeline.ingest(product.store(), batch)
         assert [report.state for report in reports] == ["published"] * len(batch)
