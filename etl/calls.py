@@ -51,6 +51,11 @@ _PLAIN = f"""
         load AS end_load, end_line
     FROM told WHERE shape = 'plain'"""
 _FOLDED = "SELECT * FROM folded"
+#: Files wholly within one same second: those whose first event of the callid comes first in a call.
+_TIED_RANK = (
+    "CASE WHEN f.tied THEN FIRST_VALUE(CASE q.kind WHEN 4 THEN 3 WHEN 5 THEN 0 ELSE q.kind END) "
+    "OVER (PARTITION BY q.pbx, q.callid, f.file ORDER BY q.line) ELSE 0 END"
+)
 
 
 @dataclass
@@ -62,9 +67,13 @@ class CallTeller:
     def build_visits(self) -> None:
         """Tell the queue visits of every changed callid anew, settle what waits, and the calls of several visits."""
         self.draft.place_files()
-        self._make_scope()
+        servers = {info.pbx for info in self.draft.files.values()}
+        self._make_scope(servers)
         self._forget_changed()
         sql = model("plain_visits").replace(":long_seconds", str(self.long_seconds))
+        # A second key of the groups costs: only where there are two PBXs.
+        pbx, keys = (literal(*servers), "callid") if len(servers) == 1 else ("pbx", "pbx, callid")
+        sql = sql.replace(":pbx", pbx).replace(":keys", keys)
         # Reading the data column costs: only where there are DID events.
         dids = self.draft.one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
         sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
@@ -82,7 +91,7 @@ class CallTeller:
         self._chain()
         self._note_coverage()
 
-    def _make_scope(self) -> None:
+    def _make_scope(self, servers: set[str]) -> None:
         """Make "scope": every line of the callids to tell, with its PBX."""
         if self.draft.from_nothing:
             union = " UNION ALL ".join(f"SELECT * FROM {m.alias}.raw.queue_log" for m in self.draft.months.values())
@@ -90,9 +99,8 @@ class CallTeller:
         else:
             self._gather_changed()
             lines = "SELECT * FROM scope_lines"
-        servers = {info.pbx for info in self.draft.files.values()}
         if len(servers) == 1:
-            sql = f"SELECT {literal(servers.pop())} AS pbx, * FROM ({lines})"
+            sql = f"SELECT {literal(*servers)} AS pbx, * FROM ({lines})"
         else:
             sql = f"SELECT f.pbx, q.* FROM ({lines}) AS q JOIN files AS f ON f.load = q.load"
         self.draft.run(f"CREATE OR REPLACE VIEW scope AS {sql}")
@@ -125,17 +133,16 @@ class CallTeller:
             self._write_folded(connection)
 
     def _write_folded(self, connection: duckdb.DuckDBPyConnection) -> None:
+        tied = connection.execute("SELECT COUNT(*) FROM files WHERE tied").fetchone() != (0,)
+        rank = f"{_TIED_RANK}, " if tied else ""
         query = connection.execute(
-            """SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event,
+            f"""SELECT q.pbx, q.callid, q.epoch, q.order_epoch, q.load, q.line, q.kind, q.queue, q.agent, q.event,
                 q.data, q.hold_seconds, q.talk_seconds
             FROM scope AS q
             JOIN told AS t ON t.pbx = q.pbx AND t.callid = q.callid
             JOIN files AS f ON f.load = q.load
             WHERE t.shape = 'irregular' AND q.kind BETWEEN 1 AND 5
-            ORDER BY q.pbx, q.callid, q.order_epoch, f.place,
-                CASE WHEN f.tied THEN FIRST_VALUE(CASE q.kind WHEN 4 THEN 3 WHEN 5 THEN 0 ELSE q.kind END)
-                    OVER (PARTITION BY q.pbx, q.callid, f.file ORDER BY q.line) ELSE 0 END,
-                f.file, q.line"""
+            ORDER BY q.pbx, q.callid, q.order_epoch, f.place, {rank}f.file, q.line"""
         )
         with (
             self._file("folded").open("w", encoding="utf-8", newline="") as folded,
@@ -389,18 +396,20 @@ class CallTeller:
                 continue
             self.draft.run(f"DELETE FROM {month.alias}.core.log_hours; DELETE FROM {month.alias}.core.log_queues")
             self.draft.run(
+                f"""CREATE OR REPLACE TABLE covered AS
+                SELECT f.pbx, {local} // 3600 AS hour, q.queue, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
+                JOIN files AS f ON f.load = q.load GROUP BY f.pbx, {local} // 3600, q.queue"""
+            )
+            self.draft.run(
                 f"""INSERT INTO {month.alias}.core.log_hours
-                SELECT pbx, make_timestamp(hour * 3600000000), lines FROM (
-                    SELECT f.pbx, {local} // 3600 AS hour, COUNT(*) AS lines FROM {month.alias}.raw.queue_log AS q
-                    JOIN files AS f ON f.load = q.load GROUP BY f.pbx, {local} // 3600) ORDER BY pbx, hour"""
+                SELECT pbx, make_timestamp(hour * 3600000000), CAST(SUM(lines) AS BIGINT) FROM covered
+                GROUP BY pbx, hour ORDER BY pbx, hour"""
             )
             self.draft.run(
                 f"""INSERT INTO {month.alias}.core.log_queues
-                SELECT pbx, CAST(make_timestamp(day * 86400000000) AS DATE), queue, lines FROM (
-                    SELECT f.pbx, {local} // 86400 AS day, q.queue, COUNT(*) AS lines
-                    FROM {month.alias}.raw.queue_log AS q
-                    JOIN files AS f ON f.load = q.load WHERE q.queue <> '' AND q.queue <> 'NONE'
-                    GROUP BY f.pbx, {local} // 86400, q.queue) ORDER BY pbx, day, queue"""
+                SELECT pbx, CAST(make_timestamp(hour // 24 * 86400000000) AS DATE), queue, CAST(SUM(lines) AS BIGINT)
+                FROM covered WHERE queue <> '' AND queue <> 'NONE' GROUP BY pbx, hour // 24, queue
+                ORDER BY pbx, hour // 24, queue"""
             )
 
     def remap(self) -> None:

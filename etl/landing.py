@@ -10,7 +10,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from etl.draft import LogFileInfo
 from etl.faults import reach
 from etl.lines import Piece
-from etl.readers.lines import LineFeed, Slab, blocks, is_gzip, open_text
+from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
 from etl.settings import Settings
@@ -55,7 +55,7 @@ class Landed:
 
 @dataclass
 class _Scan:
-    """What one pass over the bytes of a piece tells."""
+    """What one pass over the bytes of a piece tells; of a plain one also its digest."""
 
     sha256: str = ""
     bytes: int = 0
@@ -120,10 +120,7 @@ def land(path: Path, session: Session, settings: Settings, *, name: str, now: da
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
         _copy(path, draft, end)
-        with ThreadPoolExecutor(1) as aside, draft.open("rb") as file:
-            on_disk = aside.submit(os.fsync, file.fileno())  # while it is read
-            scan = _scan_whole_lines(file, source, latest)
-            on_disk.result()
+        scan = _scan_plain(draft, source, latest)
         if scan.lines == 0:
             return Landed(None, lines_before, scan.held)
         if known is not None and scan.first_epoch is None:
@@ -257,7 +254,7 @@ def _land_closed(
             return Landed(None, same.lines, same.held)
         try:
             with open_text(draft) as file:
-                scan = _scan_whole_lines(file, source, latest)
+                scan = _scan_lines(file, source, latest)
         except (OSError, EOFError, zlib.error) as error:
             raise Refused(_DAMAGED) from error
         if scan.lines == 0:
@@ -307,31 +304,38 @@ def _copy(path: Path, draft: Path, start: int) -> None:
                 out.write(block)
 
 
-def _scan_whole_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
-    """Hash and count up to the last line end; what follows it is held (0 or 1 line)."""
-    with ThreadPoolExecutor(1) as aside:
-        return _scan(file, source, latest, aside)
+def _scan_plain(draft: Path, source: LogSource, latest: int) -> _Scan:
+    """Count and hash a copy up to its last line end, and bring it to the disk meanwhile."""
+    with draft.open("rb") as file, ThreadPoolExecutor(2) as aside:
+        on_disk = aside.submit(os.fsync, file.fileno())
+        sha256 = aside.submit(file_digest, draft, _whole_lines_end(file))
+        file.seek(0)
+        scan = _scan_lines(file, source, latest)
+        on_disk.result()
+        scan.sha256 = sha256.result()
+    return scan
 
 
-def _scan(file: BinaryIO, source: LogSource, latest: int, aside: Executor) -> _Scan:
+def _whole_lines_end(file: BinaryIO) -> int:
+    """Return how many bytes there are up to the last line end, found from behind."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
+    """Count up to the last line end; what follows it is held (0 or 1 line)."""
     scan = _Scan()
-    sha = whole = hashlib.sha256()
-    hashed: Future[None] | None = None
-
-    def add_to_hash(block: bytes, end: int) -> None:
-        nonlocal whole
-        if end:
-            sha.update(block[:end])
-            whole = sha.copy()
-        sha.update(block[end:])
-
     position = 0
     carry = b""
     for block in blocks(file):
         end = block.rfind(b"\n") + 1
-        if hashed is not None:
-            hashed.result()
-        hashed = aside.submit(add_to_hash, block, end)
         if end:
             scan.bytes = position + end
             scan.lines += block.count(b"\n")
@@ -340,18 +344,24 @@ def _scan(file: BinaryIO, source: LogSource, latest: int, aside: Executor) -> _S
                 scan.first_epoch = next(
                     (e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None
                 )
-            last_lines = (carry + block[:end])[-_LAST_BYTES:].split(b"\n")
-            last = next((e for line in reversed(last_lines) if (e := _epoch(line, source, latest)) is not None), None)
-            scan.last_epoch = last if last is not None else scan.last_epoch or scan.first_epoch
+            last_lines = block[end - _LAST_BYTES : end] if end > _LAST_BYTES else carry + block[:end]
+            scan.last_epoch = _last_epoch(
+                last_lines[-_LAST_BYTES:], source, latest, scan.last_epoch or scan.first_epoch
+            )
             carry = block[end:][-_HEAD_BYTES:]
         else:
             carry = (carry + block)[-_HEAD_BYTES:]
         position += len(block)
-    if hashed is not None:
-        hashed.result()
-    scan.sha256 = whole.hexdigest()
     scan.held = int(position > scan.bytes)
     return scan
+
+
+def _last_epoch(lines: bytes, source: LogSource, latest: int, before: int | None) -> int | None:
+    for line in reversed(lines.split(b"\n")):
+        epoch = _epoch(line, source, latest)
+        if epoch is not None:
+            return epoch
+    return before
 
 
 def _epoch(line: bytes, source: LogSource, latest: int) -> int | None:

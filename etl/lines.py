@@ -143,17 +143,18 @@ class LineLoader:
             sql = events_sql(piece.source, fields=fields, latest_epoch=piece.latest_epoch, key=self.draft.key)
             self.draft.run(f"CREATE OR REPLACE TABLE parsed AS {sql}")
 
+        threads = self.draft.settings.threads
         try:
-            parse(read_fields_sql(str(slab.path)))
+            parse(read_fields_sql(slab.path, threads))
         except duckdb.InvalidInputException:
-            parse(split_fields_sql(str(slab.path)))
+            parse(split_fields_sql(slab.path, threads))
         else:
             if self.draft.count("parsed") != slab.lines:
-                parse(split_fields_sql(str(slab.path)))
+                parse(split_fields_sql(slab.path, threads))
 
     def _reject(self, piece: Piece, slab: Slab) -> tuple[int, int]:
         """Set the lines that were not accepted aside with their reasons; return the blank and the set aside."""
-        self.draft.run(f"CREATE OR REPLACE TABLE stage AS {read_lines_sql(str(slab.path))}")
+        self.draft.run(f"CREATE OR REPLACE TABLE stage AS {read_lines_sql(slab.path, self.draft.settings.threads)}")
         sql = rejected_sql(piece.source, stage="stage", first_line=slab.first_line, latest_epoch=piece.latest_epoch)
         before = self.draft.count("loads_db.meta.quarantine")
         self.draft.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, text FROM ({sql})")

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     pbx: str = "pbx"
     memory_limit: str = "1000MB"
     threads: int = 2
-    slab_bytes: int = 62 * 1024 * 1024
+    slab_bytes: int = 128 * 1024 * 1024
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
 

@@ -1,4 +1,6 @@
-"""The log lane: SQL that turns lines of text into typed events or gives every reason why not. No IO."""
+"""The log lane: SQL that turns lines of text into typed events or gives every reason why not."""
+
+from pathlib import Path
 
 from etl.pseudonyms import pseudonym_sql
 from etl.readers.lines import FIELD_OF_NO_LOG, SET_ASIDE
@@ -14,8 +16,10 @@ _EPOCH = "-?[0-9]+(\\.[0-9]*)?"
 _MILLISECOND_DIGITS = 13
 #: Longer lines never reach the slabs.
 _LINE_BYTES = 256 * 1024
-#: Half a slab, for each of two threads: smaller parts would be put in order by copying them once more.
-_BUFFER_BYTES = 32 * 1024 * 1024
+#: Smaller files are read by one thread.
+_LEAST_BUFFER_BYTES = 8 * 1024 * 1024
+#: With a buffer that is no multiple of 16 bytes DuckDB 1.5 refuses to read on, or loses a line at its end.
+_BUFFER_STEP = 4096
 #: Five fields of the line itself and six of data: the most that any event of Asterisk writes.
 _FIELDS = tuple(f"f{place}" for place in range(1, 12))
 _NAME = "concat_ws('|', f9, f10, f11)"
@@ -27,34 +31,37 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def read_lines_sql(path: str) -> str:
+def read_lines_sql(path: Path, threads: int) -> str:
     """SQL of one row per physical line of a slab, in order; a blank line is NULL."""
-    return f"SELECT line FROM {_read_csv(path, FIELD_OF_NO_LOG, ('line',))}"
+    return f"SELECT line FROM {_read_csv(path, FIELD_OF_NO_LOG, ('line',), threads)}"
 
 
-def read_fields_sql(path: str) -> str:
+def read_fields_sql(path: Path, threads: int) -> str:
     """SQL of the fields f1 to f11 of each line of a slab, in order; NULL where a line has no such field.
 
     DuckDB skips blank lines and refuses lines of more fields here: then ``split_fields_sql`` reads the slab.
     """
-    return f"SELECT * FROM {_read_csv(path, '|', _FIELDS)}"
+    return f"SELECT * FROM {_read_csv(path, '|', _FIELDS, threads)}"
 
 
-def split_fields_sql(path: str) -> str:
+def split_fields_sql(path: Path, threads: int) -> str:
     """SQL of the same fields for any slab, blank lines and lines of more fields included (the last holds the tail)."""
     fields = ", ".join(f"f[{place}] AS {name}" for place, name in enumerate(_FIELDS[:-1], start=1))
     tail = f"CASE WHEN f[11] IS NOT NULL THEN array_to_string(f[11:], '|') END AS {_FIELDS[-1]}"
-    return f"SELECT {fields}, {tail} FROM (SELECT string_split(line, '|') AS f FROM ({read_lines_sql(path)}))"
+    return f"SELECT {fields}, {tail} FROM (SELECT string_split(line, '|') AS f FROM ({read_lines_sql(path, threads)}))"
 
 
-def _read_csv(path: str, delimiter: str, columns: tuple[str, ...]) -> str:
+def _read_csv(path: Path, delimiter: str, columns: tuple[str, ...], threads: int) -> str:
     types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
     # An empty field is not an absent one; but a blank line must be a row, which DuckDB gives only as a NULL.
     null = SET_ASIDE if len(columns) > 1 else ""
+    # One part for each thread: more, smaller ones would be put in order by copying them once more.
+    part = max(_LEAST_BUFFER_BYTES, path.stat().st_size // threads + _LINE_BYTES)
+    buffer_bytes = -(-part // _BUFFER_STEP) * _BUFFER_STEP
     return (
-        f"read_csv({literal(path)}, delim='{delimiter}', header=false, quote='', escape='', comment='', "
+        f"read_csv({literal(str(path))}, delim='{delimiter}', header=false, quote='', escape='', comment='', "
         f"nullstr='{null}', null_padding=true, auto_detect=false, max_line_size={_LINE_BYTES}, "
-        f"buffer_size={_BUFFER_BYTES}, columns={{{types}}})"
+        f"buffer_size={buffer_bytes}, columns={{{types}}})"
     )
 
 

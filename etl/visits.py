@@ -41,7 +41,7 @@ class LogEvent(NamedTuple):
     talk_seconds: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Visit:
     """One queue visit under way. ``ended_at`` is None while it waits or its talk goes on."""
 
@@ -113,7 +113,7 @@ class Oddity(NamedTuple):
     line: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Fold:
     """State of one callid; feed it events in order, then read ``visits``, ``oddities`` and ``strays``."""
 

@@ -107,12 +107,14 @@ def next_number(folder: Path, current: Generation | None) -> int:
     return max(used) + 1
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+def digest(path: Path, length: int | None = None) -> str:
+    """Return the SHA-256 of a file, or of its first bytes."""
     sha = hashlib.sha256()
+    left = path.stat().st_size if length is None else length
     with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK):
+        while block := file.read(min(_HASH_BLOCK, left)):
             sha.update(block)
+            left -= len(block)
     return sha.hexdigest()
 
 

@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard.cli import app
-from etl import pipeline
+from etl import pipeline, validate
 from etl.pseudonyms import pseudonym, pseudonym_sql
 from etl.readers.lines import BLOCK_BYTES, LineFeed, blocks
 from etl.settings import Settings
@@ -944,3 +944,23 @@ def test_blocks_end_at_the_limit(tmp_path: Path) -> None:
     path.write_bytes(b"x" * (2 * BLOCK_BYTES + 5))
     with path.open("rb") as file:
         assert [len(block) for block in blocks(file, BLOCK_BYTES + 1)] == [BLOCK_BYTES, 1]
+
+
+def test_every_line_is_read_in_order_whatever_the_parts_it_is_read_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a part of an odd size DuckDB 1.5 refuses the file or, worse, leaves its last line out."""
+    monkeypatch.setattr(validate, "_LEAST_BUFFER_BYTES", 1)
+    chance = random.Random(7)
+    slab = tmp_path / "slab"
+    with duckdb.connect() as connection:
+        for _ in range(12):
+            lines = [
+                f"{1709640000 + n}|{n}.1|101|NONE|DID|{'x' * chance.randint(0, 90)}"
+                for n in range(chance.randint(9000, 12000))
+            ]
+            slab.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            threads = chance.randint(2, 9)
+            fields = connection.execute(validate.read_fields_sql(slab, threads)).fetchall()
+            assert ["|".join(part for part in row if part is not None) for row in fields] == lines
+            assert [row[0] for row in connection.execute(validate.read_lines_sql(slab, threads)).fetchall()] == lines

@@ -4,6 +4,8 @@ import csv
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from io import StringIO
 from itertools import pairwise
@@ -162,6 +164,15 @@ def test_ingest_prints_one_json_object_per_file(tmp_path: Path) -> None:
     for row in found:
         assert row["read"] == row["loaded"] + row["duplicates"] + row["quarantined"] + row["blank"]
         assert row["seconds"] >= 0
+
+
+def test_a_load_imports_nothing_that_only_figures_need(tmp_path: Path) -> None:
+    """Pandas alone takes as long to import as a day takes to load."""
+    code = "import sys\nfrom dashboard.cli import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
+    words = ["--data", str(tmp_path / "data"), "ingest", str(GOOD)]
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "etl.pipeline" in ran.stdout
+    assert not {"pandas", "dash", "plotly", "alembic", "numpy"} & set(ran.stdout.split())
 
 
 def test_without_a_path_the_inbox_is_taken(tmp_path: Path) -> None:

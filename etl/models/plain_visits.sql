@@ -1,9 +1,10 @@
 -- One row per callid that one aggregate can tell: entered once, one queue, connected and ended in order with equal waits, or ended unanswered.
 -- reach: the lines of a callid within 31 days of each other; takes the relation "scope" (lines of the callids to build).
+-- :pbx and :keys: a literal and "callid" where there is one PBX, else "pbx" and "pbx, callid".
 -- "form" counts the kinds in one number (64 to the power of the kind's place); with the number of rows it is unmistakable.
 WITH per_callid AS (
     SELECT
-        pbx,
+        :pbx AS pbx,
         callid,
         SUM(CASE kind WHEN 1 THEN 1 WHEN 2 THEN 64 WHEN 3 THEN 4096 WHEN 4 THEN 262144 WHEN 5 THEN 16777216
                       ELSE 0 END) AS form,
@@ -30,7 +31,7 @@ WITH per_callid AS (
         MAX(:did_data) AS did_data
     FROM scope
     WHERE kind BETWEEN 1 AND 6
-    GROUP BY pbx, callid
+    GROUP BY :keys
 )
 
 SELECT
