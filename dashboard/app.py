@@ -101,6 +101,10 @@ def create_app(context: Context) -> Dash:
     app.callback(Output("page", "children"), Input("location", "pathname"))(_page)
     set_title = ClientsideFunction("callcenter", "setTitle")
     app.clientside_callback(set_title, Output("title", "id"), Input("title", "data"))  # type: ignore[no-untyped-call]
+    mark = ClientsideFunction("callcenter", "markPage")
+    app.clientside_callback(mark, Output("menu", "id"), Input("location", "pathname"))  # type: ignore[no-untyped-call]
+    watch = ClientsideFunction("callcenter", "watchScheme")
+    app.clientside_callback(watch, Output("scheme", "data"), Input("location", "pathname"))  # type: ignore[no-untyped-call]
     for page in PAGES:
         page.register_callbacks(app, context)
 
@@ -127,7 +131,8 @@ def _frame(context: Context) -> Component:
             dcc.Location(id="location", refresh="callback-nav"),
             dcc.Interval(id="clock", interval=_CHECK_EVERY_MS),
             dcc.Store(id="title"),
-            header(terms.PRODUCT),
+            dcc.Store(id="scheme"),
+            header(terms.PRODUCT, [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU]),
             *([demo_strip()] if context.is_demo else []),
             html.Div(id="failure", role="alert"),
             html.Main(id="page", tabIndex=-1),

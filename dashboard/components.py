@@ -6,14 +6,17 @@ In: texts and numbers already written. Out: Dash components.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import dash_ag_grid as dag
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
+from plotly.graph_objects import Figure
 
 from reports import terms
+from reports.format import date_text
 
 Children = str | Component | Sequence[str | Component]
 Row = Mapping[str, str | int | float | None]
@@ -43,6 +46,13 @@ THEME = {
         "Accordion": {"defaultProps": {"transitionDuration": 0}},
     },
 }
+#: Widths of the columns of a table of lines.
+LINE_WIDTHS: dict[str, dict[str, Any]] = {
+    "service": {"width": 112, "pinned": "left"},
+    "name": {"minWidth": 194, "flex": 3},
+    "verdict": {"minWidth": 122, "flex": 2},
+}
+USUAL_WIDTH = {"minWidth": 98, "flex": 2}
 # Colours come from the style sheet, so that the grid follows light and dark.
 _GRID_THEME = """themeQuartz.withParams({
     accentColor: 'var(--accent)', backgroundColor: 'var(--surface)', foregroundColor: 'var(--text)',
@@ -59,6 +69,13 @@ _GRID_TEXTS = {
     "ariaSortableColumn": "Pulse Intro para ordenar",
     "ariaLabelColumn": "Columna",
     "ariaRowSelect": "Pulse espacio para elegir esta fila",
+    "page": "Página",
+    "to": "a",
+    "of": "de",
+    "firstPage": "Primera página",
+    "previousPage": "Página anterior",
+    "nextPage": "Página siguiente",
+    "lastPage": "Última página",
 }
 
 
@@ -149,6 +166,53 @@ def command(text: str) -> Component:
     return html.Pre(html.Code(text), className="command", tabIndex=0)
 
 
+def no_data() -> Component:
+    """Return what a page says while nothing was ever loaded."""
+    return notice(
+        "Todavía no hay datos",
+        [
+            html.P("Este almacén no tiene ningún registro de la central. Cargue uno desde una terminal:"),
+            command("callcenter ingest queue_log"),
+            html.P(
+                "En lugar de queue_log escriba la ruta del archivo (también sirven los rotados y los comprimidos .gz). "
+                "Para probar con datos inventados, en otra carpeta:"
+            ),
+            command("callcenter demo"),
+            html.P("Esta página se llena sola, en menos de un minuto, cuando termine la carga."),
+        ],
+        heading=1,
+    )
+
+
+def moment_text(at: datetime) -> str:
+    """Return an instant as "31/10/2026 23:59"."""
+    return f"{date_text(at.date())} {at:%H:%M}"
+
+
+def fresh_text(data_until: Mapping[str, datetime]) -> str:
+    """Return until when there are data, by PBX where there are several."""
+    many = len(data_until) > 1
+    return "datos hasta " + " · ".join(
+        f"{f'{pbx}: ' if many else ''}{moment_text(at)}" for pbx, at in data_until.items()
+    )
+
+
+def chart(identity: str, figure: Figure, label: str) -> Component:
+    """Return a figure of reports.figures; `label` is what a screen reader is told."""
+    return html.Div(
+        dcc.Graph(
+            id=identity,
+            figure=figure,
+            config={"displayModeBar": False, "displaylogo": False, "scrollZoom": False, "doubleClick": False},
+            responsive=True,
+            style={"height": figure.layout.height},
+        ),
+        role="img",
+        className="chart",
+        **aria(label=label),
+    )
+
+
 def columns_chart(columns: Sequence[Component], label: str) -> Component:
     """Return columns side by side on one ground line."""
     return html.Ol(columns, className="columns", **aria(label=label))
@@ -199,8 +263,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Compon
     )
 
 
-def grid(identity: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Row], total: Row) -> Component:
-    """Return a table that sorts by a click on a heading; `total` stays below.
+def grid(
+    identity: str,
+    columns: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
+    total: Row | None,
+    *,
+    page_size: int | None = None,
+) -> Component:
+    """Return a table that sorts by a click on a heading; `total` stays below, `page_size` rows are shown at a time.
 
     A cell shows the text of its field with `_text` and sorts by the field itself, blanks last.
     """
@@ -228,7 +299,12 @@ def grid(identity: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Row
             "theme": {"function": _GRID_THEME},
             "domLayout": "autoHeight",
             "localeText": _GRID_TEXTS,
-            "pinnedBottomRowData": [total],
+            "pinnedBottomRowData": [total] if total is not None else [],
+            **(
+                {"pagination": True, "paginationPageSize": page_size, "paginationPageSizeSelector": False}
+                if page_size
+                else {}
+            ),
             "animateRows": False,
             "suppressColumnMoveAnimation": True,
             "suppressDragLeaveHidesColumns": True,
@@ -252,12 +328,13 @@ def demo_strip() -> Component:
     )
 
 
-def header(product: str) -> Component:
-    """Return the head of every page."""
+def header(product: str, menu: Sequence[tuple[str, str]]) -> Component:
+    """Return the head of every page; `menu` are title and path of each page that stands in it."""
     return html.Header(
         [
             html.A("Ir al contenido", href="#page", className="skip"),
             html.Div([icon("phone"), html.Span(product)], className="product"),
+            html.Nav([dcc.Link(title, href=path) for title, path in menu], id="menu", **aria(label="Páginas")),
             dmc.ColorSchemeToggle(
                 lightIcon=icon("sun"),
                 darkIcon=icon("moon"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Lock
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from etl.pipeline import DEMO, store_kind
 from etl.records.site import Line, read_site, reference_lines
-from etl.settings import Settings
+from etl.settings import ZONE, ZONE_OFFSET_SECONDS, Settings
 from etl.warehouse import CURRENT, Generation, WarehouseError, open_generation
 from reports.rules import Rules
 
@@ -56,6 +57,26 @@ class Context:
     def is_empty(self) -> bool:
         """Whether nothing was ever published."""
         return not self._pointer.exists()
+
+    def generation_in_service(self) -> int | None:
+        """Return the number of the generation in service, None without one."""
+        try:
+            with self.reading() as (generation, _):
+                return generation.number
+        except WarehouseError:
+            return None
+
+    def today(self) -> date:
+        """Return the day it is in La Paz; of invented data the last day they reach."""
+        if self.is_demo:
+            try:
+                with self.reading() as (generation, _):
+                    reached = max(generation.last_epochs.values(), default=None)
+                    if reached is not None:
+                        return datetime.fromtimestamp(reached + ZONE_OFFSET_SECONDS, UTC).date()
+            except WarehouseError:
+                pass
+        return datetime.now(ZONE).date()
 
     def rules(self) -> Rules:
         """Read the site's dated parameters; those of the manual where there are no records. RulesError."""

@@ -147,6 +147,11 @@ class MonthSummary:
     made_at: datetime
 
 
+def data_until(generation: Generation) -> dict[str, datetime]:
+    """Return the wall time of the last event of each PBX."""
+    return {pbx: _local(datetime.fromtimestamp(at, UTC)) for pbx, at in sorted(generation.last_epochs.items())}
+
+
 def recorded(cursor: duckdb.DuckDBPyConnection) -> Recorded:
     """Read which days the logs cover."""
     return Recorded(tuple(day for (day,) in cursor.execute(MONTHS_SQL).fetchall()))
@@ -200,7 +205,7 @@ def summarize(
         is_over=log.is_over(text),
         open_calls=still_open,
         parameters=rules.in_force(period),
-        data_until={pbx: _local(datetime.fromtimestamp(at, UTC)) for pbx, at in sorted(generation.last_epochs.items())},
+        data_until=data_until(generation),
         generation=generation.number,
         made_at=_local(datetime.fromisoformat(generation.made_at)),
     )

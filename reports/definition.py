@@ -161,3 +161,13 @@ class Indicator:
         sql = self.numerator + (self.denominator or "")
         names = {name for _, name, _, _ in Formatter().parse(sql) if name} | ({self.target} if self.target else set())
         return tuple(sorted(names))
+
+    @property
+    def counted_rows(self) -> str | None:
+        """The condition of the rows that the numerator counts; None where it sums or takes something else."""
+        if self.kind is Kind.DISTRIBUTION:
+            return None
+        if self.numerator == "SUM(1)":
+            return "TRUE"
+        match = re.fullmatch(r"SUM\(CASE WHEN (.+) THEN 1 ELSE 0 END\)", self.numerator)
+        return match[1] if match and " THEN 1 ELSE 0 END" not in match[1] else None

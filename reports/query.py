@@ -233,6 +233,86 @@ def measure(
     return frame
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The rows that a figure is counted from: their table and condition with its bound values.
+
+    `rows` narrows them to those that the numerator counts; None where the numerator is no count of rows.
+    """
+
+    table: str
+    unit: Unit
+    condition: str
+    bound: tuple[Any, ...]
+    rows: str | None
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Rules,
+    indicator: str | Indicator,
+    period: Period,
+    where: Where | None = None,
+    unit: Unit | str | None = None,
+) -> Selection:
+    """Return the rows behind a figure of `measure` for the same question. Raises QueryError."""
+    asked = _indicator(indicator)
+    filters = {_dimension(name): _values(values) for name, values in (where or {}).items()}
+    for dimension in filters:
+        if dimension not in asked.dimensions:
+            raise QueryError(f"«{asked.label}» no se mide por {terms.DIMENSIONS[dimension]}")
+    resolved = resolve_unit(asked, filters, unit)
+    table = TABLES[asked.subject, resolved]
+    keys = {dimension: _keys(dimension, texts) for dimension, texts in filters.items()}
+    day, local = DATES[asked.dated_by]
+    axes = {dimension: _AXES[dimension].key.format(date=day, local=local) for dimension in keys}
+    try:
+        _check_known(connection, rules, period, table, keys)
+        condition, bound = _condition(rules, period, axes, keys, day)
+        names = set(asked.parameters) - {asked.target}
+        values = {name: _dated(rules, name, period, day) for name in names if name is not None}
+    except RulesError as error:
+        raise QueryError(str(error)) from error
+    counted = asked.counted_rows
+    return Selection(table, resolved, condition, bound, counted.format(**values) if counted is not None else None)
+
+
+def wait_curve(
+    connection: duckdb.DuckDBPyConnection,
+    rules: Rules,
+    period: Period,
+    where: Where | None = None,
+    unit: Unit | str | None = None,
+    until: int = 120,
+) -> pd.DataFrame:
+    """Measure the share of the registered that were answered within each number of seconds, from 0 to `until`.
+
+    Columns: seconds, answered (with a wait of at most that), registered (all, whatever their wait; Int64), share
+    (float64, NaN without registered). At the threshold the share is the service level. Raises QueryError.
+    """
+    selection = select(connection, rules, "registered", period, where, unit)
+    seconds = (
+        f"CASE WHEN NOT answered OR wait_seconds IS NULL OR wait_seconds > {until:d} THEN -1 ELSE wait_seconds END"
+    )
+    found = connection.execute(
+        f"SELECT {seconds}, COUNT(*) FROM {selection.table} WHERE {selection.condition} GROUP BY {seconds}",
+        selection.bound,
+    ).fetchall()
+    calls = dict(found)
+    registered = sum(calls.values())
+    answered, rows = 0, []
+    for second in range(until + 1):
+        answered += calls.get(second, 0)
+        rows.append((second, answered, registered, answered / registered if registered else None))
+    columns = {"seconds": "Int64", "answered": "Int64", "registered": "Int64", "share": "float64"}
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(column), dtype=kind)
+            for (name, kind), column in zip(columns.items(), zip(*rows, strict=True), strict=True)
+        }
+    )
+
+
 def resolve_unit(indicator: Indicator, dimensions: Iterable[Dimension], unit: Unit | str | None) -> Unit:
     """Return the unit an indicator is counted in, asked for or by default. QueryError if it cannot be."""
     if unit is not None and unit not in tuple(Unit):
@@ -345,6 +425,20 @@ def _scan(
         item.name: (place(item.numerator, item.kind) or 0, place(item.denominator, item.kind)) for item in indicators
     }
     axes = {dimension: _AXES[dimension].key.format(date=day, local=local) for dimension in {*dims, *keys}}
+    condition, bound = _condition(rules, period, axes, keys, day)
+    select = [axes[dimension] for dimension in dims] + list(aggregates)
+    grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
+    return _Scan(f"SELECT {', '.join(select)} FROM {table} WHERE {condition}{grouping}", bound, places)
+
+
+def _condition(
+    rules: Rules,
+    period: Period,
+    axes: Mapping[Dimension, str],
+    keys: Mapping[Dimension, tuple[Key, ...]],
+    day: str,
+) -> tuple[str, tuple[Any, ...]]:
+    """Return the condition of the rows that figures are counted from, and its bound values."""
     conditions = ["registered", "counted", f"{day} BETWEEN {_date(period.first)} AND {_date(period.last)}"]
     conditions += sorted({_AXES[dimension].population for dimension in axes} - {""})
     bound: list[Any] = []
@@ -355,11 +449,7 @@ def _scan(
     for dimension, chosen in keys.items():
         conditions.append(f"{axes[dimension]} IN ({_marks(chosen)})")
         bound += chosen
-    select = [axes[dimension] for dimension in dims] + list(aggregates)
-    grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
-    return _Scan(
-        f"SELECT {', '.join(select)} FROM {table} WHERE {' AND '.join(conditions)}{grouping}", tuple(bound), places
-    )
+    return " AND ".join(conditions), tuple(bound)
 
 
 def _dated(rules: Rules, name: str, period: Period, day: str) -> str:

@@ -49,6 +49,7 @@ class Parameter:
 
 
 MANUAL = "Manual COM-DSO-P01"
+TRIAL = "prueba de otro umbral: no es la cifra del manual"
 BY_THE_SYSTEM = "decisión del sistema (D)"
 LINES = (
     "101",
@@ -180,6 +181,11 @@ class Rules:
                 for row in rows
             )
         )
+
+    def trying_threshold(self, seconds: int) -> Rules:
+        """Return the same rules with another threshold on every day, to try it: its rule says that it is a trial."""
+        others = tuple(parameter for parameter in self.parameters if parameter.name != "threshold_seconds")
+        return Rules((Parameter("threshold_seconds", seconds, None, None, TRIAL), *others))
 
     def value(self, name: str, on: date) -> Value:
         """Return the value in force on a day. RulesError if there is none."""

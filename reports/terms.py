@@ -100,6 +100,12 @@ DENOMINATORS = {
 PRODUCT = "Call Center COMTECO"
 DEMO_DATA = "DATOS DE MUESTRA"
 DEMO_DATA_SAYS = "llamadas, números y personas inventados"
+HOME = "Inicio"
+SERVICE_LEVEL = "Nivel de servicio"
+CALLS = "Llamadas"
+HEAT_MAP = "Por día de la semana y media hora"
+WAITS = "Cuánto esperaron"
+OVER = {Dimension.DAY: "Por día", Dimension.MONTH: "Por mes"}
 MONTH = "Mes"
 PREVIOUS_MONTH = "Mes anterior"
 NEXT_MONTH = "Mes siguiente"
@@ -124,6 +130,18 @@ LINE_COLUMNS = {
     "abandoned": "Abandonadas",
     "asa": "Espera promedio",
 }
+CALL_COLUMNS = {
+    "entered": "Entrada",
+    "service": "Línea",
+    "outcome": "Resultado",
+    "cause": "Causa",
+    "wait_seconds": "Espera",
+    "talk_seconds": "Atención",
+    "queue": "Cola",
+    "agent": "Operador(a)",
+    "callid": "Llamada (callid)",
+}
+EVENT_COLUMNS = ("Hora", "Cola", "Operador(a)", "Evento", "Datos", "Archivo", "Línea del archivo")
 PARAMETER_COLUMNS = ("Parámetro", "Valor", "Vigencia", "Regla")
 # What "registered" leaves out, said beside it.
 NOT_IN_REGISTERED = (

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from etl.settings import Settings
@@ -14,10 +13,9 @@ from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
 from tests.served import load_sample, served
+from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
 pytestmark = pytest.mark.browser
-
-WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +31,11 @@ def address(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def tab(page: Page, address: str) -> Iterator[Page]:
-    """A tab on the page, filled. When the test is over: a clean console, and nothing asked of another server."""
-    complaints: list[str] = []
-
-    def ours(url: str) -> bool:
-        return url.startswith((address + "/", "data:"))
-
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
-    )
-    page.set_viewport_size({"width": 1366, "height": 768})
-    page.goto(address + "/")
-    expect(page.locator(".ag-row").first).to_be_visible()
-    yield page
-    assert not complaints
+    """A tab on the page, filled."""
+    with watched(page, address):
+        page.goto(address + "/")
+        expect(page.locator(".ag-row").first).to_be_visible()
+        yield page
 
 
 def measured(settings: Settings, text: str) -> tuple[str, str, str]:
@@ -138,32 +124,13 @@ def test_light_and_dark_follow_the_system_until_somebody_chooses(tab: Page) -> N
 
 @pytest.mark.parametrize("size", WIDTHS)
 def test_nothing_is_cut_at_any_width(tab: Page, size: str) -> None:
-    width, height = WIDTHS[size]
-    tab.set_viewport_size({"width": width, "height": height})
-    tab.wait_for_timeout(200)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    cut = tab.evaluate(
-        """() => [...document.querySelectorAll('.panel, .stat, .stat-value, .stat-label, .big-row, .split div, .big')]
-            .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
-            .map(each => each.className + ': ' + each.textContent.slice(0, 60))"""
-    )
-    assert not cut
+    assert not cut_texts(tab, size)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["notebook", "telephone"])
 def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: str) -> None:
-    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    width, height = WIDTHS[size]
-    tab.set_viewport_size({"width": width, "height": height})
     for name in ("Qué se cuenta", "Qué no incluyen", "Parámetros vigentes"):
         tab.get_by_role("button", name=name).click()
     tab.get_by_role("button", name="Cómo se cuenta: Abandonadas").click()
-    tab.wait_for_timeout(300)
-    found = Axe().run(tab).response["violations"]
-    serious = [
-        f"{each['id']} ({each['impact']}): {[node['html'][:160] for node in each['nodes'][:3]]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-    assert not serious, "\n".join(serious)
+    assert serious_violations(tab, size, scheme) == []

@@ -360,7 +360,7 @@ def test_every_page_has_what_the_frame_asks_of_it() -> None:
 def test_an_empty_store_shows_the_order_that_fills_it(empty: Context) -> None:
     content, title, shown = month.page_of(empty, "")
     assert "Todavía no hay datos" in texts(content) and "callcenter ingest" in texts(content)
-    assert title == terms.MONTH and shown is None
+    assert title == terms.HOME and shown is None
 
 
 @pytest.mark.parametrize(

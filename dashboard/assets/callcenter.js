@@ -6,6 +6,30 @@ window.dash_clientside.callcenter = {
     if (title) document.title = title;
     return window.dash_clientside.no_update;
   },
+  // The page shown is marked in the menu.
+  markPage: function (path) {
+    document.querySelectorAll("#menu a").forEach(function (link) {
+      var here = link.getAttribute("href") === path;
+      link.classList.toggle("here", here);
+      if (here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    });
+    return window.dash_clientside.no_update;
+  },
+  // Figures bear their colours: "light" or "dark", now and whenever it changes.
+  watchScheme: function () {
+    var root = document.documentElement;
+    function scheme() {
+      return root.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
+    }
+    if (!window.callcenterWatches) {
+      window.callcenterWatches = new MutationObserver(function () {
+        window.dash_clientside.set_props("scheme", { data: scheme() });
+      });
+      window.callcenterWatches.observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+    }
+    return scheme();
+  },
 };
 
 window.dashAgGridFunctions = window.dashAgGridFunctions || {};
@@ -36,5 +60,26 @@ window.dashAgGridComponentFunctions.Verdict = function (props) {
       "aria-hidden": "true",
     }),
     word
+  );
+};
+
+// A number that opens the calls it counts; the page changes without being loaded anew.
+window.dashAgGridComponentFunctions.CallsLink = function (props) {
+  var text = props.data[props.colDef.field + "_text"];
+  var href = props.data[props.colDef.field + "_href"];
+  if (!href || !props.value) return text;
+  return React.createElement(
+    "a",
+    {
+      href: href,
+      onClick: function (event) {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        window.history.pushState({}, "", href);
+        window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+        window.scrollTo(0, 0);
+      },
+    },
+    text
   );
 };

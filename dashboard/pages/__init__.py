@@ -1,4 +1,4 @@
-"""PAGES, in menu order. A page is a module with PATH, TITLE, ROLES, layout() and register_callbacks(app, context)."""
+"""PAGES, in menu order. A page is a module with what ``Page`` lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from dashboard.context import Context
-from dashboard.pages import month
+from dashboard.pages import calls, month, service_level
 
 
 class Page(Protocol):
@@ -17,6 +17,7 @@ class Page(Protocol):
     PATH: str
     TITLE: str
     ROLES: tuple[str, ...]
+    IN_MENU: bool
 
     def layout(self) -> Component:
         """Return the page before its figures are read."""
@@ -25,4 +26,4 @@ class Page(Protocol):
         """Tell the app what the page answers."""
 
 
-PAGES: tuple[Page, ...] = (month,)
+PAGES: tuple[Page, ...] = (month, service_level, calls)

@@ -6,8 +6,8 @@ In: ?mes=2026-10 and the generation in service. Out: the page that a chief opens
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -15,29 +15,26 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import components
+from dashboard import components, filters
 from dashboard.components import Children, explained, icon, page_title, status
 from dashboard.context import Context
+from dashboard.definitions import rules_panel, target_text
+from dashboard.filters import Filters
 from dashboard.summary import Figure, LineMonth, MonthSummary, Recorded, Verdict, recorded, summarize
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.definition import PeriodError, ValueUnit, month
-from reports.format import date_text, month_text, number_text, percent_text, value_text
+from reports.format import month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.query import QueryError
-from reports.rules import Parameter, RulesError
+from reports.rules import RulesError
 
 PATH = "/"
-TITLE = terms.MONTH
+TITLE = terms.HOME
 ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this computer
+IN_MENU = True
 
 _QUERY = "mes"
-_WIDTHS: dict[str, dict[str, Any]] = {
-    "service": {"width": 112, "pinned": "left"},
-    "name": {"minWidth": 194, "flex": 3},
-    "verdict": {"minWidth": 122, "flex": 2},
-}
-_USUAL_WIDTH = {"minWidth": 98, "flex": 2}
 
 
 def layout() -> Component:
@@ -61,7 +58,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         State("month-shown", "data"),
     )
     def show(search: str | None, _ticks: int | None, shown: dict[str, Any] | None) -> tuple[Any, Any]:
-        state = {"search": search, "generation": generation_in_service(context)}
+        state = {"search": search, "generation": context.generation_in_service()}
         if shown and {name: shown[name] for name in state} == state:
             return no_update, no_update
         children, title, text = page_of(context, search)
@@ -84,25 +81,16 @@ def address(text: str) -> str:
     return "?" + urlencode({_QUERY: text})
 
 
-def generation_in_service(context: Context) -> int | None:
-    """Return the number of the generation in service, None without one."""
-    try:
-        with context.reading() as (generation, _):
-            return generation.number
-    except WarehouseError:
-        return None
-
-
 def page_of(context: Context, search: str | None) -> tuple[Component, str, str | None]:
     """Return the content of the page for the query of an address, the title of its tab, and the month it shows."""
     text = None
     try:
         if context.is_empty:
-            return _empty(), _title(), None
+            return components.no_data(), _title(), None
         with context.reading() as (generation, cursor):
             log = recorded(cursor)
             if not log.months:
-                return _empty(), _title(), None
+                return components.no_data(), _title(), None
             text = _wanted(search) or log.latest_whole or log.months[-1]
             month(text)
             if text not in log.months:
@@ -126,7 +114,7 @@ def content(summary: MonthSummary, log: Recorded) -> Component:
             html.Div([_headline(summary), _trend(summary), _on_record(summary)], className="first-row"),
             _other_figures(summary),
             _by_line(summary),
-            _rules(summary),
+            rules_panel(month_text(summary.month), summary.parameters),
         ],
         className="month",
     )
@@ -136,23 +124,6 @@ def _wanted(search: str | None) -> str | None:
     """Return the month that an address asks for, as it was typed."""
     found = parse_qs((search or "").removeprefix("?")).get(_QUERY)
     return found[-1] if found else None
-
-
-def _empty() -> Component:
-    return components.notice(
-        "Todavía no hay datos",
-        [
-            html.P("Este almacén no tiene ningún registro de la central. Cargue uno desde una terminal:"),
-            components.command("callcenter ingest queue_log"),
-            html.P(
-                "En lugar de queue_log escriba la ruta del archivo (también sirven los rotados y los comprimidos .gz). "
-                "Para probar con datos inventados, en otra carpeta:"
-            ),
-            components.command("callcenter demo"),
-            html.P("Esta página se llena sola, en menos de un minuto, cuando termine la carga."),
-        ],
-        heading=1,
-    )
 
 
 def _unrecorded(text: str, log: Recorded) -> Component:
@@ -205,16 +176,15 @@ def _picker(text: str, log: Recorded) -> Component:
 
 
 def _head(summary: MonthSummary, log: Recorded) -> Component:
-    many = len(summary.data_until) > 1
-    until = " · ".join(f"{f'{pbx}: ' if many else ''}{_moment(at)}" for pbx, at in summary.data_until.items())
     return html.Div(
         [
             html.H1(month_text(summary.month, capital=True)),
             *([] if summary.is_over else [html.Span("mes en curso: cifras hasta la fecha", className="tag")]),
             html.Div(
-                f"datos hasta {until}",
+                components.fresh_text(summary.data_until),
                 className="fresh",
-                title=f"Cifras de la generación {summary.generation}, armada el {_moment(summary.made_at)}",
+                title=f"Cifras de la generación {summary.generation}, "
+                f"armada el {components.moment_text(summary.made_at)}",
             ),
             _picker(summary.month, log),
         ],
@@ -222,16 +192,13 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
     )
 
 
-def _moment(at: datetime) -> str:
-    return f"{date_text(at.date())} {at:%H:%M}"
-
-
 def _headline(summary: MonthSummary) -> Component:
     figure, verdict = summary.figures["service_level"], summary.verdict
+    asked = Filters(summary.period)
     threshold = " y ".join(f"{seconds} s" for seconds in summary.threshold_seconds)
     in_time, registered = number_text(figure.numerator), number_text(figure.denominator)
     indicator = BY_NAME["service_level"]
-    target = f"meta: {_percent(verdict.target)} o más" if verdict.target is not None else ""
+    target = f"meta: {target_text(verdict.target)} o más" if verdict.target is not None else ""
     otherwise = terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
     how = explained(
         f"{indicator.label}, {month_text(summary.month)}",
@@ -257,14 +224,15 @@ def _headline(summary: MonthSummary) -> Component:
             html.P(_gap_text(figure, verdict), className="gap"),
             html.P(
                 [
-                    html.Strong(in_time),
+                    dcc.Link(in_time, href=filters.calls_address(asked, "answered_in_time"), className="figure-link"),
                     f"{_ending(figure.numerator, ' llamada atendida', ' llamadas atendidas')} a tiempo "
                     f"(hasta {threshold} de espera) de ",
-                    html.Strong(registered),
+                    dcc.Link(registered, href=filters.calls_address(asked, "registered"), className="figure-link"),
                     _ending(figure.denominator, " llamada registrada", " llamadas registradas"),
                 ]
             ),
             html.P(_against_previous(summary), className="quiet"),
+            *([html.P(year_before, className="quiet")] if (year_before := _against_year_before(summary)) else []),
         ],
         kind="headline",
         explanation=how,
@@ -280,7 +248,7 @@ def _gap_text(figure: Figure, verdict: Verdict) -> str:
         return f"margen de {calls} sobre la meta" if verdict.spare else "justo en la meta"
     text = f"{_ending(verdict.missing, 'faltó', 'faltaron')} {number_text(verdict.missing)} "
     text += _ending(verdict.missing, "llamada", "llamadas")
-    if verdict.target is not None and percent_text(figure.value) == _percent(verdict.target, 1):
+    if verdict.target is not None and percent_text(figure.value) == target_text(verdict.target, 1):
         text += f" (sin redondear: {percent_text(figure.value, 3)})"
     return text
 
@@ -294,7 +262,19 @@ def _against_previous(summary: MonthSummary) -> str:
     name = month_text(summary.previous_month, capital=True)
     if summary.previous is None:
         return f"{name}: {terms.NO_RECORD}"
-    before, now = summary.previous["service_level"], summary.figures["service_level"]
+    return _compared(name, summary.previous["service_level"], summary.figures["service_level"])
+
+
+def _against_year_before(summary: MonthSummary) -> str:
+    """Compare with the same month of the year before, where there is a record of it."""
+    year_before = f"{int(summary.month[:4]) - 1}{summary.month[4:]}"
+    found = next((each.figure for each in summary.trend if each.month == year_before), None)
+    if found is None:
+        return ""
+    return _compared(month_text(year_before, capital=True), found, summary.figures["service_level"])
+
+
+def _compared(name: str, before: Figure, now: Figure) -> str:
     text = f"{name}: {percent_text(before.value)}"
     if before.denominator:
         text += f" ({number_text(before.numerator)} de {number_text(before.denominator)})"
@@ -305,13 +285,6 @@ def _against_previous(summary: MonthSummary) -> str:
     if written == number_text(0, 1):
         return f"{text}; sin cambio"
     return f"{text}; {'subió' if points > 0 else 'bajó'} {written} {'punto' if written == '1,0' else 'puntos'}"
-
-
-def _percent(target: Decimal | float, decimals: int | None = None) -> str:
-    """Return a target with as many decimals as it has."""
-    if decimals is None:
-        decimals = 0 if 100 * target == int(100 * target) else 1
-    return percent_text(target, decimals)
 
 
 def _trend(summary: MonthSummary) -> Component:
@@ -344,7 +317,9 @@ def _trend(summary: MonthSummary) -> Component:
             )
         )
     same = targets and len(set(targets)) == 1
-    note = f"línea: meta {_percent(targets[0])}" if same else "línea: meta de cada mes" if targets else terms.NO_TARGET
+    note = (
+        f"línea: meta {target_text(targets[0])}" if same else "línea: meta de cada mes" if targets else terms.NO_TARGET
+    )
     return components.panel(
         terms.TREND,
         [
@@ -456,8 +431,9 @@ def _stat(summary: MonthSummary, name: str, lines: list[Children]) -> Component:
 
 
 def _by_line(summary: MonthSummary) -> Component:
-    rows = [_row(line) for line in summary.lines]
-    total = _row(LineMonth("", "", terms.WITH_DATA, summary.figures, summary.verdict))
+    asked = Filters(summary.period)
+    rows = [_row(line, asked, (line.service or terms.NO_LINE,)) for line in summary.lines]
+    total = _row(LineMonth("", "", terms.WITH_DATA, summary.figures, summary.verdict), asked, ())
     found = summary.completeness
     total |= {
         "service_text": terms.TOTAL,
@@ -467,9 +443,10 @@ def _by_line(summary: MonthSummary) -> Component:
         {
             "field": field,
             "headerName": heading,
-            **_WIDTHS.get(field, _USUAL_WIDTH),
+            **components.LINE_WIDTHS.get(field, components.USUAL_WIDTH),
             **({} if field in ("service", "name", "verdict") else {"type": "rightAligned"}),
             **({"cellRenderer": "Verdict"} if field == "verdict" else {}),
+            **({"cellRenderer": "CallsLink"} if field in filters.WITH_CALLS else {}),
         }
         for field, heading in terms.LINE_COLUMNS.items()
     ]
@@ -492,8 +469,8 @@ def _by_line(summary: MonthSummary) -> Component:
     )
 
 
-def _row(line: LineMonth) -> dict[str, str | int | float | None]:
-    """Return one row of the table: what to sort by, and what to read."""
+def _row(line: LineMonth, asked: Filters, lines: tuple[str, ...]) -> dict[str, str | int | float | None]:
+    """Return one row of the table: what to sort by, what to read, and where its calls are."""
     figures, verdict = line.figures, line.verdict
     row: dict[str, str | int | float | None] = {
         "service": int(line.service) if line.service.isdigit() else None,
@@ -510,62 +487,8 @@ def _row(line: LineMonth) -> dict[str, str | int | float | None]:
         figure = figures.get(name)
         row[name] = figure.value if figure else None
         row[f"{name}_text"] = value_text(figure.value if figure else None, BY_NAME[name].value_unit)
+    for name in filters.WITH_CALLS:
+        row[f"{name}_href"] = filters.calls_address(replace(asked, lines=lines), name)
     if line.state != terms.WITH_DATA:
         row["registered_text"] = line.state
     return row
-
-
-def _rules(summary: MonthSummary) -> Component:
-    def item(value: str, heading: str, body: Sequence[Component]) -> Any:
-        return dmc.AccordionItem([dmc.AccordionControl(heading), dmc.AccordionPanel(list(body))], value=value)
-
-    indicator = BY_NAME["service_level"]
-    definition = [
-        html.P(f"{indicator.label} = {indicator.clause.partition(': ')[2]} ({indicator.clause.partition(': ')[0]})."),
-        html.P(indicator.edge_case),
-        html.Ul([html.Li(text) for text in terms.COUNTING]),
-    ]
-    left_out = [html.Ul([html.Li(text) for text in terms.NOT_IN_REGISTERED])]
-    parameters = [
-        components.table(
-            terms.PARAMETER_COLUMNS,
-            [
-                [terms.PARAMETERS.get(each.name, each.name), _parameter_text(each), _validity_text(each), each.rule]
-                for each in summary.parameters
-            ],
-        )
-    ]
-    return components.panel(
-        terms.RULES,
-        dmc.Accordion(
-            [
-                item("definition", "Qué se cuenta y cómo", definition),
-                item("left-out", "Qué no incluyen las registradas", left_out),
-                item("parameters", f"Parámetros vigentes en {month_text(summary.month)}", parameters),
-            ],
-            multiple=True,
-            order=3,
-            variant="default",
-            chevronPosition="left",
-        ),
-        kind="rules",
-    )
-
-
-def _parameter_text(parameter: Parameter) -> str:
-    match parameter.value:
-        case tuple() as lines:
-            return f"{len(lines)}: {', '.join(lines)}"
-        case Decimal() as share:
-            return _percent(share)
-        case number:
-            return number_text(number)
-
-
-def _validity_text(parameter: Parameter) -> str:
-    start, end = parameter.valid_from, parameter.valid_to
-    if start is None and end is None:
-        return "sin límite"
-    from_text = f"desde {date_text(start)}" if start else ""
-    to_text = f"hasta {date_text(end)}" if end else ""
-    return " ".join(part for part in (from_text, to_text) if part)

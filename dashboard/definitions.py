@@ -1,0 +1,85 @@
+"""What stands behind the figures of a page: definition, what is left out, parameters in force.
+
+In: parameters. Out: a part of a page, closed until somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import components
+from reports import terms
+from reports.format import date_text, number_text, percent_text
+from reports.indicators import BY_NAME
+from reports.rules import Parameter
+
+
+def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
+    """Return what is counted and how, what is left out, and the parameters in force in a period ("octubre de 2026")."""
+
+    def item(value: str, heading: str, body: Sequence[Component]) -> Any:
+        return dmc.AccordionItem([dmc.AccordionControl(heading), dmc.AccordionPanel(list(body))], value=value)
+
+    indicator = BY_NAME["service_level"]
+    definition = [
+        html.P(f"{indicator.label} = {indicator.clause.partition(': ')[2]} ({indicator.clause.partition(': ')[0]})."),
+        html.P(indicator.edge_case),
+        html.Ul([html.Li(text) for text in terms.COUNTING]),
+    ]
+    left_out = [html.Ul([html.Li(text) for text in terms.NOT_IN_REGISTERED])]
+    in_force: list[Component] = [
+        components.table(
+            terms.PARAMETER_COLUMNS,
+            [
+                [terms.PARAMETERS.get(each.name, each.name), _parameter_text(each), _validity_text(each), each.rule]
+                for each in parameters
+            ],
+        )
+    ]
+    return components.panel(
+        terms.RULES,
+        dmc.Accordion(
+            [
+                item("definition", "Qué se cuenta y cómo", definition),
+                item("left-out", "Qué no incluyen las registradas", left_out),
+                item("parameters", f"Parámetros vigentes en {period}", in_force),
+            ],
+            multiple=True,
+            order=3,
+            variant="default",
+            chevronPosition="left",
+        ),
+        kind="rules",
+    )
+
+
+def _parameter_text(parameter: Parameter) -> str:
+    match parameter.value:
+        case tuple() as lines:
+            return f"{len(lines)}: {', '.join(lines)}"
+        case Decimal() as share:
+            return target_text(share)
+        case number:
+            return number_text(number)
+
+
+def _validity_text(parameter: Parameter) -> str:
+    start, end = parameter.valid_from, parameter.valid_to
+    if start is None and end is None:
+        return "sin límite"
+    from_text = f"desde {date_text(start)}" if start else ""
+    to_text = f"hasta {date_text(end)}" if end else ""
+    return " ".join(part for part in (from_text, to_text) if part)
+
+
+def target_text(target: Decimal | float, decimals: int | None = None) -> str:
+    """Return a target with as many decimals as it has."""
+    if decimals is None:
+        decimals = 0 if 100 * target == int(100 * target) else 1
+    return percent_text(target, decimals)

@@ -1,0 +1,139 @@
+"""The page of the service level in Chromium: filters and address, the threshold tried, figures followed to the file."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from etl.settings import Settings
+from etl.warehouse import open_generation
+from reports import query
+from reports.definition import month
+from reports.format import number_text, percent_text
+from reports.rules import Rules
+from tests.served import load_sample, served
+from tests.watched import WIDTHS, cut_texts, serious_violations, watched
+
+pytestmark = pytest.mark.browser
+PATH = "/nivel-de-servicio"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_sample(tmp_path_factory.mktemp("store"), until="2026-10", months=1)
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings) -> Iterator[str]:
+    with served(settings) as address:
+        yield address
+
+
+@pytest.fixture
+def tab(page: Page, address: str) -> Iterator[Page]:
+    """A tab on the page, filled."""
+    with watched(page, address):
+        page.goto(address + PATH)
+        expect(page.locator("#sl-heat .heatmaplayer image")).to_be_visible(timeout=20_000)
+        yield page
+
+
+def level(settings: Settings, *, threshold: int = 20, **where: str) -> tuple[str, str, str]:
+    """The service level of October and its two sides, as the query gives them."""
+    _, connection = open_generation(settings.warehouse)
+    try:
+        rules = Rules.default().trying_threshold(threshold)
+        row = query.measure(connection, rules, ["service_level"], month("2026-10"), where=where).iloc[0]
+    finally:
+        connection.close()
+    return percent_text(row["value"]), number_text(row["numerator"]), number_text(row["denominator"])
+
+
+def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, settings: Settings) -> None:
+    value, in_time, registered = level(settings)
+    expect(tab.locator("#sl-value")).to_have_text(value)
+    headline = tab.locator(".headline")
+    expect(headline).to_contain_text(f"{in_time} atendidas a tiempo (hasta 20 s) de {registered} llamadas registradas")
+    expect(headline.locator(".status")).to_have_text("No cumple")
+    expect(tab).to_have_title("Nivel de servicio, octubre de 2026 · Call Center COMTECO")
+    expect(tab.locator("#menu a.here")).to_have_text("Nivel de servicio")
+    row = tab.locator("#sl-by-line .ag-row", has_text="Telefonía Pública")
+    expect(row).to_contain_text("sin registro")
+
+
+def test_a_line_chosen_stands_in_the_address_and_back_takes_it_away(tab: Page, settings: Settings) -> None:
+    tab.locator("#sl-lines").click()
+    tab.get_by_role("option", name="101 Reclamos Técnicos").click()
+    expect(tab.locator("#sl-value")).to_have_text(level(settings, service="101")[0])
+    expect(tab).to_have_url(re.compile(r"\?desde=2026-10-01&hasta=2026-10-31&linea=101$"))
+    tab.reload()
+    expect(tab.locator("#sl-value")).to_have_text(level(settings, service="101")[0])
+    tab.go_back()
+    expect(tab.locator("#sl-value")).to_have_text(level(settings)[0])
+
+
+def test_another_threshold_is_recomputed_and_says_that_it_is_a_trial(tab: Page, settings: Settings) -> None:
+    slider = tab.get_by_role("slider", name="Umbral en segundos")
+    expect(slider).to_have_attribute("aria-valuenow", "20")
+    slider.press("End")
+    value, in_time, _ = level(settings, threshold=60)
+    expect(tab.locator("#sl-value")).to_have_text(value)
+    expect(tab.locator(".headline")).to_contain_text(f"{in_time} atendidas a tiempo (hasta 60 s)")
+    expect(tab.locator(".headline")).to_contain_text("prueba con un umbral de 60 s; no es la cifra del manual.")
+    expect(tab).to_have_url(re.compile("umbral=60"))
+    expect(tab.locator("#sl-curve")).to_contain_text(f"60 s: {value}")
+    slider.press("Home")
+    expect(tab.locator("#sl-value")).to_have_text(level(settings, threshold=10)[0])
+
+
+def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: str) -> None:
+    first = tab.locator("#sl-first")
+    first.fill("31/02/2026")
+    first.press("Enter")
+    expect(tab.get_by_text("se escribe 31/10/2026")).to_be_visible()
+    first.fill("15/10/2026")
+    first.press("Enter")
+    expect(tab.locator(".headline h2")).to_contain_text("del 15/10/2026 al 31/10/2026")
+    expect(tab.get_by_text("se escribe 31/10/2026")).to_have_count(0)
+    tab.goto(f"{address}{PATH}?desde=2027-03-01&hasta=2027-03-31")
+    expect(tab.get_by_text("No hay registro de marzo de 2027")).to_be_visible()
+    tab.goto(f"{address}{PATH}?umbral=500")
+    expect(tab.get_by_text("«500» no es un umbral; va de 10 a 60 segundos.")).to_be_visible()
+
+
+def test_a_figure_is_followed_to_its_calls_and_a_call_to_its_file_and_line(tab: Page) -> None:
+    row = tab.locator("#sl-by-line .ag-center-cols-container .ag-row[row-index='0']")
+    link = row.locator("[col-id=abandoned] a")
+    number = link.inner_text()
+    link.click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text(f"Abandonadas: {number} llamadas")
+    expect(tab.get_by_text("Octubre de 2026 · 101 Reclamos Técnicos.")).to_be_visible()
+    expect(tab.locator("#calls-list .ag-paging-row-summary-panel")).to_contain_text(f"de {number}")
+    tab.locator("#calls-list [col-id=callid] a").first.click()
+    lines = tab.locator(".events tbody tr")
+    expect(lines.first).to_contain_text("queue_log")
+    assert lines.count() >= 2
+    tab.get_by_role("link", name="Volver a las cifras").click()
+    expect(tab.locator("#sl-value")).to_be_visible()
+    expect(tab).to_have_url(re.compile("linea=101"))
+
+
+def test_a_cell_of_the_heat_map_opens_its_calls(tab: Page) -> None:
+    box = tab.locator("#sl-heat .heatmaplayer image").bounding_box()
+    assert box
+    tab.mouse.click(box["x"] + box["width"] * 10.7 / 24, box["y"] + box["height"] * 0.5 / 7)
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("Registradas: ")
+    expect(tab.get_by_text("día de la semana: lunes · media hora: 10:30")).to_be_visible()
+
+
+def test_nothing_is_cut_at_any_width(tab: Page) -> None:
+    assert {size: cut_texts(tab, size) for size in WIDTHS} == dict.fromkeys(WIDTHS, [])
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("telephone", "dark")])
+def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: str) -> None:
+    assert serious_violations(tab, size, scheme) == []
+    tab.locator(".figure-link").first.click()
+    expect(tab.locator("#calls-list .ag-row").first).to_be_visible()
+    assert serious_violations(tab, size, scheme) == []

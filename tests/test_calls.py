@@ -1,0 +1,126 @@
+"""The list behind a figure has as many calls as the figure says, and each call its lines with file and place."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.calls import list_calls, list_events
+from reports.definition import Unit, month
+from reports.indicators import INDICATORS
+from reports.query import QueryError, measure, wait_curve
+from reports.rules import TRIAL, Rules
+from tests.drawn_calls import warehouse
+from tests.product import Product, load_in
+from tests.reference_counter import LogFile
+
+pytestmark = pytest.mark.duckdb
+RULES = Rules.default()
+OCTOBER = month("2026-10")
+CALLS = """
+    entered          | line | queue | outcome        | wait | talk | agent   | person | counted
+    2026-10-05 08:29 | 101  | 101   | answered       | 20   | 60   | SIP/201 | Ana    | yes
+    2026-10-05 08:30 | 101  | 5101  | answered       | 40   | 120  | Ana L.  | Ana    | yes
+    2026-10-11 23:59 | 101  | 101   | timeout        | 60   | -    | -       |        | yes
+    2026-10-06 09:00 | 102  | 5003  | answered       | 5    | -    | SIP/202 |        | yes
+    2026-10-06 09:10 | 102  | 5003  | caller_hung_up | 4    | -    | -       |        | yes
+    2026-10-31 10:00 | -    | 5999  | empty          | 0    | -    | -       |        | yes
+    2026-10-31 10:00 | 777  | 777   | answered       | 1    | 10   | SIP/203 |        | yes
+    2026-10-31 10:00 | 101  | 101   | open           | 1    | -    | -       |        | yes
+    2026-11-01 00:00 | 101  | 101   | answered       | 1    | 10   | SIP/201 | Ana    | yes
+"""
+COUNTS = [item for item in INDICATORS if item.counted_rows is not None]
+
+
+@pytest.fixture(scope="module")
+def connection() -> object:
+    return warehouse(CALLS)
+
+
+@pytest.mark.parametrize("unit", Unit)
+@pytest.mark.parametrize("indicator", COUNTS, ids=lambda item: item.name)
+@pytest.mark.parametrize("where", [{}, {"service": "101"}, {"hour": "08"}, {"weekday": "2"}], ids=str)
+def test_a_list_has_the_calls_that_the_figure_counts(
+    connection: object, indicator: object, unit: Unit, where: dict[str, str]
+) -> None:
+    if unit not in indicator.units:  # type: ignore[attr-defined]
+        with pytest.raises(QueryError):
+            list_calls(connection, RULES, indicator, OCTOBER, where, unit)  # type: ignore[arg-type]
+        return
+    figure = measure(connection, RULES, [indicator], OCTOBER, where=where, unit=unit)  # type: ignore[arg-type, list-item]
+    listed = list_calls(connection, RULES, indicator, OCTOBER, where, unit)  # type: ignore[arg-type]
+    assert len(listed) == figure["numerator"].iloc[0]
+
+
+def test_most_figures_have_a_list() -> None:
+    names = {item.name for item in COUNTS}
+    assert {"registered", "answered", "answered_in_time", "abandoned", "service_level", "short_abandons"} <= names
+    assert not {"asa", "aht", "max_wait"} & names
+
+
+def test_a_list_is_in_order_of_entry_and_can_be_cut(connection: object) -> None:
+    whole = list_calls(connection, RULES, "registered", OCTOBER)  # type: ignore[arg-type]
+    assert whole["entered_local"].is_monotonic_increasing
+    part = list_calls(connection, RULES, "registered", OCTOBER, limit=2, offset=1)  # type: ignore[arg-type]
+    assert part["callid"].tolist() == whole["callid"].tolist()[1:3]
+    assert whole["queue"].isna().all() and whole["agent"].isna().all(), "only a visit has a queue and an agent"
+    visits = list_calls(connection, RULES, "answered", OCTOBER, unit="visit")  # type: ignore[arg-type]
+    assert visits["queue"].tolist() == ["101", "5101", "5003"]
+
+
+def test_a_mean_and_an_unknown_figure_have_no_list(connection: object) -> None:
+    with pytest.raises(QueryError, match="no es una cuenta"):
+        list_calls(connection, RULES, "asa", OCTOBER)  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="No existe el indicador"):
+        list_calls(connection, RULES, "nada", OCTOBER)  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="no se mide por causa"):
+        list_calls(connection, RULES, "answered", OCTOBER, {"cause": "colgó"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("unit", Unit)
+@pytest.mark.parametrize("threshold", [0, 4, 5, 19, 20, 40, 120])
+def test_the_curve_at_a_threshold_is_the_service_level(connection: object, unit: Unit, threshold: int) -> None:
+    curve = wait_curve(connection, RULES, OCTOBER, unit=unit)  # type: ignore[arg-type]
+    level = measure(
+        connection,  # type: ignore[arg-type]
+        RULES.trying_threshold(threshold),
+        ["service_level"],
+        OCTOBER,
+        unit=unit,
+    ).iloc[0]
+    at = curve[curve["seconds"] == threshold].iloc[0]
+    assert (at["answered"], at["registered"], at["share"]) == (level["numerator"], level["denominator"], level["value"])
+
+
+def test_the_curve_of_nobody_is_blank(connection: object) -> None:
+    curve = wait_curve(connection, RULES, month("2020-01"), until=3)  # type: ignore[arg-type]
+    assert curve["seconds"].tolist() == [0, 1, 2, 3]
+    assert curve["share"].isna().all() and curve["registered"].tolist() == [0] * 4
+
+
+def test_another_threshold_is_marked_as_a_trial() -> None:
+    tried = RULES.trying_threshold(35)
+    (parameter,) = tried.pieces("threshold_seconds", OCTOBER)
+    assert (parameter.value, parameter.rule) == (35, TRIAL)
+    assert tried.target(OCTOBER.first) == RULES.target(OCTOBER.first)
+
+
+def test_a_call_is_followed_to_its_lines_in_the_files(tmp_path: Path) -> None:
+    at = 1709640000  # 05/03/2024 08:00 in La Paz
+    first = (f"{at}|1.1|101|NONE|ENTERQUEUE||71234567|1", f"{at + 5}|1.1|101|SIP/1|CONNECT|5|2.1|3")
+    second = (f"{at + 65}|1.1|101|SIP/1|COMPLETECALLER|5|60|1", f"{at + 90}|9.9|101|NONE|ENTERQUEUE||71234567|1")
+    product: Product = load_in(tmp_path, [LogFile("a", first), LogFile("b", second)])
+    connection = product.open()
+    try:
+        events = list_events(connection, "pbx", "1.1", datetime(2024, 3, 5, 8, 0))
+        nothing = list_events(connection, "pbx", "1.1", datetime(2024, 8, 5, 8, 0))
+    finally:
+        connection.close()
+    assert events["event"].tolist() == ["ENTERQUEUE", "CONNECT", "COMPLETECALLER"]
+    assert [(file[-1], line) for file, line in zip(events["file"], events["line"], strict=True)] == [
+        ("a", 1), ("a", 2), ("b", 1),
+    ]  # fmt: skip
+    assert events["at_local"].iloc[0] == pd.Timestamp("2024-03-05 08:00:00")
+    assert not events["data"].str.contains("71234567").any(), "a caller's number is a pseudonym"
+    assert nothing.empty

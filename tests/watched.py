@@ -1,0 +1,55 @@
+"""What browser tests ask of every page: a clean console, no other server, nothing cut, nothing serious for axe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}
+
+
+@contextmanager
+def watched(page: Page, address: str) -> Iterator[None]:
+    """Watch a tab; in the end its console must be clean, and nothing asked of another server."""
+    complaints: list[str] = []
+
+    def ours(url: str) -> bool:
+        return url.startswith((address + "/", "data:"))
+
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: None if ours(request.url) else complaints.append(request.url))
+    page.set_viewport_size({"width": 1366, "height": 768})
+    yield
+    assert not complaints
+
+
+def cut_texts(tab: Page, size: str) -> list[str]:
+    """Parts whose text is cut at a width, or the width itself where the page is wider."""
+    width, height = WIDTHS[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.wait_for_timeout(200)
+    wide = tab.evaluate("document.documentElement.scrollWidth")
+    if wide > width:
+        return [f"the page is {wide} wide"]
+    found: list[str] = tab.evaluate(
+        """() => [...document.querySelectorAll(
+                '.panel, .stat, .stat-value, .stat-label, .big-row, .split div, .big, .control, .facts')]
+            .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 0)
+            .map(each => each.className + ': ' + each.textContent.slice(0, 60))"""
+    )
+    return found
+
+
+def serious_violations(tab: Page, size: str, scheme: str) -> list[str]:
+    """What axe finds serious or worse at a size and in a colour scheme."""
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    width, height = WIDTHS[size]
+    tab.set_viewport_size({"width": width, "height": height})
+    tab.wait_for_timeout(300)
+    return [
+        f"{each['id']} ({each['impact']}): {[node['html'][:160] for node in each['nodes'][:3]]}"
+        for each in Axe().run(tab).response["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
