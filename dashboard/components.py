@@ -13,9 +13,9 @@ import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
-from plotly.graph_objects import Figure
 
 from reports import terms
+from reports.figures import Figure
 from reports.format import date_text
 
 Children = str | Component | Sequence[str | Component]
@@ -205,7 +205,7 @@ def chart(identity: str, figure: Figure, label: str) -> Component:
             figure=figure,
             config={"displayModeBar": False, "displaylogo": False, "scrollZoom": False, "doubleClick": False},
             responsive=True,
-            style={"height": figure.layout.height},
+            style={"height": figure["layout"]["height"]},
         ),
         role="img",
         className="chart",

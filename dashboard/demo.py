@@ -13,7 +13,7 @@ from etl.records.engine import transaction
 from etl.records.models import Load
 from etl.settings import ZONE, Settings
 
-MONTHS = 3
+MONTHS = 13
 
 
 def open_demo(

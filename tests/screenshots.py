@@ -24,7 +24,7 @@ def main(out: Path = OUT) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     saved = []
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        settings = load_sample(Path(folder), months=3, kind=pipeline.DEMO)
+        settings = load_sample(Path(folder), months=13, kind=pipeline.DEMO)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         with served(settings) as address:
             for size, (width, height) in SIZES.items():
@@ -39,7 +39,7 @@ def main(out: Path = OUT) -> list[Path]:
                         tab.goto(address + page.PATH)
                         tab.locator("h1").wait_for()
                         tab.wait_for_load_state("networkidle")
-                        name = page.PATH.strip("/") or "month"
+                        name = page.PATH.strip("/") or "inicio"
                         for whole, suffix in ((False, ""), (True, "-whole")):
                             path = out / f"{name}-{size}-{scheme}{suffix}.png"
                             tab.screenshot(path=path, full_page=whole)

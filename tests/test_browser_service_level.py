@@ -128,7 +128,7 @@ def test_a_cell_of_the_heat_map_opens_its_calls(tab: Page) -> None:
 
 
 def test_nothing_is_cut_at_any_width(tab: Page) -> None:
-    assert {size: cut_texts(tab, size) for size in WIDTHS} == dict.fromkeys(WIDTHS, [])
+    assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("telephone", "dark")])
