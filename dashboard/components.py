@@ -5,6 +5,7 @@ In: texts and numbers already written. Out: Dash components.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -211,6 +212,11 @@ def chart(identity: str, figure: Figure, label: str) -> Component:
         className="chart",
         **aria(label=label),
     )
+
+
+def file_download(content: bytes, name: str) -> dict[str, Any]:
+    """Return what a dcc.Download takes: the file, and the name it is saved under."""
+    return {"content": b64encode(content).decode("ascii"), "filename": name, "type": "text/csv", "base64": True}
 
 
 def columns_chart(columns: Sequence[Component], label: str) -> Component:

@@ -13,6 +13,7 @@ from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
 from tests.served import load_sample, served
+from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
 pytestmark = pytest.mark.browser
@@ -100,6 +101,27 @@ def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: str
     expect(tab.get_by_text("No hay registro de marzo de 2027")).to_be_visible()
     tab.goto(f"{address}{PATH}?umbral=500")
     expect(tab.get_by_text("«500» no es un umbral; va de 10 a 60 segundos.")).to_be_visible()
+
+
+def test_tables_are_downloaded_as_they_are_shown(tab: Page, settings: Settings) -> None:
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Descargar (CSV)").click()
+    assert saved.value.suggested_filename == "nivel-de-servicio_2026-10-01_2026-10-31.csv"
+    rows = read_back(saved.value.path().read_bytes())
+    total = dict(zip(rows[0], rows[-1], strict=True))
+    _, in_time, registered = level(settings)
+    assert rows[-1][0] == "Total" and rows[1][:2] == ["101", "Reclamos Técnicos"]
+    assert (total["Registradas"], total["Atendidas a tiempo"]) == (
+        registered.replace(".", ""),
+        in_time.replace(".", ""),
+    )
+    number = tab.locator(".figure-link").nth(2)
+    answered = int(number.inner_text().replace(".", ""))
+    number.click()
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Descargar (CSV)").click()
+    assert saved.value.suggested_filename == "llamadas_answered_2026-10-01_2026-10-31.csv"
+    assert len(read_back(saved.value.path().read_bytes())) == answered + 1, "all of them, not only those on the page"
 
 
 def test_a_figure_is_followed_to_its_calls_and_a_call_to_its_file_and_line(tab: Page) -> None:

@@ -23,11 +23,12 @@ from dashboard.summary import data_until, recorded
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.calls import list_calls, list_events
-from reports.definition import PeriodError, Unit, month
+from reports.definition import Period, PeriodError, Unit, month
+from reports.export import csv_bytes
 from reports.format import date_text, dimension_text, duration_text, number_text
 from reports.indicators import BY_NAME
 from reports.query import QueryError, measure
-from reports.rules import RulesError
+from reports.rules import Rules, RulesError
 
 PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
@@ -36,11 +37,13 @@ IN_MENU = False  # reached from a figure
 
 #: Calls shown of a list; the figure itself says how many there are.
 _SHOWN = 2000
+#: Rows that a spreadsheet holds.
+_DOWNLOADED = 1_000_000
 
 
 def layout() -> Component:
     """Return the page before its list is read."""
-    return html.Div([dcc.Store(id="calls-shown"), html.Div(id="calls-content")])
+    return html.Div([dcc.Store(id="calls-shown"), dcc.Download(id="calls-file"), html.Div(id="calls-content")])
 
 
 def register_callbacks(app: Dash, context: Context) -> None:
@@ -60,11 +63,62 @@ def register_callbacks(app: Dash, context: Context) -> None:
         set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
         return page_of(context, search), state
 
+    @app.callback(
+        Output("calls-file", "data"),
+        Input("calls-download", "n_clicks"),
+        State("location", "search"),
+        prevent_initial_call=True,
+    )
+    def download(clicks: int | None, search: str | None) -> Any:
+        if not clicks:
+            return no_update
+        content, name = calls_csv(context, search)
+        return components.file_download(content, name)
+
+
+def calls_csv(context: Context, search: str | None) -> tuple[bytes, str]:
+    """Return every call of the list for the query of an address as CSV, and the name of its file."""
+    name = _figure_of(search)
+    with context.reading() as (_, cursor):
+        asked = _asked(context, search, month("2000-01"))
+        calls = list_calls(
+            cursor, _rules(context, asked), name, asked.period, asked.where, asked.unit, limit=_DOWNLOADED
+        )
+    by_visit = asked.unit is Unit.VISIT
+    shown = [key for key in terms.CALL_COLUMNS if by_visit or key not in ("queue", "agent")]
+    headings = [terms.CALL_COLUMNS[key] + (" (segundos)" if key.endswith("_seconds") else "") for key in shown]
+    rows = []
+    for call in calls.to_dict("records"):
+        texts = {
+            **call,
+            "entered": call["entered_local"],
+            "service": call["service"] or terms.NO_LINE,
+            "outcome": terms.OUTCOMES["answered" if call["answered"] else "abandoned"],
+            "cause": terms.CAUSES.get(call["cause"] or "", ""),
+            # A callid looks like a number with decimals: a spreadsheet would round it.
+            "callid": f"'{call['callid']}",
+        }
+        rows.append([texts[key] for key in shown])
+    return csv_bytes(headings, rows), f"llamadas_{name}_{asked.period.first:%Y-%m-%d}_{asked.period.last:%Y-%m-%d}.csv"
+
+
+def _figure_of(search: str | None) -> str:
+    return parse_qs((search or "").removeprefix("?")).get("cifra", ["registered"])[-1]
+
+
+def _asked(context: Context, search: str | None, usual: Period) -> Filters:
+    return filters.read(search, today=context.today(), usual=usual)
+
+
+def _rules(context: Context, asked: Filters) -> Rules:
+    rules = context.rules()
+    return rules if asked.threshold is None else rules.trying_threshold(asked.threshold)
+
 
 def page_of(context: Context, search: str | None) -> Component:
     """Return the content of the page for the query of an address."""
     words = parse_qs((search or "").removeprefix("?"))
-    name = words.get("cifra", ["registered"])[-1]
+    name = _figure_of(search)
     try:
         if context.is_empty:
             return components.no_data()
@@ -72,10 +126,8 @@ def page_of(context: Context, search: str | None) -> Component:
             log = recorded(cursor)
             if not log.months:
                 return components.no_data()
-            asked = filters.read(search, today=context.today(), usual=month(log.latest_whole or log.months[-1]))
-            rules = context.rules()
-            if asked.threshold is not None:
-                rules = rules.trying_threshold(asked.threshold)
+            asked = _asked(context, search, month(log.latest_whole or log.months[-1]))
+            rules = _rules(context, asked)
             calls = list_calls(cursor, rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN)
             counted = measure(cursor, rules, [name], asked.period, where=asked.where, unit=asked.unit)
             number = int(counted["numerator"].iloc[0])
@@ -147,7 +199,16 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Compon
         note = f"Se muestran las primeras {number_text(len(rows))}. {note}"
     return components.panel(
         terms.CALLS,
-        [html.P(note, className="quiet"), components.grid("calls-list", columns, rows, None, page_size=50)],
+        [
+            html.Div(
+                [
+                    html.P(note, className="quiet"),
+                    html.Button("Descargar (CSV)", id="calls-download", type="button", className="action"),
+                ],
+                className="below-table",
+            ),
+            components.grid("calls-list", columns, rows, None, page_size=50),
+        ],
         kind="calls",
     )
 

@@ -25,7 +25,8 @@ from dashboard.summary import data_until, recorded
 from etl.warehouse import WarehouseError
 from reports import figures, terms
 from reports.completeness import completeness
-from reports.definition import Dimension, Period, PeriodError, month
+from reports.definition import Dimension, Period, PeriodError, ValueUnit, month
+from reports.export import csv_bytes
 from reports.format import date_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.query import QueryError, calls_missing, complies, measure, wait_curve
@@ -61,6 +62,7 @@ def layout() -> Component:
     return html.Div(
         [
             dcc.Store(id="sl-shown"),
+            dcc.Download(id="sl-file"),
             html.Div([html.H1(TITLE), html.Div(id="sl-fresh", className="fresh")], className="page-head"),
             _bar(),
             html.Div(id="sl-content"),
@@ -117,6 +119,18 @@ def register_callbacks(app: Dash, context: Context) -> None:
         before = filters.read(shown["address"], today=context.today(), usual=month("2000-01"))
         # The controls are filled from the address and then "change" to what is shown already.
         return _chosen(before, context, preset, first, last, lines, unit, threshold) or no_update
+
+    @app.callback(
+        Output("sl-file", "data"),
+        Input("sl-download", "n_clicks"),
+        State("sl-shown", "data"),
+        prevent_initial_call=True,
+    )
+    def download(clicks: int | None, shown: dict[str, Any] | None) -> Any:
+        if not clicks or not shown or shown["address"] is None:
+            return no_update
+        content, name = lines_csv(context, shown["address"])
+        return components.file_download(content, name)
 
     @app.callback(Output("sl-first", "error"), Input("sl-first", "value"))
     def judge_first(text: str | None) -> str | None:
@@ -199,6 +213,32 @@ def page_of(context: Context, search: str | None, scheme: figures.Scheme) -> tup
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", says), "", None
+
+
+def lines_csv(context: Context, search: str) -> tuple[bytes, str]:
+    """Return the table of the lines for the query of an address as CSV, and the name of its file."""
+    with context.reading() as (_, cursor):
+        found = filters.read(search, today=context.today(), usual=month("2000-01"))
+        rules = context.rules() if found.threshold is None else context.rules().trying_threshold(found.threshold)
+        by = [Dimension.SERVICE]
+        frame = measure(cursor, rules, _FIGURES, found.period, by, found.where, found.unit, total=True)
+    rows = []
+    for service, own in frame.groupby("service", dropna=False, sort=False):
+        values = own.set_index("indicator")["value"]
+        line = terms.TOTAL if pd.isna(service) else str(service)
+        rows.append([line, terms.LINES.get(line, ""), *(_plain(values[name]) for name in _FIGURES)])
+    headings = [terms.LINE_COLUMNS["service"], terms.LINE_COLUMNS["name"], *(_heading(name) for name in _FIGURES)]
+    name = f"nivel-de-servicio_{found.period.first:%Y-%m-%d}_{found.period.last:%Y-%m-%d}.csv"
+    return csv_bytes(headings, rows), name
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if not pd.isna(value) and value == int(value) and value > 1 else value
+
+
+def _heading(name: str) -> str:
+    unit = {ValueUnit.PERCENT: " (fracción de 1)", ValueUnit.SECONDS: " (segundos)"}.get(BY_NAME[name].value_unit, "")
+    return BY_NAME[name].label + unit
 
 
 class _Measured:
@@ -446,7 +486,13 @@ def _by_line(asked: Asked, found: _Measured) -> Component:
         terms.BY_LINE,
         [
             components.grid("sl-by-line", columns, rows, total),
-            html.P("Cada número abre las llamadas que cuenta.", className="quiet"),
+            html.Div(
+                [
+                    html.P("Cada número abre las llamadas que cuenta.", className="quiet"),
+                    html.Button("Descargar (CSV)", id="sl-download", type="button", className="action"),
+                ],
+                className="below-table",
+            ),
         ],
         kind="by-line",
     )
