@@ -11,6 +11,9 @@ from urllib.parse import parse_qs, urlencode
 
 from reports.definition import Dimension, Period, Unit, month
 
+#: Years that a period may lie in, and how many days it may have.
+YEARS = (1990, 2100)
+MOST_DAYS = 10 * 366
 #: Seconds between which a threshold may be tried.
 THRESHOLDS = (10, 60)
 CALLS_PATH = "/llamadas"
@@ -113,6 +116,8 @@ def read(search: str | None, *, today: date, usual: Period) -> Filters:
         period = Period(first or until or usual.first, until or first or usual.last)
     else:
         period = usual
+    if period.first.year < YEARS[0] or period.last.year > YEARS[1] or period.days > MOST_DAYS:
+        raise FilterError(f"El período va de {YEARS[0]} a {YEARS[1]} y abarca a lo más {MOST_DAYS // 366} años")
     unit = UNITS.get(last("unidad") or "llamada")
     if unit is None:
         raise FilterError(f"«{last('unidad')}» no es una unidad; hay {', '.join(UNITS)}")

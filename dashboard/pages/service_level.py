@@ -226,14 +226,15 @@ def lines_csv(context: Context, search: str) -> tuple[bytes, str]:
     for service, own in frame.groupby("service", dropna=False, sort=False):
         values = own.set_index("indicator")["value"]
         line = terms.TOTAL if pd.isna(service) else str(service)
-        rows.append([line, terms.LINES.get(line, ""), *(_plain(values[name]) for name in _FIGURES)])
+        rows.append([line, terms.LINES.get(line, ""), *(_plain(name, values[name]) for name in _FIGURES)])
     headings = [terms.LINE_COLUMNS["service"], terms.LINE_COLUMNS["name"], *(_heading(name) for name in _FIGURES)]
     name = f"nivel-de-servicio_{found.period.first:%Y-%m-%d}_{found.period.last:%Y-%m-%d}.csv"
     return csv_bytes(headings, rows), name
 
 
-def _plain(value: float) -> float | int:
-    return int(value) if not pd.isna(value) and value == int(value) and value > 1 else value
+def _plain(name: str, value: float) -> float | int:
+    """Return a count as a whole number, anything else at full precision."""
+    return int(value) if BY_NAME[name].value_unit is ValueUnit.COUNT and not pd.isna(value) else value
 
 
 def _heading(name: str) -> str:
