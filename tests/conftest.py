@@ -7,9 +7,11 @@ a test marked `database`, is a failure: there the machine is ours to equip.
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [
@@ -32,7 +34,7 @@ def in_ci() -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_chromium = pytest.mark.skip(reason="no Chromium: install it or set CHROMIUM_PATH")
     for item in items:
-        if "playwright" in getattr(item, "fixturenames", ()):
+        if {"playwright", "window"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
         if item.get_closest_marker("browser") and not shutil.which(CHROMIUM):
             item.add_marker(no_chromium)
@@ -69,3 +71,10 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     return {**browser_context_args, "locale": "es-BO", "timezone_id": "America/La_Paz"}
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
+    """One window for the tests of a module: what a tab has fetched once, the next need not fetch again."""
+    with browser.new_context(**browser_context_args) as window:
+        yield window

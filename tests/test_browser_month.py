@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from etl.settings import Settings
 from etl.warehouse import open_generation
@@ -30,9 +30,9 @@ def address(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def tab(page: Page, address: str) -> Iterator[Page]:
+def tab(window: BrowserContext, address: str) -> Iterator[Page]:
     """A tab on the page, filled."""
-    with watched(page, address):
+    with watched(window, address) as page:
         page.goto(address + "/")
         expect(page.locator(".ag-row").first).to_be_visible()
         yield page

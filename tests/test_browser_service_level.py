@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from etl.settings import Settings
 from etl.warehouse import open_generation
@@ -32,9 +32,9 @@ def address(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def tab(page: Page, address: str) -> Iterator[Page]:
+def tab(window: BrowserContext, address: str) -> Iterator[Page]:
     """A tab on the page, filled."""
-    with watched(page, address):
+    with watched(window, address) as page:
         page.goto(address + PATH)
         expect(page.locator("#sl-heat .heatmaplayer image")).to_be_visible(timeout=20_000)
         yield page
@@ -118,6 +118,7 @@ def test_tables_are_downloaded_as_they_are_shown(tab: Page, settings: Settings) 
     number = tab.locator(".figure-link").nth(2)
     answered = int(number.inner_text().replace(".", ""))
     number.click()
+    expect(tab.get_by_role("heading", level=1)).to_contain_text("Atendidas: ")
     with tab.expect_download() as saved:
         tab.get_by_role("button", name="Descargar (CSV)").click()
     assert saved.value.suggested_filename == "llamadas_answered_2026-10-01_2026-10-31.csv"

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, TimeoutError
 
 WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}
 
 
 @contextmanager
-def watched(page: Page, address: str) -> Iterator[None]:
-    """Watch a tab; in the end its console must be clean, and nothing asked of another server."""
+def watched(window: BrowserContext, address: str) -> Iterator[Page]:
+    """Give a new tab and watch it; in the end its console must be clean, and nothing asked of another server."""
+    page = window.new_page()
     complaints: list[str] = []
 
     def ours(url: str) -> bool:
@@ -21,7 +22,8 @@ def watched(page: Page, address: str) -> Iterator[None]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: None if ours(request.url) else complaints.append(request.url))
     page.set_viewport_size({"width": 1366, "height": 768})
-    yield
+    yield page
+    page.close()
     assert not complaints
 
 
@@ -29,10 +31,11 @@ def cut_texts(tab: Page, size: str) -> list[str]:
     """Parts whose text is cut at a width, or the width itself where the page is wider."""
     width, height = WIDTHS[size]
     tab.set_viewport_size({"width": width, "height": height})
+    try:  # figures follow the width a moment later
+        tab.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=10_000)
+    except TimeoutError:
+        return [f"the page is {tab.evaluate('document.documentElement.scrollWidth')} wide"]
     tab.wait_for_timeout(200)
-    wide = tab.evaluate("document.documentElement.scrollWidth")
-    if wide > width:
-        return [f"the page is {wide} wide"]
     found: list[str] = tab.evaluate(
         """() => [...document.querySelectorAll(
                 '.panel, .stat, .stat-value, .stat-label, .big-row, .split div, .big, .control, .facts')]
