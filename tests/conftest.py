@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from etl.settings import Settings
+from tests.served import load_sample
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [
@@ -23,6 +26,8 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Patience for a machine that does other things too; what is there at once is not waited for.
+expect.set_options(timeout=20_000)
 NEVER_SKIPPED_IN_CI = ("browser", "database")
 
 
@@ -78,3 +83,9 @@ def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
     """One window for the tests of a module: what a tab has fetched once, the next need not fetch again."""
     with browser.new_context(**browser_context_args) as window:
         yield window
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A store with September and October 2026 of the invented sample, for the browser tests to look at."""
+    return load_sample(tmp_path_factory.mktemp("sample"), until="2026-10", months=2)

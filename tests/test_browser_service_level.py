@@ -12,7 +12,7 @@ from reports import query
 from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
-from tests.served import load_sample, served
+from tests.served import served
 from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
@@ -21,8 +21,8 @@ PATH = "/nivel-de-servicio"
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load_sample(tmp_path_factory.mktemp("store"), until="2026-10", months=1)
+def settings(sample: Settings) -> Settings:
+    return sample
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The page of the service level and the list of calls, asked by addresses as they come: readable, wrong, hostile."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.duckdb
 AT = 1793181600  # 28/10/2026 06:00 in La Paz
 
 
-@pytest.fixture
-def store(tmp_path: object) -> Context:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     lines = (
         f"{AT}|1.1|101|NONE|ENTERQUEUE||71|1",
         f"{AT + 5}|1.1|101|SIP/1|CONNECT|5|2.1|3",
@@ -25,9 +26,9 @@ def store(tmp_path: object) -> Context:
         f"{AT + 90}|2.1|103|NONE|ENTERQUEUE||72|1",
         f"{AT + 120}|2.1|103|NONE|ABANDON|1|1|30",
     )
-    product: Product = load_in(tmp_path, [LogFile("queue_log", lines)])  # type: ignore[arg-type]
+    product: Product = load_in(tmp_path_factory.mktemp("store"), [LogFile("queue_log", lines)])
     context = Context(product.settings())
-    yield context  # type: ignore[misc]
+    yield context
     context.close()
 
 
