@@ -13,14 +13,16 @@ from secrets import token_hex
 from typing import Any, cast
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, dcc, html, set_props
+from dash import Dash, Input, Output, dcc, html, set_props
 from dash.development.base_component import Component
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
+from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.pages import PAGES
+from dashboard.saving import register_pictures
 from dashboard.server import is_loopback
 from reports import terms
 
@@ -99,12 +101,10 @@ def create_app(context: Context) -> Dash:
     )
     app.layout = lambda: _frame(context)
     app.callback(Output("page", "children"), Input("location", "pathname"))(_page)
-    set_title = ClientsideFunction("callcenter", "setTitle")
-    app.clientside_callback(set_title, Output("title", "id"), Input("title", "data"))  # type: ignore[no-untyped-call]
-    mark = ClientsideFunction("callcenter", "markPage")
-    app.clientside_callback(mark, Output("menu", "id"), Input("location", "pathname"))  # type: ignore[no-untyped-call]
-    watch = ClientsideFunction("callcenter", "watchScheme")
-    app.clientside_callback(watch, Output("scheme", "data"), Input("location", "pathname"))  # type: ignore[no-untyped-call]
+    in_browser(app, "setTitle", Output("title", "id"), Input("title", "data"))
+    in_browser(app, "markPage", Output("menu", "id"), Input("location", "pathname"))
+    in_browser(app, "watchScheme", Output("scheme", "data"), Input("location", "pathname"))
+    register_pictures(app)
     for page in PAGES:
         page.register_callbacks(app, context)
 
@@ -162,13 +162,14 @@ def _report_failure(error: Exception) -> None:
 def _content_security_policy(hashes: Sequence[str]) -> str:
     """Return what a page may load: its own files and nothing else.
 
-    Mantine and AG Grid write style elements, AG Grid has its icons as data.
+    Mantine and AG Grid write style elements, AG Grid has its icons as data, plotly draws a picture to be saved from a
+    blob of the page's own.
     """
     rules = {
         "default-src": "'self'",
         "script-src": " ".join(["'self'", *hashes]),
         "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data:",
+        "img-src": "'self' data: blob:",
         "object-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'self'",

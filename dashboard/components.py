@@ -5,7 +5,6 @@ In: texts and numbers already written. Out: Dash components.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,13 +46,6 @@ THEME = {
         "Accordion": {"defaultProps": {"transitionDuration": 0}},
     },
 }
-#: Widths of the columns of a table of lines.
-LINE_WIDTHS: dict[str, dict[str, Any]] = {
-    "service": {"width": 112, "pinned": "left"},
-    "name": {"minWidth": 194, "flex": 3},
-    "verdict": {"minWidth": 122, "flex": 2},
-}
-USUAL_WIDTH = {"minWidth": 98, "flex": 2}
 # Colours come from the style sheet, so that the grid follows light and dark.
 _GRID_THEME = """themeQuartz.withParams({
     accentColor: 'var(--accent)', backgroundColor: 'var(--surface)', foregroundColor: 'var(--text)',
@@ -126,11 +118,53 @@ def explained(label: str, paragraphs: Sequence[Children]) -> Component:
     return button
 
 
-def panel(title: str, children: Children, *, kind: str = "", explanation: Component | None = None) -> Component:
-    """Return a part of a page under its own heading."""
+def panel(
+    title: str,
+    children: Children,
+    *,
+    kind: str = "",
+    explanation: Component | None = None,
+    actions: Component | None = None,
+) -> Component:
+    """Return a part of a page under its own heading; `actions` stand at the end of the heading's line."""
     identity = f"title-{kind}"
-    heading = html.H2([title, *([explanation] if explanation else [])], id=identity)
+    heading: Component = html.H2([title, *([explanation] if explanation else [])], id=identity)
+    if actions is not None:
+        heading = html.Div([heading, actions], className="panel-head")
     return html.Section([heading, html.Div(children)], className=f"panel {kind}", **aria(labelledby=identity))
+
+
+def saving(parts: str | Mapping[str, str], *, picture: str | None = None) -> Component:
+    """Return the choice of files in which a part of a page is saved; `picture` names its chart.
+
+    `parts` is the part, or several with a word for each. dashboard.saving answers the choice.
+    """
+    named = {parts: ""} if isinstance(parts, str) else parts
+    items = [
+        dmc.MenuItem(f"{word}: {kind}" if word else kind, id={"part": part, "ending": ending})
+        for part, word in named.items()
+        for ending, kind in (("xlsx", "Excel"), ("csv", "CSV"))
+    ]
+    if picture is not None:
+        items.append(dmc.MenuItem("Imagen (PNG)", id={"picture": picture}))
+    menu: Component = dmc.Menu(
+        [
+            dmc.MenuTarget(
+                [icon("download"), terms.DOWNLOAD],
+                boxWrapperProps={"component": "button", "type": "button", "className": "action quiet-action"},
+            ),
+            dmc.MenuDropdown(items),
+        ],
+        position="bottom-end",
+        transitionProps={"duration": 0},
+    )
+    return menu
+
+
+def covered(text: str, *, whole: bool) -> Component:
+    """Return how much of a period is on record ("31 de 31 días, 11 de 12 líneas"), marked where it is not all."""
+    mark = icon("circle-check" if whole else "alert-triangle")
+    return html.Span([mark, text], className="covered" if whole else "covered partly")
 
 
 def stat(label: str, value: str, lines: Sequence[Children], *, explanation: Component) -> Component:
@@ -212,11 +246,6 @@ def chart(identity: str, figure: Figure, label: str) -> Component:
         className="chart",
         **aria(label=label),
     )
-
-
-def file_download(content: bytes, name: str) -> dict[str, Any]:
-    """Return what a dcc.Download takes: the file, and the name it is saved under."""
-    return {"content": b64encode(content).decode("ascii"), "filename": name, "type": "text/csv", "base64": True}
 
 
 def columns_chart(columns: Sequence[Component], label: str) -> Component:

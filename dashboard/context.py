@@ -22,6 +22,8 @@ from etl.settings import ZONE, ZONE_OFFSET_SECONDS, Settings
 from etl.warehouse import CURRENT, Generation, WarehouseError, open_generation
 from reports.rules import Rules
 
+#: What a page asks its figures of, and hands on unopened.
+Cursor = duckdb.DuckDBPyConnection
 _MEMORY_LIMIT = "400MB"
 
 
@@ -91,7 +93,7 @@ class Context:
             return Rules.from_rows(read_site(session).parameters)
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[Generation, duckdb.DuckDBPyConnection]]:
+    def reading(self) -> Iterator[tuple[Generation, Cursor]]:
         """Give the generation in service and a cursor on it, both good until the block ends.
 
         At most two generations are open: the newest, and one that somebody still reads; while that one lasts, no third

@@ -15,9 +15,10 @@ from dash.development.base_component import Component
 
 from dashboard import components
 from reports import terms
-from reports.format import date_text, number_text, percent_text
+from reports.format import date_text, number_text
 from reports.indicators import BY_NAME
 from reports.rules import Parameter
+from reports.wording import target_text
 
 
 def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
@@ -76,10 +77,3 @@ def _validity_text(parameter: Parameter) -> str:
     from_text = f"desde {date_text(start)}" if start else ""
     to_text = f"hasta {date_text(end)}" if end else ""
     return " ".join(part for part in (from_text, to_text) if part)
-
-
-def target_text(target: Decimal | float, decimals: int | None = None) -> str:
-    """Return a target with as many decimals as it has."""
-    if decimals is None:
-        decimals = 0 if 100 * target == int(100 * target) else 1
-    return percent_text(target, decimals)

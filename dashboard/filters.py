@@ -17,6 +17,7 @@ MOST_DAYS = 10 * 366
 #: Seconds between which a threshold may be tried.
 THRESHOLDS = (10, 60)
 CALLS_PATH = "/llamadas"
+SERVICE_LEVEL_PATH = "/nivel-de-servicio"
 #: Figures that open their calls wherever they stand.
 WITH_CALLS = ("registered", "answered", "answered_in_time", "abandoned")
 PRESETS = {"hoy": "Hoy", "ayer": "Ayer", "semana": "Semana", "mes": "Mes", "gestion": "Gestión"}
@@ -100,8 +101,8 @@ def preset_of(period: Period, today: date) -> str:
     return next((name for name in PRESETS if preset(name, today) == period), "")
 
 
-def read(search: str | None, *, today: date, usual: Period) -> Filters:
-    """Return what the query of an address asks for; what it leaves out is the usual. FilterError or PeriodError."""
+def read(search: str | None, *, today: date, usual: Period | None = None) -> Filters:
+    """Return what the query of an address asks for; without a period it is the usual. FilterError or PeriodError."""
     words = parse_qs((search or "").removeprefix("?"))
 
     def last(name: str) -> str | None:
@@ -112,10 +113,12 @@ def read(search: str | None, *, today: date, usual: Period) -> Filters:
     elif (text := last("mes")) is not None:
         period = month(text)
     elif "desde" in words or "hasta" in words:
-        first, until = read_day(last("desde")), read_day(last("hasta"))
-        period = Period(first or until or usual.first, until or first or usual.last)
-    else:
+        first, until = (last(name) or last(other) for name, other in (("desde", "hasta"), ("hasta", "desde")))
+        period = Period(read_day(first), read_day(until))
+    elif usual is not None:
         period = usual
+    else:
+        raise FilterError("A la dirección le falta el período")
     if period.first.year < YEARS[0] or period.last.year > YEARS[1] or period.days > MOST_DAYS:
         raise FilterError(f"El período va de {YEARS[0]} a {YEARS[1]} y abarca a lo más {MOST_DAYS // 366} años")
     unit = UNITS.get(last("unidad") or "llamada")
@@ -125,12 +128,10 @@ def read(search: str | None, *, today: date, usual: Period) -> Filters:
     return Filters(period, tuple(dict.fromkeys(words.get("linea", ()))), unit, _threshold(last("umbral")), parts)
 
 
-def read_day(text: str | None) -> date | None:
-    """Return a day written as 2026-10-31; None for None. FilterError for anything else."""
-    if text is None:
-        return None
+def read_day(text: str | None) -> date:
+    """Return a day written as 2026-10-31. FilterError for anything else."""
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text or "")
     except ValueError:
         raise FilterError(f"«{text}» no es una fecha; se escribe como 2026-10-31") from None
 

@@ -6,7 +6,8 @@ section 2): "con datos", "sin llamadas" (its queues exist in the log, nobody cal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import duckdb
@@ -100,6 +101,11 @@ class Completeness:
     def is_whole(self) -> bool:
         """Whether every day and every line has a record."""
         return self.days_with_log == self.period.days and self.lines_with_record == self.lines
+
+    def narrowed(self, lines: Sequence[str]) -> Completeness:
+        """Return the same for some lines only; for all where none is named."""
+        kept = tuple(line for line in self.lines if line in lines) if lines else self.lines
+        return replace(self, lines=kept, line_days=tuple(item for item in self.line_days if item.service in kept))
 
     def days_of(self, service: str, state: str) -> int:
         """Return how many days a line was in a state."""

@@ -1,34 +1,164 @@
-"""What a table shows, as a file that a spreadsheet in Spanish opens at once.
+"""What a page shows, as files that a spreadsheet in Spanish opens at once.
 
-In: headings and rows of values. Out: CSV as bytes: UTF-8 with its mark, semicolons, decimal comma, dates dd/mm/yyyy.
+In: a table of values with the units of its columns. Out: CSV (UTF-8 with its mark, semicolons, decimal comma, dates
+dd/mm/yyyy) and Excel, as bytes.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import pandas as pd
+import xlsxwriter
+
+from reports import terms
+from reports.definition import ValueUnit
+from reports.format import EXCEL_FORMATS
 
 #: A cell that begins with one of these would be run as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_UNITS = {ValueUnit.PERCENT: " (fracción de 1)", ValueUnit.SECONDS: " (segundos)"}
+_SECONDS_A_DAY = 86_400
+_DATE, _MOMENT = "dd/mm/yyyy", "dd/mm/yyyy hh:mm:ss"
+#: Widths of columns in characters.
+_NARROWEST, _WIDEST, _MOMENT_WIDTH = 11, 42, 19
+_LETTER = 1
+_WIDE = 6  # more columns than this lie across the sheet
 
 
-def csv_bytes(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return a table as CSV. Numbers at full precision without grouping, blanks for what is missing."""
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, and the unit of its numbers; without one it holds texts, dates or instants.
+
+    A code looks like a number ("1793181600.12"): CSV marks it with an apostrophe, or a spreadsheet would round it.
+    """
+
+    heading: str
+    unit: ValueUnit | None = None
+    is_code: bool = False
+
+
+@dataclass(frozen=True)
+class Valued:
+    """A number with a unit of its own, in a column where each row has another."""
+
+    value: float | None
+    unit: ValueUnit
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be saved: `name` is the file's without ending, `says` the lines that stand above it.
+
+    Values: counts as whole numbers, percentages as fractions of one, waits in seconds, None or NaN for a blank. A text
+    where a number is usual ("sin registro") stays a text. `made_at` is when its figures were made.
+    """
+
+    name: str
+    title: str
+    says: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Any]]
+    made_at: datetime
+
+
+def csv_bytes(table: Table) -> bytes:
+    """Return a table as CSV: headings and rows, numbers at full precision without grouping."""
     text = StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(headings)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow([column.heading + (_UNITS.get(column.unit, "") if column.unit else "") for column in table.columns])
+    codes = [column.is_code for column in table.columns]
+    writer.writerows(
+        [f"'{value}" if code else _csv_cell(value) for code, value in zip(codes, row, strict=True)]
+        for row in table.rows
+    )
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8")
 
 
-def _cell(value: Any) -> str:
+def xlsx_bytes(table: Table) -> bytes:
+    """Return a table as an Excel book of one sheet, its numbers unrounded under the formats of reports.format.
+
+    The same table gives the same bytes. No text is ever a formula.
+    """
+    buffer = BytesIO()
+    options = {
+        "in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+        "default_date_format": _DATE, "remove_timezone": True,
+    }  # fmt: skip
+    with xlsxwriter.Workbook(buffer, options) as book:
+        book.set_properties({"title": table.title, "author": terms.PRODUCT, "created": table.made_at})
+        _write_sheet(book, book.add_worksheet("Datos"), table)
+    return buffer.getvalue()
+
+
+def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
+    bold, heading = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "bottom": 1})
+    text, quoted = book.add_format({}), book.add_format({"quote_prefix": True})
+    heading_right = book.add_format({"bold": True, "text_wrap": True, "bottom": 1, "align": "right"})
+    formats = {unit: book.add_format({"num_format": code, "align": "right"}) for unit, code in EXCEL_FORMATS.items()}
+    day, moment = book.add_format({"num_format": _DATE}), book.add_format({"num_format": _MOMENT})
+    sheet.hide_gridlines(2)
+    sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
+    for number, line in enumerate(table.says, start=1):
+        sheet.write_string(number, 0, line, bold if line == terms.DEMO_DATA else text)
+    top = len(table.says) + 2
+    for place, column in enumerate(table.columns):
+        sheet.write_string(top, place, column.heading, heading if column.unit is None else heading_right)
+        sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]))
+    for number, row in enumerate(table.rows, start=top + 1):
+        for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
+            value, unit = (cell.value, cell.unit) if isinstance(cell, Valued) else (cell, column.unit)
+            match value:
+                case str():
+                    sheet.write_string(number, place, value, quoted if value.startswith(_FORMULA_STARTS) else text)
+                case _ if value is None or pd.isna(value):
+                    continue
+                case datetime():
+                    sheet.write_datetime(number, place, value, moment)
+                case date():
+                    sheet.write_datetime(number, place, value, day)
+                case _ if unit is ValueUnit.SECONDS:
+                    sheet.write_number(number, place, float(value) / _SECONDS_A_DAY, formats[unit])
+                case _:
+                    sheet.write_number(number, place, value, formats[unit or ValueUnit.COUNT])
+    last = len(table.columns) - 1
+    sheet.freeze_panes(top + 1, 1)
+    if table.rows:
+        sheet.autofilter(top, 0, top + len(table.rows), last)
+        corner = xlsxwriter.utility.xl_rowcol_to_cell(top + len(table.rows), last)
+        sheet.ignore_errors({"number_stored_as_text": f"A1:{corner}"})
+    sheet.set_paper(_LETTER)
+    if len(table.columns) > _WIDE:
+        sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(top)
+    sheet.set_footer(f"&L{terms.PRODUCT}&RPágina &P de &N")
+
+
+def _width(column: Column, values: Sequence[Any]) -> int:
+    """Return the width of a column in characters: its widest word of the heading, its widest text."""
+    longest = max(map(len, column.heading.split()))
+    for value in values:
+        match value:
+            case str():
+                longest = max(longest, len(value))
+            case datetime():
+                longest = max(longest, _MOMENT_WIDTH)
+    return min(_WIDEST, max(_NARROWEST, longest + 2))
+
+
+def _csv_cell(value: Any) -> str:
     match value:
+        case Valued(value=None):
+            return ""
+        case Valued(value=float() | int() as number, unit=unit):
+            return _csv_cell(int(number) if unit is ValueUnit.COUNT else number)
         case str():
             return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
         case None:

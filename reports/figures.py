@@ -80,8 +80,11 @@ def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) 
     return _figure([trace], scheme, height=250, xaxis=across, yaxis={"autorange": "reversed", "showgrid": False})
 
 
-def wait_curve(frame: pd.DataFrame, threshold: int, target: float | None, scheme: Scheme = LIGHT) -> Figure:
-    """The share of the registered that were answered within each number of seconds, with threshold and target."""
+def wait_curve(frame: pd.DataFrame, threshold: int | None, target: float | None, scheme: Scheme = LIGHT) -> Figure:
+    """The share of the registered that were answered within each number of seconds, with threshold and target.
+
+    Without one threshold for the whole period (None) none is marked.
+    """
     shares = [None if pd.isna(share) else float(share) for share in frame["share"]]
     said = [said_of(share, n, of) for share, n, of in zip(shares, frame["answered"], frame["registered"], strict=True)]
     traces: list[dict[str, Any]] = [
@@ -95,9 +98,11 @@ def wait_curve(frame: pd.DataFrame, threshold: int, target: float | None, scheme
             "hovertemplate": "hasta %{x} s de espera<br>%{customdata}<extra></extra>",
         }
     ]
-    shapes = [_line(scheme, x0=threshold, x1=threshold, yref="paper", y0=0, y1=1, dash="dot")]
+    shapes = []
+    if threshold is not None:
+        shapes.append(_line(scheme, x0=threshold, x1=threshold, yref="paper", y0=0, y1=1, dash="dot"))
     notes = []
-    share = shares[threshold] if threshold < len(shares) else None
+    share = shares[threshold] if threshold is not None and threshold < len(shares) else None
     if share is not None:
         marker = {"color": scheme.accent, "size": 9}
         traces.append(

@@ -14,7 +14,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal, format_percent
 
 from reports import terms
-from reports.definition import Dimension, ValueUnit, month
+from reports.definition import Dimension, Period, Unit, ValueUnit, month
 
 LOCALE = "es_BO"
 # Number formats of Excel, for the same values; seconds are written as a fraction of a day.
@@ -69,6 +69,28 @@ def month_text(text: str, *, capital: bool = False) -> str:
     """Return "2026-10" as "octubre de 2026", or with a capital first letter. PeriodError if it is no month."""
     words = format_date(month(text).first, "LLLL 'de' y", locale=LOCALE)
     return words[:1].upper() + words[1:] if capital else words
+
+
+def period_text(period: Period) -> str:
+    """Return a period as users say it: "octubre de 2026", "gestión 2026", "05/10/2026", "del 01/10/2026 al …"."""
+    first, last = period.first, period.last
+    if period.is_month:
+        return month_text(f"{first:%Y-%m}")
+    if first == last:
+        return date_text(first)
+    if (first, last) == (date(first.year, 1, 1), date(first.year, 12, 31)):
+        return f"gestión {first.year}"
+    return f"del {date_text(first)} al {date_text(last)}"
+
+
+def unit_text(number: int | None, unit: Unit, participle: str = "") -> str:
+    """Return the noun that goes with a number, and its participle: "llamadas registradas", "ingreso a cola registrado".
+
+    `participle` is without its ending: "registrad".
+    """
+    one = number == 1
+    noun = terms.UNITS[unit] if one else terms.UNITS_PLURAL[unit]
+    return f"{noun} {participle}{terms.UNIT_ENDINGS[unit]}{'' if one else 's'}" if participle else noun
 
 
 def dimension_text(dimension: Dimension, text: str) -> str:

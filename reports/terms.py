@@ -26,6 +26,8 @@ DIMENSIONS = {
 
 UNITS = {Unit.VISIT: "ingreso a cola", Unit.LINE: "llamada", Unit.CALL: "llamada del cliente"}
 UNITS_PLURAL = {Unit.VISIT: "ingresos a cola", Unit.LINE: "llamadas", Unit.CALL: "llamadas del cliente"}
+# How "registrad-" and "atendid-" end beside a unit.
+UNIT_ENDINGS = {Unit.VISIT: "o", Unit.LINE: "a", Unit.CALL: "a"}
 
 # Why a call was not answered, in the order of the reports.
 CAUSES = {
@@ -83,17 +85,38 @@ DENOMINATOR = "Denominador"
 VALUE = "Valor"
 TOTAL = "Total"
 COUNTED_IN = "Unidad"
+RULE = "Regla"
 COMPLIES = "Cumple"
 DOES_NOT_COMPLY = "No cumple"
+VERDICT = "Cumplimiento"
 NO_REGULATOR_TARGET = "sin meta ATT registrada"
 BLANK = "—"
 
 # What a figure is divided by, in the plural.
 DENOMINATORS = {
     "service_level": "registradas",
+    "service_level_of_answered": "atendidas",
+    "service_level_sl2": "registradas",
+    "service_level_short_excluded": "registradas menos los abandonos cortos",
+    "service_level_strict": "registradas",
+    "service_level_asternic": "completadas con espera conocida",
     "abandonment_rate": "registradas",
     "asa": "atendidas con espera conocida",
     "aht": "atendidas con conversación conocida",
+    "wait_distribution": "registradas del mismo grupo",
+}
+# What is divided, in the plural.
+NUMERATORS = {
+    "service_level": "atendidas a tiempo",
+    "service_level_of_answered": "atendidas a tiempo",
+    "service_level_sl2": "atendidas a tiempo más abandonadas a tiempo",
+    "service_level_short_excluded": "atendidas a tiempo",
+    "service_level_strict": "atendidas antes del umbral",
+    "service_level_asternic": "completadas en los tramos hasta el umbral",
+    "abandonment_rate": "abandonadas",
+    "asa": "espera",
+    "aht": "conversación",
+    "wait_distribution": "registradas del tramo",
 }
 
 # The screen.
@@ -105,7 +128,7 @@ SERVICE_LEVEL = "Nivel de servicio"
 CALLS = "Llamadas"
 HEAT_MAP = "Por día de la semana y media hora"
 WAITS = "Cuánto esperaron"
-OVER = {Dimension.DAY: "Por día", Dimension.MONTH: "Por mes"}
+OVER = {Dimension.HOUR: "Por hora", Dimension.DAY: "Por día", Dimension.MONTH: "Por mes"}
 MONTH = "Mes"
 PREVIOUS_MONTH = "Mes anterior"
 NEXT_MONTH = "Mes siguiente"
@@ -113,6 +136,8 @@ TREND = "Nivel de servicio por mes"
 ON_RECORD = "Datos del mes"
 OTHER_FIGURES = "Otras cifras del mes"
 BY_LINE = "Por línea"
+ALL_FIGURES = "Todas las cifras del período"
+DOWNLOAD = "Descargar"
 BY_CAUSE = "No atendidas por causa"
 RULES = "Reglas y parámetros"
 NO_TARGET = "sin meta"
@@ -147,7 +172,7 @@ PARAMETER_COLUMNS = ("Parámetro", "Valor", "Vigencia", "Regla")
 NOT_IN_REGISTERED = (
     "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores): no está en las registradas.",
     "La espera empieza al entrar a la cola: el tiempo en el menú de voz no está en el registro de la central.",
-    "Las llamadas salientes no entran en ninguna cifra de esta página.",
+    "Las llamadas salientes no entran en ninguna de estas cifras.",
     "Las llamadas en curso no son atendidas ni abandonadas: entran cuando se cargue su final.",
 )
 # What the counting means, in the order in which it is asked.

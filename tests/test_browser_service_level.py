@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from openpyxl import load_workbook
+from playwright.sync_api import BrowserContext, Download, Page, expect
 
 from etl.settings import Settings
 from etl.warehouse import open_generation
@@ -55,7 +57,9 @@ def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, se
     value, in_time, registered = level(settings)
     expect(tab.locator("#sl-value")).to_have_text(value)
     headline = tab.locator(".headline")
-    expect(headline).to_contain_text(f"{in_time} atendidas a tiempo (hasta 20 s) de {registered} llamadas registradas")
+    expect(headline).to_contain_text(f"{in_time} llamadas atendidas a tiempo (hasta 20 s de espera)")
+    expect(headline).to_contain_text(f"de {registered} llamadas registradas")
+    expect(headline).to_contain_text("31 de 31 días, 11 de 12 líneas")
     expect(headline.locator(".status")).to_have_text("No cumple")
     expect(tab).to_have_title("Nivel de servicio, octubre de 2026 · Call Center COMTECO")
     expect(tab.locator("#menu a.here")).to_have_text("Nivel de servicio")
@@ -80,7 +84,7 @@ def test_another_threshold_is_recomputed_and_says_that_it_is_a_trial(tab: Page, 
     slider.press("End")
     value, in_time, _ = level(settings, threshold=60)
     expect(tab.locator("#sl-value")).to_have_text(value)
-    expect(tab.locator(".headline")).to_contain_text(f"{in_time} atendidas a tiempo (hasta 60 s)")
+    expect(tab.locator(".headline")).to_contain_text(f"{in_time} llamadas atendidas a tiempo (hasta 60 s de espera)")
     expect(tab.locator(".headline")).to_contain_text("prueba con un umbral de 60 s; no es la cifra del manual.")
     expect(tab).to_have_url(re.compile("umbral=60"))
     expect(tab.locator("#sl-curve")).to_contain_text(f"60 s: {value}")
@@ -103,26 +107,41 @@ def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: str
     expect(tab.get_by_text("«500» no es un umbral; va de 10 a 60 segundos.")).to_be_visible()
 
 
-def test_tables_are_downloaded_as_they_are_shown(tab: Page, settings: Settings) -> None:
-    with tab.expect_download() as saved:
-        tab.get_by_role("button", name="Descargar (CSV)").click()
-    assert saved.value.suggested_filename == "nivel-de-servicio_2026-10-01_2026-10-31.csv"
-    rows = read_back(saved.value.path().read_bytes())
+def saved(tab: Page, part: str, kind: str) -> Download:
+    """What a part of the page is saved as."""
+    panel = tab.locator(f".panel.{part}")
+    panel.get_by_role("button", name="Descargar").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("menuitem", name=kind).click()
+    return download.value
+
+
+def test_tables_are_saved_as_they_are_shown(tab: Page, settings: Settings) -> None:
+    _, in_time, registered = (text.replace(".", "") for text in level(settings))
+    file = saved(tab, "by-line", "CSV")
+    assert file.suggested_filename == "nivel-de-servicio-por-linea_2026-10-01_2026-10-31.csv"
+    rows = read_back(file.path().read_bytes())
     total = dict(zip(rows[0], rows[-1], strict=True))
-    _, in_time, registered = level(settings)
     assert rows[-1][0] == "Total" and rows[1][:2] == ["101", "Reclamos Técnicos"]
-    assert (total["Registradas"], total["Atendidas a tiempo"]) == (
-        registered.replace(".", ""),
-        in_time.replace(".", ""),
-    )
+    assert (total["Registradas"], total["A tiempo"]) == (registered, in_time)
+    file = saved(tab, "by-line", "Excel")
+    assert file.suggested_filename == "nivel-de-servicio-por-linea_2026-10-01_2026-10-31.xlsx"
+    sheet = load_workbook(BytesIO(file.path().read_bytes())).active
+    assert sheet is not None and [str(sheet.cell(sheet.max_row, at).value) for at in (1, 3)] == ["Total", registered]
     number = tab.locator(".figure-link").nth(2)
     answered = int(number.inner_text().replace(".", ""))
     number.click()
     expect(tab.get_by_role("heading", level=1)).to_contain_text("Atendidas: ")
-    with tab.expect_download() as saved:
-        tab.get_by_role("button", name="Descargar (CSV)").click()
-    assert saved.value.suggested_filename == "llamadas_answered_2026-10-01_2026-10-31.csv"
-    assert len(read_back(saved.value.path().read_bytes())) == answered + 1, "all of them, not only those on the page"
+    file = saved(tab, "calls", "CSV")
+    assert file.suggested_filename == "llamadas_answered_2026-10-01_2026-10-31.csv"
+    assert len(read_back(file.path().read_bytes())) == answered + 1, "all of them, not only those on the page"
+
+
+def test_a_chart_is_saved_as_a_picture_with_its_heading(tab: Page) -> None:
+    file = saved(tab, "heat", "Imagen")
+    assert file.suggested_filename == "sl-heat.png"
+    content = file.path().read_bytes()
+    assert content.startswith(b"\x89PNG") and int.from_bytes(content[16:20], "big") == 2000
 
 
 def test_a_figure_is_followed_to_its_calls_and_a_call_to_its_file_and_line(tab: Page) -> None:

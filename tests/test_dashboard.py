@@ -24,7 +24,6 @@ from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import PAGES, month
 from dashboard.server import ServerError, address, check_host, is_loopback, serve
-from dashboard.summary import Figure, Recorded, TrendMonth, Verdict, summarize
 from etl import pipeline
 from etl.records.engine import transaction
 from etl.records.models import Parameter as ParameterRecord
@@ -32,7 +31,10 @@ from etl.records.site import ParameterRule, reference_parameters
 from etl.settings import Settings
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
+from reports.measured import Figure, Recorded, Verdict
 from reports.rules import DEFAULTS, Rules, RulesError
+from reports.summary import TrendMonth, summarize
+from reports.wording import days_text, gap_text
 from tests.drawn_calls import warehouse
 from tests.product import Product
 from tests.reference_counter import LogFile
@@ -431,13 +433,13 @@ TARGET = Decimal("0.80")
     ],
 )
 def test_the_gap_is_told_in_calls(figure: Figure, verdict: Verdict, says: str) -> None:
-    assert month._gap_text(figure, verdict) == says
+    assert gap_text(figure, verdict) == says
 
 
 def test_days_are_told_as_spans() -> None:
     days = [date(2026, 10, day) for day in (3, 7, 8, 9, 12)]
-    assert month._days_text(days) == "3, 7 a 9 y 12"
-    assert month._days_text(days[:1]) == "3"
+    assert days_text(days) == "3, 7 a 9 y 12"
+    assert days_text(days[:1]) == "3"
 
 
 DRAWN = """

@@ -1,14 +1,17 @@
 """A downloaded table opens in a spreadsheet in Spanish with the values the page shows."""
 
 import csv
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
 
 import pandas as pd
 import pytest
+from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
-from reports.export import csv_bytes
+from reports.definition import ValueUnit
+from reports.export import Column, Table, csv_bytes, xlsx_bytes
 
 
 def read_back(content: bytes) -> list[list[str]]:
@@ -39,8 +42,72 @@ def read_back(content: bytes) -> list[list[str]]:
     ],
 )
 def test_a_cell_is_written_as_a_spreadsheet_in_spanish_reads_it(value: object, written: str) -> None:
-    assert read_back(csv_bytes(["x"], [[value]])) == [["x"], [written]]
+    assert read_back(csv_bytes(drawn([Column("x")], [[value]]))) == [["x"], [written]]
 
 
 def test_a_table_without_rows_keeps_its_headings() -> None:
-    assert csv_bytes(["Línea", "Registradas"], []).decode("utf-8-sig") == "Línea;Registradas\r\n"
+    table = drawn([Column("Línea"), Column("Registradas", ValueUnit.COUNT)], [])
+    assert csv_bytes(table).decode("utf-8-sig") == "Línea;Registradas\r\n"
+    assert [cell.value for cell in sheet(table)[5]] == ["Línea", "Registradas"]
+
+
+def test_headings_of_a_csv_say_the_unit_of_plain_numbers() -> None:
+    columns = [Column("Nivel", ValueUnit.PERCENT), Column("Espera", ValueUnit.SECONDS), Column("callid", is_code=True)]
+    content = csv_bytes(drawn(columns, [[0.5, 12, "1793181600.10"]]))
+    assert read_back(content) == [
+        ["Nivel (fracción de 1)", "Espera (segundos)", "callid"],
+        ["0,5", "12", "'1793181600.10"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "held", "number_format"),
+    [
+        (ValueUnit.COUNT, 1234567, 1234567, "#,##0"),
+        (ValueUnit.PERCENT, 0.7600494, 0.7600494, "0.0 %"),
+        (ValueUnit.SECONDS, 12, timedelta(seconds=12), "[hh]:mm:ss"),
+        (ValueUnit.COUNT, "sin registro", "sin registro", "General"),
+        (ValueUnit.COUNT, None, None, "General"),
+        (ValueUnit.PERCENT, float("nan"), None, "General"),
+        (None, "1793181600.10", "1793181600.10", "General"),
+        (None, "=1+1", "=1+1", "General"),
+        (None, "@cola", "@cola", "General"),
+        (None, "https://x", "https://x", "General"),
+        (None, date(2026, 10, 5), datetime(2026, 10, 5), "dd/mm/yyyy"),
+        (None, pd.Timestamp("2026-10-05 08:09:10"), datetime(2026, 10, 5, 8, 9, 10), "dd/mm/yyyy hh:mm:ss"),
+        (None, pd.NaT, None, "General"),
+    ],
+)
+def test_a_cell_of_excel_holds_the_value_under_its_format(
+    unit: ValueUnit | None, value: object, held: object, number_format: str
+) -> None:
+    cell = sheet(drawn([Column("x", unit)], [[value]]))["A6"]
+    assert (cell.value, cell.number_format) == (held, number_format)
+    assert cell.data_type != "f" and cell.hyperlink is None
+    assert cell.quotePrefix == (isinstance(value, str) and value.startswith(("=", "@")))
+
+
+def test_a_book_says_what_it_shows_and_is_the_same_each_time() -> None:
+    table = drawn([Column("Línea"), Column("Registradas", ValueUnit.COUNT)], [["101", 3]])
+    assert xlsx_bytes(table) == xlsx_bytes(table)
+    found = sheet(table)
+    assert [found.cell(row, 1).value for row in range(1, 7)] == [
+        "Por línea",
+        "DATOS DE MUESTRA",
+        "octubre",
+        None,
+        "Línea",
+        "101",
+    ]
+    assert (found.freeze_panes, found.page_setup.paperSize, found.print_title_rows) == ("B6", 1, "$5:$5")
+
+
+def drawn(columns: list[Column], rows: list[list[object]]) -> Table:
+    says = ("DATOS DE MUESTRA", "octubre")
+    return Table("x", "Por línea", says, tuple(columns), rows, datetime(2026, 11, 1, 8))
+
+
+def sheet(table: Table) -> Worksheet:
+    found = load_workbook(BytesIO(xlsx_bytes(table))).active
+    assert isinstance(found, Worksheet)
+    return found

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from dashboard.context import Context
 from dashboard.pages import calls, service_level
+from etl.records.site import ParameterRule, reference_parameters
 from reports.definition import Period, month
+from reports.export import Table, csv_bytes
 from reports.figures import LIGHT
+from reports.format import period_text
+from reports.rules import Rules
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile
 from tests.test_dashboard import texts
@@ -36,8 +41,8 @@ def shown(store: Context, search: str) -> str:
     return texts(service_level.page_of(store, search, LIGHT)[0])
 
 
-def test_a_store_without_data_says_what_to_do(tmp_path: object) -> None:
-    context = Context(Product(tmp_path).settings())  # type: ignore[arg-type]
+def test_a_store_without_data_says_what_to_do(tmp_path: Path) -> None:
+    context = Context(Product(tmp_path).settings())
     assert "Todavía no hay datos" in shown(context, "")
     assert "Todavía no hay datos" in texts(calls.page_of(context, ""))
 
@@ -67,7 +72,7 @@ def test_what_cannot_be_shown_is_told(store: Context, search: str, says: str) ->
 
 def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
     found = texts(calls.page_of(store, "?mes=2026-10&cifra=abandoned"))
-    assert "Abandonadas: 1 llamadas" in found and "Volver a las cifras" in found
+    assert "Abandonadas: 1 llamada " in found and "Volver a las cifras" in found
     opened = texts(calls.page_of(store, "?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=2026-10-28T06:00:00"))
     assert "Líneas del registro de la llamada 1.1" in opened and "COMPLETECALLER" in opened
     assert "No hay líneas de esa llamada." in texts(
@@ -90,13 +95,100 @@ def test_a_list_that_cannot_be_shown_is_told(store: Context, search: str, says: 
     assert says in texts(calls.page_of(store, search))
 
 
+def saved(table: Table | None) -> tuple[str, list[str]]:
+    """The name of a file and the lines of its CSV."""
+    assert table is not None
+    return table.name, csv_bytes(table).decode("utf-8-sig").splitlines()
+
+
 def test_files_are_named_for_figure_and_period(store: Context) -> None:
-    content, name = service_level.lines_csv(store, "?mes=2026-10")
-    assert name == "nivel-de-servicio_2026-10-01_2026-10-31.csv"
-    assert content.decode("utf-8-sig").splitlines()[1].startswith("101;Reclamos Técnicos;1,0;1;1;1;0;5,0;5")
-    content, name = calls.calls_csv(store, "?mes=2026-10&cifra=abandoned&unidad=ingreso")
-    assert name == "llamadas_abandoned_2026-10-01_2026-10-31.csv"
-    assert content.decode("utf-8-sig").splitlines()[1].startswith("28/10/2026 06:01:30;103;abandonada;colgó;30;;103;")
+    name, lines = saved(service_level.saved_table(store, "?mes=2026-10", "lines"))
+    assert name == "nivel-de-servicio-por-linea_2026-10-01_2026-10-31"
+    assert lines[1] == "101;Reclamos Técnicos;1;1;1;1,0;Cumple;0;0;5,0"
+    assert lines[2] == "102;Facturación;sin registro;;;;;;;"
+    assert lines[-1] == "Total;;2;1;1;0,5;No cumple;1;1;5,0"
+    name, lines = saved(calls.saved_calls(store, "?mes=2026-10&cifra=abandoned&unidad=ingreso", 10))
+    assert name == "llamadas_abandoned_2026-10-01_2026-10-31"
+    assert lines[1].startswith("28/10/2026 06:01:30;103;abandonada;colgó;30;;103;")
+
+
+@pytest.mark.parametrize(
+    ("part", "heading", "last"),
+    [
+        ("heat", "Día de la semana;Media hora;Atendidas a tiempo;Registradas;", "miércoles;06:00;1;2;0,5"),
+        ("hour", "Hora;", "06:00;1;2;0,5"),
+        ("day", "Día;", "28/10/2026;1;2;0,5"),
+        ("curve", "Segundos de espera;Atendidas hasta esa espera;Registradas;", "120;1;2;0,5"),
+        ("classes", "Resultado;Tramo de espera;Cantidad;", "abandonada;sin dato;0;1;0,0"),
+        ("all", "Indicador;Numerador;Denominador;Valor;", "Abandonos cortos;0;;0;cantidad;"),
+    ],
+)
+def test_every_part_of_the_page_can_be_saved(store: Context, part: str, heading: str, last: str) -> None:
+    _, lines = saved(service_level.saved_table(store, "?mes=2026-10", part))
+    assert lines[0].startswith(heading)
+    assert lines[-1].startswith(last)
+
+
+@pytest.mark.parametrize(("search", "part"), [("?mes=2026-10", "nothing"), ("?umbral=500", "lines"), ("?mes=x", "all")])
+def test_what_cannot_be_shown_is_not_saved(store: Context, search: str, part: str) -> None:
+    assert service_level.saved_table(store, search, part) is None
+    assert part == "nothing" or calls.saved_calls(store, search, 10) is None
+
+
+def test_a_list_without_a_period_in_its_address_is_that_of_the_last_whole_month(store: Context) -> None:
+    assert "Registradas: 2 llamadas" in texts(calls.page_of(store, "?cifra=registered"))
+    name, lines = saved(calls.saved_calls(store, "?cifra=registered", 10))
+    assert (name, len(lines)) == ("llamadas_registered_2026-10-01_2026-10-31", 3)
+
+
+def test_a_file_that_does_not_hold_the_whole_list_says_so(store: Context) -> None:
+    table = calls.saved_calls(store, "?cifra=registered", 1)
+    assert table is not None and len(table.rows) == 1
+    assert table.says[-1] == "Las primeras 1 de 2" and table.title == "Registradas: 2 llamadas"
+
+
+@pytest.mark.parametrize(
+    ("unit", "says"),
+    [
+        ("llamada", "1 llamada atendida a tiempo (hasta 20 s de espera) de 2 llamadas registradas"),
+        ("ingreso", "1 ingreso a cola atendido a tiempo (hasta 20 s de espera) de 2 ingresos a cola registrados"),
+        ("cliente", "1 llamada del cliente atendida a tiempo"),
+    ],
+)
+def test_figures_are_told_in_the_words_of_their_unit(store: Context, unit: str, says: str) -> None:
+    found = shown(store, f"?mes=2026-10&unidad={unit}")
+    assert says in found and "faltó 1 " in found
+
+
+def test_what_is_on_record_is_told(store: Context) -> None:
+    assert "1 de 31 días, 2 de 12 líneas" in shown(store, "?mes=2026-10")
+    assert "1 de 1 día, 1 de 1 línea" in shown(store, "?desde=2026-10-28&hasta=2026-10-28&linea=101")
+
+
+@pytest.fixture
+def changing(store: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
+    """The store with a target and a threshold that change on 15/10/2026."""
+    changed = [
+        ParameterRule("threshold_seconds", "20", None, date(2026, 10, 14), ""),
+        ParameterRule("threshold_seconds", "30", date(2026, 10, 15), None, ""),
+        ParameterRule("target", "0.80", None, date(2026, 10, 31), ""),
+        ParameterRule("target", "0.40", date(2026, 11, 1), None, ""),
+    ]
+    kept = [each for each in reference_parameters() if each.name not in ("threshold_seconds", "target")]
+    monkeypatch.setattr(store, "rules", lambda: Rules.from_rows([*kept, *changed]))
+    return store
+
+
+def test_a_target_that_changes_within_the_period_gives_no_verdict(changing: Context) -> None:
+    found = shown(changing, "?desde=2026-10-01&hasta=2026-11-30")
+    assert "sin meta" in found and "faltó" not in found and "Cumple" not in found.replace("No cumple", "")
+    assert "No cumple" in shown(changing, "?mes=2026-10")
+
+
+def test_a_threshold_that_changes_within_the_period_is_told_with_both_values(changing: Context) -> None:
+    assert "hasta 20 s y 30 s de espera" in shown(changing, "?mes=2026-10")
+    table = service_level.saved_table(changing, "?mes=2026-10", "lines")
+    assert table is not None and "Umbral: 20 s y 30 s" in table.says
 
 
 @pytest.mark.parametrize(
@@ -110,4 +202,4 @@ def test_files_are_named_for_figure_and_period(store: Context) -> None:
     ],
 )
 def test_a_period_is_named_as_users_say_it(period: Period, text: str) -> None:
-    assert service_level.period_text(period) == text
+    assert period_text(period) == text

@@ -16,7 +16,7 @@ def watched(window: BrowserContext, address: str) -> Iterator[Page]:
     complaints: list[str] = []
 
     def ours(url: str) -> bool:
-        return url.startswith((address + "/", "data:"))
+        return url.startswith((address + "/", "data:", f"blob:{address}/"))
 
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))

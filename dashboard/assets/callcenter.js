@@ -30,6 +30,33 @@ window.dash_clientside.callcenter = {
     }
     return scheme();
   },
+  // A chart as a picture: what the page shows of it, under its heading, with what the tab is called and the chart's unit.
+  savePicture: function () {
+    var context = window.dash_clientside.callback_context;
+    var pressed = context.triggered_id;
+    if (!pressed || !context.triggered[0].value) return;
+    var chart = document.querySelector("#" + pressed.picture + " .js-plotly-plot");
+    var panel = chart.closest(".panel");
+    var heading = panel.querySelector("h2").textContent;
+    var said = panel.querySelector("p.quiet");
+    var style = getComputedStyle(document.documentElement);
+    function colour(name) { return style.getPropertyValue(name).trim(); }
+    function line(text, y, size, tone) {
+      return { text: text, x: 0, y: y, xref: "paper", yref: "container", xanchor: "left", yanchor: "top",
+        font: { size: size, color: colour(tone) } };
+    }
+    var layout = Object.assign({}, chart.layout, {
+      paper_bgcolor: colour("--surface"),
+      margin: Object.assign({}, chart.layout.margin, { t: 70 }),
+      title: Object.assign(line(heading, 0.97, 16, "--text"), {
+        subtitle: { text: document.title + (said ? "<br>" + said.firstChild.textContent : ""), font: { size: 11, color: colour("--quiet") } },
+      }),
+    });
+    window.Plotly.downloadImage(
+      { data: chart.data, layout: layout },
+      { format: "png", width: 1000, height: chart.layout.height + 90, scale: 2, filename: pressed.picture }
+    );
+  },
 };
 
 window.dashAgGridFunctions = window.dashAgGridFunctions || {};

@@ -17,18 +17,18 @@ from dashboard import components, filters
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError, Filters
-from dashboard.pages.service_level import PATH as SERVICE_LEVEL_PATH
-from dashboard.pages.service_level import period_text
-from dashboard.summary import data_until, recorded
+from dashboard.question import Question, read_question
+from dashboard.saving import register_saving
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.calls import list_calls, list_events
-from reports.definition import Period, PeriodError, Unit, month
-from reports.export import csv_bytes
-from reports.format import date_text, dimension_text, duration_text, number_text
+from reports.definition import PeriodError, Unit, ValueUnit
+from reports.export import Column, Table
+from reports.format import date_text, dimension_text, duration_text, number_text, period_text, unit_text
 from reports.indicators import BY_NAME
-from reports.query import QueryError, measure
-from reports.rules import Rules, RulesError
+from reports.measured import data_until, local_time, recorded
+from reports.query import QueryError
+from reports.rules import RulesError
 
 PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
@@ -37,8 +37,7 @@ IN_MENU = False  # reached from a figure
 
 #: Calls shown of a list; the figure itself says how many there are.
 _SHOWN = 2000
-#: Rows that a spreadsheet holds.
-_DOWNLOADED = 1_000_000
+_SECONDS = ("wait_seconds", "talk_seconds")
 
 
 def layout() -> Component:
@@ -63,30 +62,24 @@ def register_callbacks(app: Dash, context: Context) -> None:
         set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
         return page_of(context, search), state
 
-    @app.callback(
-        Output("calls-file", "data"),
-        Input("calls-download", "n_clicks"),
-        State("location", "search"),
-        prevent_initial_call=True,
+    register_saving(
+        app, "calls-file", "calls-shown", lambda shown, _, most: saved_calls(context, shown["search"], most)
     )
-    def download(clicks: int | None, search: str | None) -> Any:
-        if not clicks:
-            return no_update
-        content, name = calls_csv(context, search)
-        return components.file_download(content, name)
 
 
-def calls_csv(context: Context, search: str | None) -> tuple[bytes, str]:
-    """Return every call of the list for the query of an address as CSV, and the name of its file."""
+def saved_calls(context: Context, search: str | None, most: int) -> Table | None:
+    """Return the calls of the list for the query of an address, at most so many; None for one that cannot be shown."""
     name = _figure_of(search)
-    with context.reading() as (_, cursor):
-        asked = _asked(context, search, month("2000-01"))
-        calls = list_calls(
-            cursor, _rules(context, asked), name, asked.period, asked.where, asked.unit, limit=_DOWNLOADED
-        )
-    by_visit = asked.unit is Unit.VISIT
-    shown = [key for key in terms.CALL_COLUMNS if by_visit or key not in ("queue", "agent")]
-    headings = [terms.CALL_COLUMNS[key] + (" (segundos)" if key.endswith("_seconds") else "") for key in shown]
+    try:
+        with context.reading() as (generation, cursor):
+            question = read_question(context, search, recorded(cursor))
+            asked = question.filters
+            number = _number(question.ask(cursor, name))
+            calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most)
+            made_at = local_time(datetime.fromisoformat(generation.made_at))
+    except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
+        return None  # the page itself says what is the matter
+    shown = _columns_of(asked)
     rows = []
     for call in calls.to_dict("records"):
         texts = {
@@ -95,24 +88,33 @@ def calls_csv(context: Context, search: str | None) -> tuple[bytes, str]:
             "service": call["service"] or terms.NO_LINE,
             "outcome": terms.OUTCOMES["answered" if call["answered"] else "abandoned"],
             "cause": terms.CAUSES.get(call["cause"] or "", ""),
-            # A callid looks like a number with decimals: a spreadsheet would round it.
-            "callid": f"'{call['callid']}",
         }
         rows.append([texts[key] for key in shown])
-    return csv_bytes(headings, rows), f"llamadas_{name}_{asked.period.first:%Y-%m-%d}_{asked.period.last:%Y-%m-%d}.csv"
+    left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
+    return Table(
+        name=f"llamadas_{name}_{asked.period.first:%Y-%m-%d}_{asked.period.last:%Y-%m-%d}",
+        title=f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}",
+        says=(*([terms.DEMO_DATA] if context.is_demo else []), *question.says, *left),
+        columns=tuple(
+            Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key == "callid")
+            for key in shown
+        ),
+        rows=rows,
+        made_at=made_at,
+    )
+
+
+def _columns_of(asked: Filters) -> list[str]:
+    """Return the columns of a list: queue and operator are facts of a queue visit."""
+    return [key for key in terms.CALL_COLUMNS if asked.unit is Unit.VISIT or key not in ("queue", "agent")]
 
 
 def _figure_of(search: str | None) -> str:
     return parse_qs((search or "").removeprefix("?")).get("cifra", ["registered"])[-1]
 
 
-def _asked(context: Context, search: str | None, usual: Period) -> Filters:
-    return filters.read(search, today=context.today(), usual=usual)
-
-
-def _rules(context: Context, asked: Filters) -> Rules:
-    rules = context.rules()
-    return rules if asked.threshold is None else rules.trying_threshold(asked.threshold)
+def _number(counted: pd.DataFrame) -> int:
+    return int(counted["numerator"].iloc[0])
 
 
 def page_of(context: Context, search: str | None) -> Component:
@@ -126,33 +128,32 @@ def page_of(context: Context, search: str | None) -> Component:
             log = recorded(cursor)
             if not log.months:
                 return components.no_data()
-            asked = _asked(context, search, month(log.latest_whole or log.months[-1]))
-            rules = _rules(context, asked)
-            calls = list_calls(cursor, rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN)
-            counted = measure(cursor, rules, [name], asked.period, where=asked.where, unit=asked.unit)
-            number = int(counted["numerator"].iloc[0])
+            question = read_question(context, search, log)
+            asked = question.filters
+            calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN)
+            number = _number(question.ask(cursor, name))
             events = None
             if "llamada" in words:
                 pbx, _, callid = words["llamada"][-1].partition("|")
                 events = (callid, list_events(cursor, pbx, callid, _instant(words)))
-            return html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H1(f"{BY_NAME[name].label}: {number_text(number)} {terms.UNITS_PLURAL[asked.unit]}"),
-                            html.Div(components.fresh_text(data_until(generation)), className="fresh"),
-                        ],
-                        className="page-head",
-                    ),
-                    html.P([_question(asked), " ", dcc.Link("Volver a las cifras", href=_back(asked))]),
-                    *([_events(*events)] if events is not None else []),
-                    _list(asked, name, number, calls),
-                ],
-                className="month",
-            )
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
-        says = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=SERVICE_LEVEL_PATH))]
+        says = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
         return components.notice("No se puede mostrar este listado", says, heading=1)
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H1(f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}"),
+                    html.Div(components.fresh_text(data_until(generation)), className="fresh"),
+                ],
+                className="page-head",
+            ),
+            html.P([_asked_text(asked), " ", dcc.Link("Volver a las cifras", href=_back(question))]),
+            *([_events(*events)] if events is not None else []),
+            _list(asked, name, number, calls),
+        ],
+        className="month",
+    )
 
 
 def _instant(words: dict[str, list[str]]) -> datetime:
@@ -162,7 +163,7 @@ def _instant(words: dict[str, list[str]]) -> datetime:
         raise FilterError("La dirección de la llamada está incompleta: ábrala desde su listado") from None
 
 
-def _question(asked: Filters) -> str:
+def _asked_text(asked: Filters) -> str:
     parts = [period_text(asked.period)]
     parts.append(", ".join(map(terms.line_name, asked.lines)) if asked.lines else "todas las líneas")
     parts += [
@@ -175,23 +176,21 @@ def _question(asked: Filters) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _back(asked: Filters) -> str:
-    return SERVICE_LEVEL_PATH + Filters(asked.period, asked.lines, asked.unit, asked.threshold).address
+def _back(question: Question) -> str:
+    return filters.SERVICE_LEVEL_PATH + question.whole.filters.address
 
 
 def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Component:
-    by_visit = asked.unit is Unit.VISIT
-    shown = [key for key in terms.CALL_COLUMNS if by_visit or key not in ("queue", "agent")]
     columns = [
         {
             "field": key,
             "headerName": terms.CALL_COLUMNS[key],
             "minWidth": {"entered": 170, "service": 210, "callid": 170}.get(key, 110),
             "flex": 1,
-            **({"type": "rightAligned"} if key.endswith("_seconds") else {}),
+            **({"type": "rightAligned"} if key in _SECONDS else {}),
             **({"cellRenderer": "CallsLink"} if key == "callid" else {}),
         }
-        for key in shown
+        for key in _columns_of(asked)
     ]
     rows = [_row(asked, name, call) for call in calls.to_dict("records")]
     note = "La llamada abre las líneas del registro que la cuentan."
@@ -200,16 +199,11 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Compon
     return components.panel(
         terms.CALLS,
         [
-            html.Div(
-                [
-                    html.P(note, className="quiet"),
-                    html.Button("Descargar (CSV)", id="calls-download", type="button", className="action"),
-                ],
-                className="below-table",
-            ),
+            html.P(note, className="quiet"),
             components.grid("calls-list", columns, rows, None, page_size=50),
         ],
         kind="calls",
+        actions=components.saving("calls"),
     )
 
 
@@ -236,7 +230,7 @@ def _row(asked: Filters, name: str, call: dict[Any, Any]) -> dict[str, str | int
         "callid_href": f"{PATH}{asked.address}&{address}",
         "without": False,
     }
-    for key in ("wait_seconds", "talk_seconds"):
+    for key in _SECONDS:
         seconds = None if pd.isna(call[key]) else int(call[key])
         row[key] = seconds
         row[f"{key}_text"] = duration_text(seconds)

@@ -5,9 +5,6 @@ In: ?mes=2026-10 and the generation in service. Out: the page that a chief opens
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -15,19 +12,25 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import components, filters
-from dashboard.components import Children, explained, icon, page_title, status
+from dashboard import components
+from dashboard.components import Children, explained, icon, page_title
 from dashboard.context import Context
-from dashboard.definitions import rules_panel, target_text
+from dashboard.definitions import rules_panel
 from dashboard.filters import Filters
-from dashboard.summary import Figure, LineMonth, MonthSummary, Recorded, Verdict, recorded, summarize
+from dashboard.headline import headline
+from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
+from dashboard.saving import register_saving
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.definition import PeriodError, ValueUnit, month
+from reports.export import Column, Table
 from reports.format import month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
+from reports.measured import LineFigures, Recorded, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
+from reports.summary import MonthSummary, TrendMonth, summarize
+from reports.wording import comparison_text, days_text, target_text, threshold_text, verdict_text
 
 PATH = "/"
 TITLE = terms.HOME
@@ -42,6 +45,7 @@ def layout() -> Component:
     return html.Div(
         [
             dcc.Store(id="month-shown"),
+            dcc.Download(id="month-file"),
             html.Div(id="month-content"),
         ]
     )
@@ -74,6 +78,18 @@ def register_callbacks(app: Dash, context: Context) -> None:
     def choose(text: str | None, shown: dict[str, Any] | None) -> Any:
         # The choice is drawn with the page and then "changes" to what is shown already.
         return no_update if not text or (shown and text == shown["month"]) else address(text)
+
+    register_saving(app, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part))
+
+
+def saved_table(context: Context, text: str, part: str) -> Table | None:
+    """Return what a part of the page of a month shows; None for a part or month it does not have."""
+    try:
+        with context.reading() as (generation, cursor):
+            summary = summarize(generation, cursor, context.rules(), text, recorded(cursor))
+    except (PeriodError, QueryError, RulesError, WarehouseError):
+        return None  # the page itself says what is the matter
+    return _table_of(summary, part, demo=context.is_demo)
 
 
 def address(text: str) -> str:
@@ -193,76 +209,23 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
 
 
 def _headline(summary: MonthSummary) -> Component:
-    figure, verdict = summary.figures["service_level"], summary.verdict
-    asked = Filters(summary.period)
-    threshold = " y ".join(f"{seconds} s" for seconds in summary.threshold_seconds)
-    in_time, registered = number_text(figure.numerator), number_text(figure.denominator)
-    indicator = BY_NAME["service_level"]
-    target = f"meta: {target_text(verdict.target)} o más" if verdict.target is not None else ""
-    otherwise = terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
-    how = explained(
-        f"{indicator.label}, {month_text(summary.month)}",
-        [
-            f"Llamadas atendidas con espera de hasta {threshold} x 100 / llamadas registradas: "
-            f"{in_time} / {registered} = {percent_text(figure.value, 3)}.",
-            indicator.clause + ".",
-            indicator.edge_case,
-            f"Resolución de la ATT: {terms.NO_REGULATOR_TARGET}.",
-            f"Unidad: {terms.UNITS[summary.unit]} a la línea. Más abajo: {terms.RULES}.",
-        ],
+    more = [html.P(text, className="quiet") for text in (_against_previous(summary), _against_year_before(summary))]
+    return headline(
+        "month-service-level",
+        terms.SERVICE_LEVEL,
+        summary.figures["service_level"],
+        summary.verdict,
+        Filters(summary.period),
+        summary.threshold_seconds,
+        [each for each in more if each.children],
     )
-    return components.panel(
-        indicator.label,
-        [
-            html.Div(
-                [
-                    html.Span(percent_text(figure.value), id="month-service-level", className="big"),
-                    html.Div([status(verdict.complies, otherwise), html.Span(target, className="quiet")]),
-                ],
-                className="big-row",
-            ),
-            html.P(_gap_text(figure, verdict), className="gap"),
-            html.P(
-                [
-                    dcc.Link(in_time, href=filters.calls_address(asked, "answered_in_time"), className="figure-link"),
-                    f"{_ending(figure.numerator, ' llamada atendida', ' llamadas atendidas')} a tiempo "
-                    f"(hasta {threshold} de espera) de ",
-                    dcc.Link(registered, href=filters.calls_address(asked, "registered"), className="figure-link"),
-                    _ending(figure.denominator, " llamada registrada", " llamadas registradas"),
-                ]
-            ),
-            html.P(_against_previous(summary), className="quiet"),
-            *([html.P(year_before, className="quiet")] if (year_before := _against_year_before(summary)) else []),
-        ],
-        kind="headline",
-        explanation=how,
-    )
-
-
-def _gap_text(figure: Figure, verdict: Verdict) -> str:
-    """Say how many calls the target was missed by, or how many there were to spare."""
-    if verdict.complies is None:
-        return "" if figure.denominator else "Sin llamadas registradas no hay nivel de servicio."
-    if verdict.complies:
-        calls = f"{number_text(verdict.spare)} {_ending(verdict.spare, 'llamada', 'llamadas')}"
-        return f"margen de {calls} sobre la meta" if verdict.spare else "justo en la meta"
-    text = f"{_ending(verdict.missing, 'faltó', 'faltaron')} {number_text(verdict.missing)} "
-    text += _ending(verdict.missing, "llamada", "llamadas")
-    if verdict.target is not None and percent_text(figure.value) == target_text(verdict.target, 1):
-        text += f" (sin redondear: {percent_text(figure.value, 3)})"
-    return text
-
-
-def _ending(number: int | None, one: str, many: str) -> str:
-    """Return the word that goes with a number."""
-    return one if number == 1 else many
 
 
 def _against_previous(summary: MonthSummary) -> str:
     name = month_text(summary.previous_month, capital=True)
     if summary.previous is None:
         return f"{name}: {terms.NO_RECORD}"
-    return _compared(name, summary.previous["service_level"], summary.figures["service_level"])
+    return comparison_text(name, summary.previous["service_level"], summary.figures["service_level"])
 
 
 def _against_year_before(summary: MonthSummary) -> str:
@@ -271,20 +234,7 @@ def _against_year_before(summary: MonthSummary) -> str:
     found = next((each.figure for each in summary.trend if each.month == year_before), None)
     if found is None:
         return ""
-    return _compared(month_text(year_before, capital=True), found, summary.figures["service_level"])
-
-
-def _compared(name: str, before: Figure, now: Figure) -> str:
-    text = f"{name}: {percent_text(before.value)}"
-    if before.denominator:
-        text += f" ({number_text(before.numerator)} de {number_text(before.denominator)})"
-    if before.value is None or now.value is None:
-        return text
-    points = 100 * (now.value - before.value)
-    written = number_text(abs(points), 1)
-    if written == number_text(0, 1):
-        return f"{text}; sin cambio"
-    return f"{text}; {'subió' if points > 0 else 'bajó'} {written} {'punto' if written == '1,0' else 'puntos'}"
+    return comparison_text(month_text(year_before, capital=True), found, summary.figures["service_level"])
 
 
 def _trend(summary: MonthSummary) -> Component:
@@ -294,7 +244,7 @@ def _trend(summary: MonthSummary) -> Component:
     for each in summary.trend:
         share = each.figure.value if each.figure else None
         target = each.verdict.target
-        word = {True: terms.COMPLIES, False: terms.DOES_NOT_COMPLY, None: terms.NO_RECORD}[each.verdict.complies]
+        word = terms.NO_RECORD if each.verdict.complies is None else verdict_text(each.verdict.complies)
         spoken = f"{month_text(each.month, capital=True)}: {percent_text(share)}, {word}"
         first = month(each.month).first
         short: list[str | Component] = [terms.MONTHS_SHORT[first.month - 1]]
@@ -328,6 +278,7 @@ def _trend(summary: MonthSummary) -> Component:
             *([] if several else [html.P("Hay registro de un solo mes.", className="quiet")]),
         ],
         kind="trend",
+        actions=components.saving("trend"),
     )
 
 
@@ -336,7 +287,7 @@ def _on_record(summary: MonthSummary) -> Component:
     found = summary.completeness
     pairs: list[tuple[str, Children]] = []
     if missing := [day for day in found.period if day not in found.covered]:
-        pairs.append(("Días sin registro", _days_text(missing)))
+        pairs.append(("Días sin registro", days_text(missing)))
     silent = [line for line in found.lines if line not in found.lines_with_record]
     if silent:
         pairs.append(("Líneas sin registro", ", ".join(map(terms.line_name, silent))))
@@ -356,12 +307,7 @@ def _on_record(summary: MonthSummary) -> Component:
         pairs.append(
             ("Llamadas sin línea", f"{number_text(number)}, dentro del total; su cola no está asignada a una línea")
         )
-    whole = found.is_whole
-    mark = html.Span(
-        [icon("circle-check" if whole else "alert-triangle"), found.text],
-        className="covered" if whole else "covered partly",
-    )
-    body: list[Component] = [html.P(mark)]
+    body: list[Component] = [html.P(components.covered(found.text, whole=found.is_whole))]
     if pairs:
         body.append(components.facts(pairs))
     return components.panel(terms.ON_RECORD, body, kind="on-record")
@@ -374,25 +320,13 @@ def _partly_unrecorded(summary: MonthSummary) -> list[str]:
     for item in found.line_days:
         if item.state == terms.NO_RECORD and item.day in found.covered and item.service in found.lines_with_record:
             days[item.service] = days.get(item.service, 0) + 1
-    return [f"{terms.line_name(line)}: {n} {_ending(n, 'día', 'días')}" for line, n in days.items()]
-
-
-def _days_text(days: Sequence[date]) -> str:
-    """Return days as "3, 7 a 9 y 12": neighbours joined."""
-    spans: list[list[date]] = []
-    for day in days:
-        if spans and day - spans[-1][-1] == timedelta(days=1):
-            spans[-1].append(day)
-        else:
-            spans.append([day])
-    texts = [f"{span[0].day} a {span[-1].day}" if len(span) > 1 else f"{span[0].day}" for span in spans]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} y {texts[-1]}"
+    return [f"{terms.line_name(line)}: {n} {'día' if n == 1 else 'días'}" for line, n in days.items()]
 
 
 def _other_figures(summary: MonthSummary) -> Component:
     figures = summary.figures
     total = figures["registered"].numerator
-    registered = f"{number_text(total)} {_ending(total, 'registrada', 'registradas')}"
+    registered = f"{number_text(total)} {'registrada' if total == 1 else 'registradas'}"
     in_time = f"{number_text(figures['answered_in_time'].numerator)} a tiempo"
 
     def mean(name: str) -> str:
@@ -430,26 +364,11 @@ def _stat(summary: MonthSummary, name: str, lines: list[Children]) -> Component:
     )
 
 
+def _total(summary: MonthSummary) -> LineFigures:
+    return LineFigures("", terms.WITH_DATA, summary.figures, summary.verdict)
+
+
 def _by_line(summary: MonthSummary) -> Component:
-    asked = Filters(summary.period)
-    rows = [_row(line, asked, (line.service or terms.NO_LINE,)) for line in summary.lines]
-    total = _row(LineMonth("", "", terms.WITH_DATA, summary.figures, summary.verdict), asked, ())
-    found = summary.completeness
-    total |= {
-        "service_text": terms.TOTAL,
-        "name_text": f"{len(found.lines_with_record)} de {len(found.lines)} líneas",
-    }
-    columns = [
-        {
-            "field": field,
-            "headerName": heading,
-            **components.LINE_WIDTHS.get(field, components.USUAL_WIDTH),
-            **({} if field in ("service", "name", "verdict") else {"type": "rightAligned"}),
-            **({"cellRenderer": "Verdict"} if field == "verdict" else {}),
-            **({"cellRenderer": "CallsLink"} if field in filters.WITH_CALLS else {}),
-        }
-        for field, heading in terms.LINE_COLUMNS.items()
-    ]
     notes: list[Children] = [
         [
             html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"),
@@ -462,33 +381,55 @@ def _by_line(summary: MonthSummary) -> Component:
             "«Sin línea»: entraron por colas que todavía no se asignaron; cuentan en el total. "
             "Se asignan con «callcenter map queues»."
         )
+    table = lines_table("month-lines", summary.lines, _total(summary), summary.completeness, Filters(summary.period))
     return components.panel(
         terms.BY_LINE,
-        [components.grid("month-lines", columns, rows, total), *[html.P(note, className="quiet") for note in notes]],
+        [table, *[html.P(note, className="quiet") for note in notes]],
         kind="by-line",
+        actions=components.saving("lines"),
     )
 
 
-def _row(line: LineMonth, asked: Filters, lines: tuple[str, ...]) -> dict[str, str | int | float | None]:
-    """Return one row of the table: what to sort by, what to read, and where its calls are."""
-    figures, verdict = line.figures, line.verdict
-    row: dict[str, str | int | float | None] = {
-        "service": int(line.service) if line.service.isdigit() else None,
-        "service_text": line.service or terms.NO_LINE,
-        "name": line.name or None,
-        "name_text": line.name if line.service else "por asignar",
-        "without": line.state != terms.WITH_DATA,
-        "verdict": None if verdict.complies is None else int(verdict.complies),
-        "verdict_text": {True: terms.COMPLIES, False: terms.DOES_NOT_COMPLY, None: terms.BLANK}[verdict.complies],
-        "missing": verdict.missing if verdict.complies is not None else None,
-        "missing_text": number_text(verdict.missing) if verdict.complies is not None else terms.BLANK,
-    }
-    for name in ("registered", "answered", "answered_in_time", "service_level", "abandoned", "asa"):
-        figure = figures.get(name)
-        row[name] = figure.value if figure else None
-        row[f"{name}_text"] = value_text(figure.value if figure else None, BY_NAME[name].value_unit)
-    for name in filters.WITH_CALLS:
-        row[f"{name}_href"] = filters.calls_address(replace(asked, lines=lines), name)
-    if line.state != terms.WITH_DATA:
-        row["registered_text"] = line.state
-    return row
+def _table_of(summary: MonthSummary, part: str, *, demo: bool) -> Table | None:
+    """Return the table behind a part of the page, None for a part that it does not have."""
+    match part:
+        case "lines":
+            title, columns, rows = terms.BY_LINE, list(LINE_TABLE_COLUMNS), line_rows(summary.lines, _total(summary))
+        case "trend":
+            title, columns, rows = terms.TREND, list(_TREND_COLUMNS), [_trend_row(each) for each in summary.trend]
+        case _:
+            return None
+    words = {terms.BY_LINE: "por-linea", terms.TREND: "por-mes"}
+    target = f"{target_text(summary.verdict.target)} o más" if summary.verdict.target is not None else terms.NO_TARGET
+    return Table(
+        name=f"{words[title]}_{summary.month}",
+        title=f"{terms.SERVICE_LEVEL}, {month_text(summary.month)}",
+        says=(
+            *([terms.DEMO_DATA] if demo else []),
+            title,
+            f"{terms.COUNTED_IN}: {terms.UNITS[summary.unit]}",
+            f"Umbral: {threshold_text(summary.threshold_seconds)}",
+            f"Meta: {target}",
+            summary.completeness.text,
+        ),
+        columns=tuple(columns),
+        rows=rows,
+        made_at=summary.made_at,
+    )
+
+
+_TREND_COLUMNS = (
+    Column(terms.MONTH),
+    Column(BY_NAME["answered_in_time"].label, ValueUnit.COUNT),
+    Column(BY_NAME["registered"].label, ValueUnit.COUNT),
+    Column(terms.SERVICE_LEVEL, ValueUnit.PERCENT),
+    Column("Meta", ValueUnit.PERCENT),
+    Column(terms.VERDICT),
+)
+
+
+def _trend_row(each: TrendMonth) -> list[Any]:
+    figure, verdict = each.figure, each.verdict
+    sides = (figure.numerator, figure.denominator, figure.value) if figure else (terms.NO_RECORD, None, None)
+    target = None if verdict.target is None else float(verdict.target)
+    return [month(each.month).first, *sides, target, "" if verdict.complies is None else verdict_text(verdict.complies)]

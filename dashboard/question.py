@@ -1,0 +1,83 @@
+"""What an address asks for, ready to be measured: filters and the rules to count by.
+
+In: a context, the query of an address, the days on record. Out: Question; pages, their lists and their files ask by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import pandas as pd
+
+from dashboard import filters
+from dashboard.context import Context, Cursor
+from dashboard.filters import Filters
+from reports import terms
+from reports.definition import Dimension, month
+from reports.format import dimension_text, period_text
+from reports.measured import Recorded
+from reports.query import measure
+from reports.rules import Rules
+from reports.wording import target_text, threshold_text
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for, and the rules: the site's, or those with the threshold on trial."""
+
+    filters: Filters
+    rules: Rules
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        """The thresholds in force in the period, by date: more than one where it changed."""
+        pieces = self.rules.pieces("threshold_seconds", self.filters.period)
+        return tuple(piece.value for piece in pieces if isinstance(piece.value, int))
+
+    @property
+    def target(self) -> Decimal | None:
+        """The target of every month of the period; None where they differ or one has none."""
+        targets = {self.rules.target(part.first) for part in self.filters.period.months()}
+        return targets.pop() if len(targets) == 1 else None
+
+    @property
+    def whole(self) -> Question:
+        """The same for the whole of its period, not for a part of it (an hour, a cause)."""
+        return replace(self, filters=replace(self.filters, parts=()))
+
+    @property
+    def says(self) -> tuple[str, ...]:
+        """What was asked for, a line each, as it stands above a saved table."""
+        asked = self.filters
+        trial = " (prueba; no es la cifra del manual)" if asked.threshold is not None else ""
+        narrowed = [
+            f"{terms.DIMENSIONS[filters.PARTS[word]].capitalize()}: {dimension_text(filters.PARTS[word], value)}"
+            for word, value in asked.parts
+        ]
+        return (
+            f"Período: {period_text(asked.period)}",
+            f"Líneas: {', '.join(map(terms.line_name, asked.lines)) or 'todas'}",
+            *narrowed,
+            f"{terms.COUNTED_IN}: {terms.UNITS[asked.unit]}",
+            f"Umbral: {threshold_text(self.thresholds)}{trial}",
+            f"Meta: {f'{target_text(self.target)} o más' if self.target is not None else terms.NO_TARGET}",
+        )
+
+    def ask(
+        self, cursor: Cursor, *indicators: str, by: tuple[Dimension, ...] = (), total: bool = False
+    ) -> pd.DataFrame:
+        """Measure indicators for this question; see reports.query.measure. Raises QueryError."""
+        asked = self.filters
+        return measure(cursor, self.rules, indicators, asked.period, by, asked.where, asked.unit, total)
+
+
+def read_question(context: Context, search: str | None, log: Recorded) -> Question:
+    """Return the question of the query of an address; without a period it is the last whole month on record.
+
+    Raises FilterError, PeriodError or RulesError.
+    """
+    usual = month(log.latest_whole or f"{context.today():%Y-%m}")
+    asked = filters.read(search, today=context.today(), usual=usual)
+    rules = context.rules()
+    return Question(asked, rules if asked.threshold is None else rules.trying_threshold(asked.threshold))

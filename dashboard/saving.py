@@ -1,0 +1,68 @@
+"""Saving what a page shows: its tables as Excel and CSV, its charts as pictures.
+
+In: the choices that components.saving draws, and what a page's parts hold. Out: files, made of the address shown.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dash import ALL, Dash, Input, Output, State, ctx, no_update
+
+from dashboard.browser import in_browser
+from reports.export import Table, csv_bytes, xlsx_bytes
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of file; `most_rows` is what it holds and is made of within some seconds."""
+
+    write: Callable[[Table], bytes]
+    media_type: str
+    most_rows: int
+
+
+_KINDS = {
+    "xlsx": _Kind(xlsx_bytes, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", 100_000),
+    "csv": _Kind(csv_bytes, "text/csv", 1_000_000),
+}
+
+
+# The state of a page as its store holds it, one of its parts, how many rows the file takes; None for a part that the
+# page does not have.
+TableOf = Callable[[dict[str, Any], str, int], Table | None]
+
+
+def register_saving(app: Dash, download: str, store: str, table_of: TableOf) -> None:
+    """Answer the choices of a page: `download` is its dcc.Download, `store` holds what it shows."""
+
+    @app.callback(
+        Output(download, "data"),
+        Input({"part": ALL, "ending": ALL}, "n_clicks"),
+        State(store, "data"),
+        prevent_initial_call=True,
+    )
+    def save(clicks: list[int | None], shown: dict[str, Any] | None) -> Any:
+        # The choices come with the page, unclicked.
+        if not any(clicks) or not shown or not ctx.triggered_id or not ctx.triggered[0]["value"]:
+            return no_update
+        part, ending = str(ctx.triggered_id["part"]), str(ctx.triggered_id["ending"])
+        if ending not in _KINDS:
+            return no_update
+        table = table_of(shown, part, _KINDS[ending].most_rows)
+        return no_update if table is None else sent(table, ending)
+
+
+def register_pictures(app: Dash) -> None:
+    """Let every chart be saved as a picture; the browser draws it. Once for all pages."""
+    in_browser(app, "savePicture", Input({"picture": ALL}, "n_clicks"), prevent_initial_call=True)
+
+
+def sent(table: Table, ending: str) -> dict[str, Any]:
+    """Return what a dcc.Download takes: the file, and the name it is saved under."""
+    kind = _KINDS[ending]
+    content = b64encode(kind.write(table)).decode("ascii")
+    return {"content": content, "filename": f"{table.name}.{ending}", "type": kind.media_type, "base64": True}

@@ -1,0 +1,72 @@
+"""Figures in words, the same on every page and sheet and in every notebook.
+
+In: figures with their verdicts. Out: text in Spanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from reports import terms
+from reports.definition import Unit
+from reports.format import number_text, percent_text, unit_text
+from reports.measured import Figure, Verdict
+
+
+def verdict_text(complies: bool | None) -> str:
+    """Return "Cumple" or "No cumple"; a blank where there is no verdict."""
+    return {True: terms.COMPLIES, False: terms.DOES_NOT_COMPLY, None: terms.BLANK}[complies]
+
+
+def target_text(target: Decimal | float, decimals: int | None = None) -> str:
+    """Return a target with as many decimals as it has."""
+    if decimals is None:
+        decimals = 0 if 100 * target == int(100 * target) else 1
+    return percent_text(target, decimals)
+
+
+def threshold_text(thresholds: Sequence[int]) -> str:
+    """Return the seconds in force: "20 s", or "20 s y 30 s" where they changed within the period."""
+    return " y ".join(f"{seconds} s" for seconds in thresholds)
+
+
+def gap_text(figure: Figure, verdict: Verdict, unit: Unit = Unit.LINE) -> str:
+    """Say how many calls the target was missed by, or how many there were to spare."""
+    if verdict.complies is None:
+        return "" if figure.denominator else f"Sin {unit_text(0, unit, 'registrad')} no hay nivel de servicio."
+    if verdict.complies:
+        calls = f"{number_text(verdict.spare)} {unit_text(verdict.spare, unit)}"
+        return f"margen de {calls} sobre la meta" if verdict.spare else "justo en la meta"
+    text = f"{'faltó' if verdict.missing == 1 else 'faltaron'} {number_text(verdict.missing)} "
+    text += unit_text(verdict.missing, unit)
+    if verdict.target is not None and percent_text(figure.value) == target_text(verdict.target, 1):
+        text += f" (sin redondear: {percent_text(figure.value, 3)})"
+    return text
+
+
+def comparison_text(name: str, before: Figure, now: Figure) -> str:
+    """Compare with the figure of another time: "Septiembre de 2026: 79,1 % (81 de 102); subió 1,2 puntos"."""
+    text = f"{name}: {percent_text(before.value)}"
+    if before.denominator:
+        text += f" ({number_text(before.numerator)} de {number_text(before.denominator)})"
+    if before.value is None or now.value is None:
+        return text
+    points = 100 * (now.value - before.value)
+    written = number_text(abs(points), 1)
+    if written == number_text(0, 1):
+        return f"{text}; sin cambio"
+    return f"{text}; {'subió' if points > 0 else 'bajó'} {written} {'punto' if written == '1,0' else 'puntos'}"
+
+
+def days_text(days: Sequence[date]) -> str:
+    """Return days of one month as "3, 7 a 9 y 12": neighbours joined."""
+    spans: list[list[date]] = []
+    for day in days:
+        if spans and day - spans[-1][-1] == timedelta(days=1):
+            spans[-1].append(day)
+        else:
+            spans.append([day])
+    texts = [f"{span[0].day} a {span[-1].day}" if len(span) > 1 else f"{span[0].day}" for span in spans]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} y {texts[-1]}"
