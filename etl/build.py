@@ -66,6 +66,7 @@ class Build:
             self.draft.run(f"CREATE OR REPLACE TABLE outbound AS {outbound}")
         for month in self.draft.months.values():
             if month.touched:
+                self._count(month)
                 self._check(month)
         reach("checkpoint")
         loads = tuple(row[0] for row in self.draft.run("SELECT load FROM loads_db.meta.loads ORDER BY load").fetchall())
@@ -91,6 +92,12 @@ class Build:
             last_epochs=self.draft.last_epochs,
         )
         return built, generation
+
+    def _count(self, month: Month) -> None:
+        """Add up the calls of a month by wait, anew."""
+        counts = model("counts").replace(":segment", month.alias)
+        self.draft.run(f"DELETE FROM {month.alias}.core.counts")
+        self.draft.write(f"INSERT INTO {month.alias}.core.counts {counts} ORDER BY entered_date, service, wait_seconds")
 
     def _check(self, month: Month) -> None:
         for severity, name, sql in checks():

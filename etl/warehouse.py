@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 
 from etl.faults import reach
-from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources.queue_log import QUEUE_LOG
+from etl.views import create_views
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CURRENT = "CURRENT"
 _NO_CALLS = Path(__file__).parent / "models" / "segment_calls.sql"
 _HASH_BLOCK = 4 * 1024 * 1024
@@ -88,6 +88,10 @@ def read_current(folder: Path) -> Generation | None:
         if content["schema"] > SCHEMA_VERSION:
             raise WarehouseError(
                 "La base de cifras fue escrita por una versión más nueva del sistema: instale esa versión."
+            )
+        if content["schema"] < SCHEMA_VERSION:
+            raise DamagedError(
+                "La base de cifras fue escrita por una versión anterior del sistema; ejecute «callcenter rebuild»"
             )
         content["segments"] = tuple(Segment(**segment) for segment in content["segments"])
         content["loads"] = tuple(content["loads"])
@@ -247,69 +251,11 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             sql = _NO_CALLS.read_text(encoding="utf-8").replace(":event_type", QUEUE_LOG.event_type)
             connection.execute(sql.replace(":segment", "calls_none"))
             aliases["calls"].append("calls_none")
-        for statement in _views(aliases["calls"], aliases["loads"]):
-            connection.execute(statement)
+        (loads,) = aliases["loads"]
+        create_views(connection, aliases["calls"], loads)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-#: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side.
-_DERIVED = (
-    "NOT is_open AS registered, service IS NULL OR service <> 'no cuenta' AS counted, "
-    "make_timestamp(entered_epoch * 1000000) AS entered_at, "
-    f"make_timestamp((entered_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS entered_local, "
-    "make_timestamp(ended_epoch * 1000000) AS outcome_at, "
-    f"make_timestamp((ended_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS outcome_local"
-)
-_LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other_event) AS event)"
-_OUTCOME = "CAST(outcome_event AS VARCHAR) AS outcome_event"
-_STORED = f"service, entered_date, answered, is_open, cause, wait_seconds, talk_seconds, {_OUTCOME}"
-
-
-def _views(calls: list[str], loads: list[str]) -> list[str]:
-    """SQL of the views that readers use: the segments of a subject under one name."""
-
-    def union(table: str, columns: str = "*", where: str = "") -> str:
-        return " UNION ALL ".join(f"SELECT {columns} FROM {alias}.{table}{where}" for alias in calls)
-
-    alone = f"pbx, callid, 1 AS ordinal, {_STORED}, 1 AS visits, {_DERIVED}"
-    chained = f"pbx, callid, ordinal, {_STORED}, visits, {_DERIVED}"
-    statements = ["CREATE SCHEMA raw", "CREATE SCHEMA core", "CREATE SCHEMA meta"]
-    statements += [
-        f"CREATE VIEW {table} AS {union(table)}"
-        for table in ("raw.duplicates", "core.log_hours", "core.log_queues", "meta.findings", "meta.strays")
-    ]
-    statements.append(
-        f"CREATE VIEW core.queue_visits AS {union('core.queue_visits', f'* REPLACE ({_OUTCOME}), {_DERIVED}')}"
-    )
-    for name, unit in (("core.line_calls", "line"), ("core.calls", "call")):
-        statements.append(
-            f"CREATE VIEW {name} AS SELECT * FROM ({union('core.queue_visits', alone, ' WHERE alone')} "
-            f"UNION ALL {union('core.chained_calls', chained, f' WHERE unit = {chr(39)}{unit}{chr(39)}')})"
-        )
-    (alias,) = loads
-    statements.append(
-        f"""CREATE VIEW raw.queue_log AS SELECT loads.pbx, q.* FROM ({union("raw.queue_log", _LINE)}) AS q
-        JOIN {alias}.meta.loads AS loads ON loads.load = q.load"""
-    )
-    statements += [
-        f"CREATE VIEW core.{t} AS SELECT * FROM {alias}.core.{t}" for t in ("restarts", "queue_lines", "agent_persons")
-    ]
-    statements.append(
-        f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {alias}.meta.quarantine
-        UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
-        FROM meta.strays s JOIN raw.queue_log q ON q.load = s.load AND q.line = s.line AND q.epoch = s.epoch"""
-    )
-    statements.append(
-        f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, quarantined),
-            loads.loaded - COALESCE(strays.lines, 0) AS loaded,
-            loads.quarantined + COALESCE(strays.lines, 0) AS quarantined
-        FROM {alias}.meta.loads AS loads
-        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays
-            ON strays.load = loads.load"""
-    )
-    return statements

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.views import LINES, months_between
 from reports.definition import Period, Unit
 from reports.query import QueryError, Where, select
 from reports.rules import Rules
@@ -57,10 +58,11 @@ def list_events(connection: duckdb.DuckDBPyConnection, pbx: str, callid: str, ne
     """
     instant = int((near - datetime(1970, 1, 1)).total_seconds()) - ZONE_OFFSET_SECONDS
     reach = int(_REACH.total_seconds())
+    lines = months_between(connection, LINES, (near - _REACH).date(), (near + _REACH).date())
     return connection.execute(
         f"""SELECT make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS at_local, q.queue, q.agent, q.event,
             q.data, loads.name AS file, q.line
-        FROM raw.queue_log AS q JOIN meta.loads AS loads ON loads.load = q.load
+        FROM {lines} AS q JOIN meta.loads AS loads ON loads.load = q.load
         WHERE q.pbx = ? AND q.callid = ? AND q.epoch BETWEEN {instant - reach} AND {instant + reach}
         ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line""",
         [pbx, callid],

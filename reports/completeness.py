@@ -12,6 +12,7 @@ from datetime import date
 
 import duckdb
 
+from etl.views import months_between
 from reports import terms
 from reports.definition import Period
 from reports.rules import Rules
@@ -49,7 +50,7 @@ recorded AS (
     WHERE NOT EXISTS (SELECT 1 FROM core.queue_lines AS rule WHERE rule.queue = existing.queue)
     UNION ALL
     SELECT service, entered_date AS day, 1 AS called
-    FROM core.queue_visits
+    FROM {visits}
     WHERE entered_date BETWEEN ? AND ?
 ),
 final AS (
@@ -125,9 +126,12 @@ def completeness(connection: duckdb.DuckDBPyConnection, rules: Rules, period: Pe
     """Read what the logs cover of a period. Only days on which a line enters the total count for it."""
     span = [period.first, period.last]
     months = [day.year * 100 + day.month for day in span]
+    visits = months_between(connection, "core.queue_visits_by_wait", period.first, period.last)
     called = {
         (service, day): bool(flag)
-        for service, day, flag in connection.execute(STATES_SQL, [*span, *months, *span]).fetchall()
+        for service, day, flag in connection.execute(
+            STATES_SQL.format(visits=visits), [*span, *months, *span]
+        ).fetchall()
     }
     covered = frozenset(day for (day,) in connection.execute(DAYS_SQL, span).fetchall())
     lines = rules.counted_lines(period)

@@ -167,7 +167,7 @@ class Indicator:
         """The condition of the rows that the numerator counts; None where it sums or takes something else."""
         if self.kind is Kind.DISTRIBUTION:
             return None
-        if self.numerator == "SUM(1)":
+        if self.numerator == "SUM(calls)":
             return "TRUE"
-        match = re.fullmatch(r"SUM\(CASE WHEN (.+) THEN 1 ELSE 0 END\)", self.numerator)
-        return match[1] if match and " THEN 1 ELSE 0 END" not in match[1] else None
+        match = re.fullmatch(r"SUM\(CASE WHEN (.+) THEN calls ELSE 0 END\)", self.numerator)
+        return match[1] if match and " THEN calls ELSE 0 END" not in match[1] else None

@@ -1,7 +1,8 @@
 """Every indicator, once: what is summed, by what it is divided, its edge case and the rule it comes from.
 
-In: nothing. Out: INDICATORS in the order of the reports. A row of the tables is a registered visit or call, open ones
-left out by the query; `cause` is set for the unanswered only; an unknown wait or talk is NULL.
+In: nothing. Out: INDICATORS in the order of the reports. A row of the tables stands for `calls` registered visits or
+calls, open ones left out by the query: one, or all of a day, line, outcome, cause and wait. `cause` is set for the
+unanswered only, an unknown wait is NULL; `talks` of the calls have a known talk, `talk_seconds` together.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Registradas",
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
-        numerator="SUM(1)",
+        numerator="SUM(calls)",
         denominator=None,
         edge_case="Son las atendidas más las abandonadas. Las que siguen en curso no entran. "
         "La central no anota a quien no pudo entrar a la cola (cola llena o sin operadores).",
@@ -35,7 +36,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Atendidas",
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
-        numerator="SUM(CASE WHEN answered THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered THEN calls ELSE 0 END)",
         denominator=None,
         edge_case="Con un operador(a) conectado, dentro o después del umbral; la que luego se transfiere es atendida.",
         clause="Manual COM-DSO-P01, II.2: llamadas atendidas",
@@ -46,7 +47,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Atendidas a tiempo",
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
-        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)",
         denominator=None,
         edge_case="El umbral se incluye: 20 segundos está a tiempo. Una espera desconocida no está a tiempo.",
         clause="Manual COM-DSO-P01, II.2: llamadas atendidas dentro de 20 segundos",
@@ -57,7 +58,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Abandonadas",
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
-        numerator="SUM(CASE WHEN NOT answered THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN NOT answered THEN calls ELSE 0 END)",
         denominator=None,
         edge_case="Entró al sistema y no fue atendida, por la causa que sea.",
         clause="decisión del sistema (D): registradas = atendidas + abandonadas",
@@ -68,8 +69,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Nivel de servicio",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
-        denominator="SUM(1)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)",
+        denominator="SUM(calls)",
         target="target",
         edge_case="Sin llamadas registradas no hay valor: ni 0 % ni 100 %. No excluye los abandonos cortos. "
         "Se cumple o no según el valor sin redondear.",
@@ -81,8 +82,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Nivel de servicio sobre atendidas",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
-        denominator="SUM(CASE WHEN answered THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered THEN calls ELSE 0 END)",
         edge_case="Divide entre las atendidas: las abandonadas no pesan. Sin atendidas no hay valor.",
         clause="Variante para comparar (Asterisk, wazo); no es la cifra del manual",
         dimensions=COMMON | AGENT,
@@ -92,8 +93,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Nivel de servicio con abandonadas a tiempo",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
-        denominator="SUM(1)",
+        numerator="SUM(CASE WHEN wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)",
+        denominator="SUM(calls)",
         edge_case="Cuenta a favor también las abandonadas dentro del umbral. Sin registradas no hay valor.",
         clause="Variante para comparar (SL2 de Asterisk, positiva de Cisco); no es la cifra del manual",
         dimensions=COMMON,
@@ -103,9 +104,9 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Nivel de servicio sin abandonos cortos",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)",
         denominator="SUM(CASE WHEN NOT answered AND cause = 'caller_hung_up' "
-        "AND wait_seconds <= {short_abandon_seconds} THEN 0 ELSE 1 END)",
+        "AND wait_seconds <= {short_abandon_seconds} THEN 0 ELSE calls END)",
         edge_case="Divide entre las registradas menos los abandonos cortos. Si no queda ninguna, no hay valor.",
         clause="Variante para comparar; el manual no excluye los abandonos cortos",
         dimensions=COMMON,
@@ -115,8 +116,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Nivel de servicio con espera menor al umbral",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN answered AND wait_seconds < {threshold_seconds} THEN 1 ELSE 0 END)",
-        denominator="SUM(1)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds < {threshold_seconds} THEN calls ELSE 0 END)",
+        denominator="SUM(calls)",
         edge_case="El umbral no se incluye: 20 segundos está fuera. Sin registradas no hay valor.",
         clause="Variante para comparar; el manual dice menor o igual",
         dimensions=COMMON,
@@ -131,9 +132,9 @@ INDICATORS: tuple[Indicator, ...] = (
         numerator="SUM(CASE WHEN outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER') AND wait_seconds <= "
         "CASE WHEN {threshold_seconds} < 23 THEN 15 WHEN {threshold_seconds} < 38 THEN 30 "
         "WHEN {threshold_seconds} < 53 THEN 45 WHEN {threshold_seconds} < 68 THEN 60 "
-        "WHEN {threshold_seconds} < 83 THEN 75 ELSE 90 END THEN 1 ELSE 0 END)",
+        "WHEN {threshold_seconds} < 83 THEN 75 ELSE 90 END THEN calls ELSE 0 END)",
         denominator="SUM(CASE WHEN outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER') "
-        "AND wait_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        "AND wait_seconds IS NOT NULL THEN calls ELSE 0 END)",
         edge_case="Solo ingresos a cola que el operador(a) o el cliente terminaron: sin transferidas ni abandonadas. "
         "La espera va en tramos de 15 segundos: se toma el más cercano al umbral (15 para 20). "
         "Cuenta en la fecha y hora en que terminó. Sin ninguno no hay valor.",
@@ -147,8 +148,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Tasa de abandono",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(CASE WHEN NOT answered THEN 1 ELSE 0 END)",
-        denominator="SUM(1)",
+        numerator="SUM(CASE WHEN NOT answered THEN calls ELSE 0 END)",
+        denominator="SUM(calls)",
         edge_case="Todas las causas. Sin registradas no hay valor.",
         clause="decisión del sistema (D): abandonadas / registradas",
         dimensions=COMMON,
@@ -158,8 +159,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Espera promedio",
         kind=Kind.MEAN,
         value_unit=ValueUnit.SECONDS,
-        numerator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN wait_seconds ELSE 0 END)",
-        denominator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN wait_seconds * calls ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN calls ELSE 0 END)",
         edge_case="De las atendidas con espera conocida. La espera empieza al entrar a la cola, no en el menú de voz.",
         clause="decisión del sistema (D): segundos de espera / atendidas con espera conocida",
         dimensions=COMMON | AGENT,
@@ -169,8 +170,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Tiempo promedio de atención",
         kind=Kind.MEAN,
         value_unit=ValueUnit.SECONDS,
-        numerator="SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN talk_seconds ELSE 0 END)",
-        denominator="SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN 1 ELSE 0 END)",
+        numerator="SUM(CASE WHEN answered AND talks > 0 THEN talk_seconds ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered THEN talks ELSE 0 END)",
         edge_case="De las atendidas con conversación conocida; la que sigue o cuyo final no quedó anotado no entra. "
         "4251000 casi solo transfiere: no se compara con otras líneas.",
         clause="decisión del sistema (D): segundos de conversación / atendidas con conversación conocida",
@@ -193,7 +194,7 @@ INDICATORS: tuple[Indicator, ...] = (
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
         numerator="SUM(CASE WHEN NOT answered AND cause = 'caller_hung_up' "
-        "AND wait_seconds <= {short_abandon_seconds} THEN 1 ELSE 0 END)",
+        "AND wait_seconds <= {short_abandon_seconds} THEN calls ELSE 0 END)",
         denominator=None,
         edge_case="Colgó dentro del límite; con otra causa o espera desconocida no es corto. "
         "Son parte de las abandonadas.",
@@ -205,7 +206,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Distribución de la espera",
         kind=Kind.DISTRIBUTION,
         value_unit=ValueUnit.PERCENT,
-        numerator="SUM(1)",
+        numerator="SUM(calls)",
         denominator=None,
         edge_case="De todas las registradas, por resultado; la espera desconocida es un tramo aparte.",
         clause="decisión del sistema (D): registradas por tramo de espera / registradas del mismo grupo",

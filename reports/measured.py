@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.views import months_between
 from etl.warehouse import Generation
 from reports import terms
 from reports.completeness import Completeness
@@ -31,8 +32,8 @@ ORDER BY day
 """
 OPEN_SQL = """
 -- One row per line with calls that have no outcome yet.
-SELECT COALESCE(service, '') AS service, COUNT(*) AS calls
-FROM core.line_calls
+SELECT COALESCE(service, '') AS service, SUM(calls) AS calls
+FROM {source}
 WHERE is_open AND counted AND entered_date BETWEEN ? AND ?
 GROUP BY COALESCE(service, '')
 """
@@ -114,7 +115,8 @@ def open_calls(
     """Count the calls without an outcome yet, by line ("" = none): of the lines named, else of those in the total."""
     asked = {"" if line == terms.NO_LINE else line for line in lines}
     counted = asked or {"", *rules.counted_lines(period)}
-    found = cursor.execute(OPEN_SQL, [period.first, period.last]).fetchall()
+    source = months_between(cursor, "core.line_calls_by_wait", period.first, period.last)
+    found = cursor.execute(OPEN_SQL.format(source=source), [period.first, period.last]).fetchall()
     return {service: int(number) for service, number in found if service in counted}
 
 

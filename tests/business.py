@@ -1,7 +1,6 @@
 """Whole stores compared: everything that users count or read, without where it came from."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from etl.warehouse import read_current
@@ -13,6 +12,7 @@ _TABLES = {
     "core.queue_visits": f"* EXCLUDE ({_WHENCE})",
     "core.line_calls": "*",
     "core.calls": "*",
+    **{f"core.{table}_by_wait": "*" for table in ("queue_visits", "line_calls", "calls")},
     "core.log_hours": "*",
     "core.log_queues": "*",
     "core.restarts": "pbx, epoch",
@@ -33,20 +33,8 @@ def store_in(folder: Path, files: Sequence[LogFile], rules: Sequence[QueueRule],
 
 
 def business(product: Product) -> dict[str, Rows]:
-    with one_connection(product):
+    with product.one_connection():
         return {table: sorted(product.rows(f"SELECT {c} FROM {table}"), key=repr) for table, c in _TABLES.items()}
-
-
-@contextmanager
-def one_connection(product: Product) -> Iterator[None]:
-    """Opening costs more than asking: let a product read through one connection for a while."""
-    connection = product.open()
-    product.rows = lambda sql: [tuple(row) for row in connection.execute(sql).fetchall()]  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del product.rows
-        connection.close()
 
 
 def segments(product: Product) -> dict[str, str]:

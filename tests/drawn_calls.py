@@ -1,4 +1,4 @@
-"""Small tables of visits and calls, drawn as text, in a DuckDB in memory.
+"""Small tables of visits and calls, drawn as text, in a DuckDB in memory; and rules to count them by.
 
 A row of the drawing is a row of core.queue_visits, core.line_calls and core.calls alike, so that one drawing serves
 every unit. A column left out takes its default, a blank or `-` is unknown; `many` repeats the row.
@@ -13,17 +13,37 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from reports.rules import DEFAULTS, Parameter, Rules
+
 COLUMNS = """
     pbx VARCHAR, callid VARCHAR, ordinal INTEGER, queue VARCHAR, did VARCHAR, agent VARCHAR, person VARCHAR,
     service VARCHAR, counted BOOLEAN, entered_at TIMESTAMP, entered_local TIMESTAMP, entered_date DATE,
     registered BOOLEAN, answered BOOLEAN, is_open BOOLEAN, cause VARCHAR, wait_seconds INTEGER, talk_seconds INTEGER,
-    outcome_event VARCHAR, outcome_at TIMESTAMP, outcome_local TIMESTAMP, reconstructed BOOLEAN, enter_load INTEGER,
+    outcome_event VARCHAR, outcome_at TIMESTAMP, outcome_local TIMESTAMP, calls INTEGER, talks INTEGER,
+    entered_hour UTINYINT, entered_half_hour UTINYINT, outcome_hour UTINYINT, outcome_half_hour UTINYINT,
+    reconstructed BOOLEAN, enter_load INTEGER,
     enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER
 """
+_COUNTED_BY = "entered_date, service, counted, registered, answered, is_open, cause, wait_seconds"
 NAMES = re.findall(r"(\w+) [A-Z]+", COLUMNS)
 TRACE = {f"{event}_{what}" for event in ("enter", "connect", "end") for what in ("load", "line")}
 ONLY_IN_VISITS = {"queue", "did", "agent", "person", "reconstructed"} | TRACE
 UTC_AHEAD = timedelta(hours=4)
+# What questions are asked of: in October six calls of the total, three of them answered, two within 20 s; the others
+# are of a line outside the total, left out, still open, or of November.
+CALLS = """
+    entered          | line | queue | outcome        | wait | talk | agent   | person | counted
+    2026-10-05 08:29 | 101  | 101   | answered       | 20   | 60   | SIP/201 | Ana    | yes
+    2026-10-05 08:30 | 101  | 5101  | answered       | 40   | 120  | Ana L.  | Ana    | yes
+    2026-10-11 23:59 | 101  | 101   | timeout        | 60   | -    | -       |        | yes
+    2026-10-06 09:00 | 102  | 5003  | answered       | 5    | -    | SIP/202 |        | yes
+    2026-10-06 09:10 | 102  | 5003  | caller_hung_up | 4    | -    | -       |        | yes
+    2026-10-31 10:00 | -    | 5999  | empty          | 0    | -    | -       |        | yes
+    2026-10-31 10:00 | 777  | 777   | answered       | 1    | 10   | SIP/203 |        | yes
+    2026-10-31 10:00 | 101  | 101   | answered       | 1    | 10   | SIP/204 |        | no
+    2026-10-31 10:00 | 101  | 101   | open           | 1    | -    | -       |        | yes
+    2026-11-01 00:00 | 101  | 101   | answered       | 1    | 10   | SIP/201 | Ana    | yes
+"""
 
 
 def drawn(text: str) -> list[dict[str, str]]:
@@ -45,6 +65,7 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
         ended = datetime.fromisoformat(row["ended"])
     answered, is_open = outcome == "answered", outcome == "open"
     event = row.get("event") or ("COMPLETECALLER" if answered else "ABANDON")
+    counted = row.get("counted", "yes") == "yes"
     line, agent = row.get("line", "101"), row.get("agent", "SIP/201" if answered else "-")
     return {
         **dict.fromkeys(NAMES),
@@ -54,8 +75,8 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
         "queue": row.get("queue", line),
         "agent": None if agent == "-" else agent,
         "person": row.get("person") or None,
-        "service": None if line == "-" else line,
-        "counted": row.get("counted", "yes") == "yes",
+        "service": "no cuenta" if not counted else None if line == "-" else line,
+        "counted": counted,
         "entered_at": entered + UTC_AHEAD,
         "entered_local": entered,
         "entered_date": entered.date(),
@@ -69,7 +90,22 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
         "outcome_at": None if is_open else ended + UTC_AHEAD,
         "outcome_local": None if is_open else ended,
         "reconstructed": False,
+        "calls": 1,
+        "talks": int(talk is not None),
+        "entered_hour": entered.hour,
+        "entered_half_hour": _half_hour(entered),
+        "outcome_hour": None if is_open else ended.hour,
+        "outcome_half_hour": None if is_open else _half_hour(ended),
     }
+
+
+def with_parameter(*parameters: Parameter) -> Rules:
+    """The rules a site starts with, one parameter's values replaced by these."""
+    return Rules((*(item for item in DEFAULTS if item.name != parameters[0].name), *parameters))
+
+
+def _half_hour(at: datetime) -> int:
+    return at.hour * 2 + at.minute // 30
 
 
 def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "") -> duckdb.DuckDBPyConnection:
@@ -81,6 +117,8 @@ def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "
     kept = ", ".join(name for name in NAMES if name not in ONLY_IN_VISITS)
     connection.execute(f"""
         CREATE SCHEMA core;
+        CREATE SCHEMA meta;
+        CREATE TABLE meta.call_months (month VARCHAR, alias VARCHAR, loads VARCHAR);
         CREATE TABLE core.queue_visits ({COLUMNS});
         CREATE TABLE core.log_hours (pbx VARCHAR, hour_local TIMESTAMP, lines BIGINT);
         CREATE TABLE core.log_queues (pbx VARCHAR, log_date DATE, queue VARCHAR, lines BIGINT);
@@ -91,6 +129,11 @@ def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "
         connection.execute(f"INSERT INTO core.queue_visits SELECT {', '.join('?' * len(NAMES))} FROM range(?)", values)
     for table in ("line_calls", "calls"):
         connection.execute(f"CREATE TABLE core.{table} AS SELECT {kept}, 1 AS visits FROM core.queue_visits")
+    for table in ("queue_visits", "line_calls", "calls"):
+        connection.execute(f"""CREATE VIEW core.{table}_by_wait AS
+            SELECT {_COUNTED_BY}, CAST(SUM(calls) AS INTEGER) AS calls, CAST(SUM(talks) AS INTEGER) AS talks,
+                COALESCE(SUM(talk_seconds), 0) AS talk_seconds
+            FROM core.{table} GROUP BY {_COUNTED_BY}""")
     for row in drawn(log) if log else []:
         hour = datetime.fromisoformat(row["day"]) + timedelta(hours=9)
         connection.execute("INSERT INTO core.log_hours VALUES (?, ?, 10)", [row.get("pbx", "default"), hour])

@@ -1,6 +1,7 @@
 """The product as tests drive it: a store in a temporary folder, files in, what users count out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Product:
     def __post_init__(self) -> None:
         (self.folder / "in").mkdir(parents=True, exist_ok=True)
         self.files = 0
+        self._kept: duckdb.DuckDBPyConnection | None = None
 
     def settings(self, pbx: str = "pbx") -> Settings:
         return Settings(data=self.folder / "data", pbx=pbx, slab_bytes=self.slab_bytes, threads=self.threads)
@@ -60,12 +62,21 @@ class Product:
     def open(self) -> duckdb.DuckDBPyConnection:
         return open_generation(self.settings().warehouse)[1]
 
+    @contextmanager
+    def one_connection(self) -> Iterator[None]:
+        """Read through one connection for a while: opening costs more than asking."""
+        if self._kept:
+            yield
+            return
+        with closing(self.open()) as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
+
     def rows(self, sql: str) -> Rows:
-        connection = self.open()
-        try:
+        with nullcontext(self._kept) if self._kept else closing(self.open()) as connection:
             return [tuple(row) for row in connection.execute(sql).fetchall()]
-        finally:
-            connection.close()
 
     def visits(self) -> list[Visit]:
         found = self.rows(
@@ -93,7 +104,8 @@ class Product:
 
     def counted(self) -> tuple[object, ...]:
         """What users count: visits and calls in all units, without provenance."""
-        return tuple(self.visits()), tuple(self.calls("line")), tuple(self.calls("call"))
+        with self.one_connection():
+            return tuple(self.visits()), tuple(self.calls("line")), tuple(self.calls("call"))
 
 
 def load_in(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from etl import pipeline
-from etl.build import CheckError, checks
-from etl.calls import CallTeller
+from etl.build import Build, CheckError, checks
+from etl.draft import Month
 from etl.records.engine import transaction
 from etl.records.models import Load
 from tests.product import Product
@@ -26,6 +26,7 @@ FAULTS = {
     ),
     "ninguna duración es negativa": "UPDATE {}.core.queue_visits SET talk_seconds = -1 WHERE answered",
     "cada línea de entrada abre un ingreso a cola": "DELETE FROM {}.core.queue_visits WHERE alone",
+    "las cuentas por espera suman los ingresos a cola y las llamadas": "UPDATE {}.core.counts SET calls = calls + 1",
 }
 CALLS = (
     (0, "1.1|101|NONE|ENTERQUEUE||71|1"),
@@ -52,14 +53,13 @@ def product(tmp_path: Path) -> Product:
 
 
 def break_builds(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    tell = CallTeller.build_visits
+    count = Build._count
 
-    def tell_and_break(teller: CallTeller) -> None:
-        tell(teller)
-        (month,) = teller.draft.months.values()
-        teller.draft.run(sql.format(month.alias))
+    def count_and_break(build: Build, month: Month) -> None:
+        count(build, month)
+        build.draft.run(sql.format(month.alias))
 
-    monkeypatch.setattr(CallTeller, "build_visits", tell_and_break)
+    monkeypatch.setattr(Build, "_count", count_and_break)
 
 
 def test_every_check_has_its_fault_here() -> None:

@@ -56,6 +56,11 @@ def product(tmp_path: Path) -> Product:
     return load_in(tmp_path, [one_call(0)])
 
 
+@pytest.fixture(scope="module")
+def only_read(tmp_path_factory: pytest.TempPathFactory) -> Product:
+    return load_in(tmp_path_factory.mktemp("store"), [one_call(0)])
+
+
 def folder_of(product: Product) -> Path:
     return product.settings().warehouse
 
@@ -104,7 +109,7 @@ def test_a_number_is_never_given_twice(product: Product) -> None:
 # --- CURRENT
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"schema": "x"}', '{"schema": 1}', "\xff\xfe"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"schema": "x"}', '{"schema": 2}', "\xff\xfe"])
 def test_a_damaged_current_says_so_and_a_rebuild_mends_it(content: str, product: Product) -> None:
     whole = product.counted()
     (folder_of(product) / "CURRENT").write_text(content, encoding="latin-1")
@@ -116,9 +121,19 @@ def test_a_damaged_current_says_so_and_a_rebuild_mends_it(content: str, product:
     assert product.counted() == whole
 
 
+def test_a_generation_of_an_older_version_is_made_anew_by_a_rebuild(product: Product) -> None:
+    whole = product.counted()
+    path = folder_of(product) / "CURRENT"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 1}))
+    with pytest.raises(DamagedError, match="versión anterior del sistema; ejecute «callcenter rebuild»"):
+        open_generation(folder_of(product))
+    pipeline.rebuild(product.store())
+    assert product.counted() == whole
+
+
 def test_a_generation_of_a_newer_version_is_neither_read_nor_replaced(product: Product) -> None:
     path = folder_of(product) / "CURRENT"
-    newer = json.dumps({**json.loads(path.read_text()), "schema": 2, "something": "new"})
+    newer = json.dumps({**json.loads(path.read_text()), "schema": 99, "something": "new"})
     path.write_text(newer)
     for attempt in (
         lambda: open_generation(folder_of(product)),
@@ -276,8 +291,8 @@ def test_a_store_whose_every_line_was_set_aside_can_be_read(tmp_path: Path) -> N
         "SELECT * FROM read_csv('/etc/passwd')",
         "SELECT * FROM read_text('/etc/passwd')",
         "SELECT * FROM glob('/*')",
-        "COPY (SELECT 1) TO '/tmp/out.csv'",
-        "ATTACH '/tmp/other.duckdb' AS other",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "ATTACH '{folder}/other.duckdb' AS other",
         "INSTALL httpfs",
         "LOAD httpfs",
         "CREATE TABLE loads_all.core.mine (n INTEGER)",
@@ -292,12 +307,14 @@ def test_a_store_whose_every_line_was_set_aside_can_be_read(tmp_path: Path) -> N
         "RESET lock_configuration",
     ],
 )
-def test_a_reader_reaches_nothing_else_and_changes_nothing(sql: str, product: Product) -> None:
-    connection = product.open()
+def test_a_reader_reaches_nothing_else_and_changes_nothing(sql: str, only_read: Product) -> None:
+    before = set(only_read.folder.rglob("*"))
+    connection = only_read.open()
     try:
         for one in (connection, connection.cursor()):
             with pytest.raises(duckdb.Error):
-                one.execute(sql)
+                one.execute(sql.format(folder=only_read.folder))
+        assert set(only_read.folder.rglob("*")) == before
         assert connection.execute("SELECT COUNT(*) FROM core.queue_visits").fetchall() == [(1,)]
     finally:
         connection.close()

@@ -42,3 +42,14 @@ SELECT ABS(
             )
     )
 );
+
+-- check: las cuentas por espera suman los ingresos a cola y las llamadas | fail
+SELECT ABS(
+    (SELECT COALESCE(SUM(calls), 0) FROM :segment.core.counts)
+    - (SELECT COUNT(*) FROM :segment.core.queue_visits)
+    - (SELECT COUNT(*) FROM :segment.core.chained_calls)
+) + ABS(
+    (SELECT COALESCE(SUM(wait_seconds * calls), 0) FROM :segment.core.counts WHERE answered)
+    - (SELECT COALESCE(SUM(wait_seconds), 0) FROM :segment.core.queue_visits WHERE answered)
+    - (SELECT COALESCE(SUM(wait_seconds), 0) FROM :segment.core.chained_calls WHERE answered)
+);

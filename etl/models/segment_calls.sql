@@ -83,6 +83,22 @@ CREATE TABLE :segment.core.chained_calls (
     ended_epoch BIGINT
 );
 
+-- One row per part, day of entry, line, outcome, cause and second of wait: how many calls, how many of them have a known
+-- talk, and its sum. Parts: 'alone' (visits that are their callid's only one, and so its line call and caller's call),
+-- 'visit' (the other visits), 'line' and 'call' (those of chained_calls). It says nothing that they do not.
+CREATE TABLE :segment.core.counts (
+    part VARCHAR,
+    entered_date DATE,
+    service VARCHAR,
+    answered BOOLEAN,
+    is_open BOOLEAN,
+    cause VARCHAR,
+    wait_seconds INTEGER,
+    calls INTEGER,
+    talks INTEGER,
+    talk_seconds BIGINT
+);
+
 -- One row per visit whose outcome rests on the cut-off or on a restart: the place of its callid's last event.
 CREATE TABLE :segment.core.unsettled_visits (
     pbx VARCHAR,
