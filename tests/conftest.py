@@ -1,19 +1,24 @@
-"""What every test shares: Chromium as our pages meet it, and no silent skips in CI.
+"""What tests share: stores and drawn calls, Chromium as our pages meet it, and no silent skips in CI.
 
-Without Chromium the tests marked `browser` are skipped, with the reason. In CI (variable CI) such a skip, or one of
-a test marked `database`, is a failure: there the machine is ours to equip.
+Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, with the reason. In
+CI (variable CI) such a skip, or one of a test marked `database`, is a failure: there the machine is ours to equip.
 """
 
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from etl.settings import Settings
+from tests.commands import AWFUL, GOOD, done
+from tests.drawn_calls import CALLS, warehouse
+from tests.product import Product
 from tests.served import load_sample
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
@@ -28,7 +33,9 @@ CHROMIUM_ARGS = [
 ]
 # Patience for a machine that does other things too; what is there at once is not waited for.
 expect.set_options(timeout=20_000)
-NEVER_SKIPPED_IN_CI = ("browser", "database")
+#: LibreOffice, and what reads the text of a PDF.
+OFFICE = ("soffice", "pdftotext")
+NEVER_SKIPPED_IN_CI = ("browser", "database", "office")
 
 
 def in_ci() -> bool:
@@ -38,11 +45,14 @@ def in_ci() -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_chromium = pytest.mark.skip(reason="no Chromium: install it or set CHROMIUM_PATH")
+    no_office = pytest.mark.skip(reason=f"not installed: {', '.join(OFFICE)}")
     for item in items:
         if {"playwright", "window"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
         if item.get_closest_marker("browser") and not shutil.which(CHROMIUM):
             item.add_marker(no_chromium)
+        if item.get_closest_marker("office") and not all(map(shutil.which, OFFICE)):
+            item.add_marker(no_office)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -89,3 +99,31 @@ def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A store with September and October 2026 of the invented sample, for the browser tests to look at."""
     return load_sample(tmp_path_factory.mktemp("sample"), until="2026-10", months=2)
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    """A product without any log yet."""
+    return Product(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site store with both samples of a log: only to be read."""
+    data = tmp_path_factory.mktemp("site") / "data"
+    done(data, "ingest", GOOD, AWFUL)
+    return data
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A site store with the good sample of a log, to be changed."""
+    data = tmp_path / "data"
+    done(data, "ingest", GOOD)
+    return data
+
+
+@pytest.fixture(scope="session")
+def connection() -> duckdb.DuckDBPyConnection:
+    """The drawn calls, only to be read."""
+    return warehouse(CALLS)

@@ -3,53 +3,36 @@
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
 from reports.calls import list_calls, list_events
-from reports.definition import Unit, month
+from reports.definition import Indicator, Unit, month
 from reports.indicators import INDICATORS
 from reports.query import QueryError, measure, wait_curve
 from reports.rules import TRIAL, Rules
-from tests.drawn_calls import warehouse
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile
 
 pytestmark = pytest.mark.duckdb
 RULES = Rules.default()
 OCTOBER = month("2026-10")
-CALLS = """
-    entered          | line | queue | outcome        | wait | talk | agent   | person | counted
-    2026-10-05 08:29 | 101  | 101   | answered       | 20   | 60   | SIP/201 | Ana    | yes
-    2026-10-05 08:30 | 101  | 5101  | answered       | 40   | 120  | Ana L.  | Ana    | yes
-    2026-10-11 23:59 | 101  | 101   | timeout        | 60   | -    | -       |        | yes
-    2026-10-06 09:00 | 102  | 5003  | answered       | 5    | -    | SIP/202 |        | yes
-    2026-10-06 09:10 | 102  | 5003  | caller_hung_up | 4    | -    | -       |        | yes
-    2026-10-31 10:00 | -    | 5999  | empty          | 0    | -    | -       |        | yes
-    2026-10-31 10:00 | 777  | 777   | answered       | 1    | 10   | SIP/203 |        | yes
-    2026-10-31 10:00 | 101  | 101   | open           | 1    | -    | -       |        | yes
-    2026-11-01 00:00 | 101  | 101   | answered       | 1    | 10   | SIP/201 | Ana    | yes
-"""
 COUNTS = [item for item in INDICATORS if item.counted_rows is not None]
-
-
-@pytest.fixture(scope="module")
-def connection() -> object:
-    return warehouse(CALLS)
 
 
 @pytest.mark.parametrize("unit", Unit)
 @pytest.mark.parametrize("indicator", COUNTS, ids=lambda item: item.name)
 @pytest.mark.parametrize("where", [{}, {"service": "101"}, {"hour": "08"}, {"weekday": "2"}], ids=str)
 def test_a_list_has_the_calls_that_the_figure_counts(
-    connection: object, indicator: object, unit: Unit, where: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, indicator: Indicator, unit: Unit, where: dict[str, str]
 ) -> None:
-    if unit not in indicator.units:  # type: ignore[attr-defined]
+    if unit not in indicator.units:
         with pytest.raises(QueryError):
-            list_calls(connection, RULES, indicator, OCTOBER, where, unit)  # type: ignore[arg-type]
+            list_calls(connection, RULES, indicator.name, OCTOBER, where, unit)
         return
-    figure = measure(connection, RULES, [indicator], OCTOBER, where=where, unit=unit)  # type: ignore[arg-type, list-item]
-    listed = list_calls(connection, RULES, indicator, OCTOBER, where, unit)  # type: ignore[arg-type]
+    figure = measure(connection, RULES, [indicator], OCTOBER, where=where, unit=unit)
+    listed = list_calls(connection, RULES, indicator.name, OCTOBER, where, unit)
     assert len(listed) == figure["numerator"].iloc[0]
 
 
@@ -59,42 +42,38 @@ def test_most_figures_have_a_list() -> None:
     assert not {"asa", "aht", "max_wait"} & names
 
 
-def test_a_list_is_in_order_of_entry_and_can_be_cut(connection: object) -> None:
-    whole = list_calls(connection, RULES, "registered", OCTOBER)  # type: ignore[arg-type]
+def test_a_list_is_in_order_of_entry_and_can_be_cut(connection: duckdb.DuckDBPyConnection) -> None:
+    whole = list_calls(connection, RULES, "registered", OCTOBER)
     assert whole["entered_local"].is_monotonic_increasing
-    part = list_calls(connection, RULES, "registered", OCTOBER, limit=2, offset=1)  # type: ignore[arg-type]
+    part = list_calls(connection, RULES, "registered", OCTOBER, limit=2, offset=1)
     assert part["callid"].tolist() == whole["callid"].tolist()[1:3]
     assert whole["queue"].isna().all() and whole["agent"].isna().all(), "only a visit has a queue and an agent"
-    visits = list_calls(connection, RULES, "answered", OCTOBER, unit="visit")  # type: ignore[arg-type]
+    visits = list_calls(connection, RULES, "answered", OCTOBER, unit="visit")
     assert visits["queue"].tolist() == ["101", "5101", "5003"]
 
 
-def test_a_mean_and_an_unknown_figure_have_no_list(connection: object) -> None:
+def test_a_mean_and_an_unknown_figure_have_no_list(connection: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(QueryError, match="no es una cuenta"):
-        list_calls(connection, RULES, "asa", OCTOBER)  # type: ignore[arg-type]
+        list_calls(connection, RULES, "asa", OCTOBER)
     with pytest.raises(QueryError, match="No existe el indicador"):
-        list_calls(connection, RULES, "nada", OCTOBER)  # type: ignore[arg-type]
+        list_calls(connection, RULES, "nada", OCTOBER)
     with pytest.raises(QueryError, match="no se mide por causa"):
-        list_calls(connection, RULES, "answered", OCTOBER, {"cause": "colgó"})  # type: ignore[arg-type]
+        list_calls(connection, RULES, "answered", OCTOBER, {"cause": "colgó"})
 
 
 @pytest.mark.parametrize("unit", Unit)
 @pytest.mark.parametrize("threshold", [0, 4, 5, 19, 20, 40, 120])
-def test_the_curve_at_a_threshold_is_the_service_level(connection: object, unit: Unit, threshold: int) -> None:
-    curve = wait_curve(connection, RULES, OCTOBER, unit=unit)  # type: ignore[arg-type]
-    level = measure(
-        connection,  # type: ignore[arg-type]
-        RULES.trying_threshold(threshold),
-        ["service_level"],
-        OCTOBER,
-        unit=unit,
-    ).iloc[0]
+def test_the_curve_at_a_threshold_is_the_service_level(
+    connection: duckdb.DuckDBPyConnection, unit: Unit, threshold: int
+) -> None:
+    curve = wait_curve(connection, RULES, OCTOBER, unit=unit)
+    level = measure(connection, RULES.trying_threshold(threshold), ["service_level"], OCTOBER, unit=unit).iloc[0]
     at = curve[curve["seconds"] == threshold].iloc[0]
     assert (at["answered"], at["registered"], at["share"]) == (level["numerator"], level["denominator"], level["value"])
 
 
-def test_the_curve_of_nobody_is_blank(connection: object) -> None:
-    curve = wait_curve(connection, RULES, month("2020-01"), until=3)  # type: ignore[arg-type]
+def test_the_curve_of_nobody_is_blank(connection: duckdb.DuckDBPyConnection) -> None:
+    curve = wait_curve(connection, RULES, month("2020-01"), until=3)
     assert curve["seconds"].tolist() == [0, 1, 2, 3]
     assert curve["share"].isna().all() and curve["registered"].tolist() == [0] * 4
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases import CASES, Case, ExpectedCall, ExpectedFigures, halves, instant
-from tests.product import Product, load_in
+from tests.product import load_in
 from tests.reference_counter import Call, LogFile, Visit
 
 pytestmark = pytest.mark.duckdb
@@ -17,27 +17,42 @@ def files_of(case: Case) -> list[LogFile]:
     return [LogFile(log.name, log.lines, log.pbx) for log in case.logs]
 
 
-class Products(dict[str, Product]):
-    """The case's logs loaded in a store of their own, made when first asked for."""
+class Loaded:
+    """The case's logs loaded in a store of their own, and what was then read of it."""
+
+    def __init__(self, folder: Path, case: Case) -> None:
+        self.product = load_in(folder, files_of(case), case.rules)
+        with self.product.one_connection():
+            self.visits = self.product.visits()
+            self.calls = {unit: self.product.calls(unit) for unit in ("line", "call")}
+            self.findings, self.set_aside = self.product.findings(), self.product.set_aside()
+
+    @property
+    def counted(self) -> tuple[object, ...]:
+        return tuple(self.visits), tuple(self.calls["line"]), tuple(self.calls["call"])
+
+
+class Stores(dict[str, Loaded]):
+    """The cases by name, each loaded when first asked for."""
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         super().__init__()
         self.folders = folders
 
-    def __missing__(self, name: str) -> Product:
+    def __missing__(self, name: str) -> Loaded:
         (case,) = (case for case in CASES if str(case) == name)
-        self[name] = load_in(self.folders.mktemp("case"), files_of(case), case.rules)
+        self[name] = Loaded(self.folders.mktemp("case"), case)
         return self[name]
 
 
 @pytest.fixture(scope="module")
-def products(tmp_path_factory: pytest.TempPathFactory) -> Products:
-    return Products(tmp_path_factory)
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    return Stores(tmp_path_factory)
 
 
 @every_case
-def test_visits_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
-    found = products[str(case)].visits()
+def test_visits_are_those_of_the_case(case: Case, stores: Stores) -> None:
+    found = stores[str(case)].visits
     assert len(found) == len(case.visits)
     for visit, expected in zip(found, case.visits, strict=True):
         assert (visit.queue, visit.answered, visit.cause, visit.wait, visit.talk, visit.open, visit.reconstructed) == (
@@ -51,19 +66,19 @@ def test_visits_are_those_of_the_case(case: Case, products: dict[str, Product]) 
 
 
 @every_case
-def test_calls_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
+def test_calls_are_those_of_the_case(case: Case, stores: Stores) -> None:
     for unit, expected in (("line", case.line_calls), ("call", case.calls)):
         if expected is not None:
-            found = products[str(case)].calls(unit)
+            found = stores[str(case)].calls[unit]
             assert (
                 tuple(ExpectedCall(c.service, c.answered, c.cause, c.wait, c.talk, c.open) for c in found) == expected
             )
 
 
 @every_case
-def test_findings_and_lines_set_aside_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
-    assert len(products[str(case)].findings()) == len(case.findings)
-    assert tuple(products[str(case)].set_aside()) == case.set_aside
+def test_findings_and_lines_set_aside_are_those_of_the_case(case: Case, stores: Stores) -> None:
+    assert len(stores[str(case)].findings) == len(case.findings)
+    assert tuple(stores[str(case)].set_aside) == case.set_aside
 
 
 def in_figures(expected: ExpectedFigures, row: Visit | Call) -> bool:
@@ -77,12 +92,10 @@ def in_figures(expected: ExpectedFigures, row: Visit | Call) -> bool:
 
 
 @every_case
-def test_figures_are_those_of_the_case(case: Case, products: dict[str, Product]) -> None:
-    product = products[str(case)]
+def test_figures_are_those_of_the_case(case: Case, stores: Stores) -> None:
+    found = stores[str(case)]
     for expected in case.figures:
-        everything: Sequence[Visit | Call] = (
-            product.visits() if expected.unit == "visit" else product.calls(expected.unit)
-        )
+        everything: Sequence[Visit | Call] = found.visits if expected.unit == "visit" else found.calls[expected.unit]
         rows = [row for row in everything if in_figures(expected, row)]
         assert sum(row.registered for row in rows) == expected.registered
         assert sum(row.answered for row in rows) == expected.answered
@@ -91,16 +104,15 @@ def test_figures_are_those_of_the_case(case: Case, products: dict[str, Product])
 
 
 @every_case
-def test_the_same_file_twice_counts_once(case: Case, products: dict[str, Product]) -> None:
-    product = products[str(case)]
-    once = product.counted()
-    for report in product.load(*files_of(case)):
+def test_the_same_file_twice_counts_once(case: Case, stores: Stores) -> None:
+    found = stores[str(case)]
+    for report in found.product.load(*files_of(case)):
         assert (report.loaded, report.duplicates) == (0, report.read)
-    assert product.counted() == once
+    assert found.product.counted() == found.counted
 
 
 @every_case
-def test_two_pieces_in_any_order_count_as_the_whole(case: Case, products: dict[str, Product], tmp_path: Path) -> None:
+def test_two_pieces_in_any_order_count_as_the_whole(case: Case, stores: Stores, tmp_path: Path) -> None:
     """Case 8: cut in two files at any line, loaded in either order, at once or one after the other."""
     if len(case.logs) > 1:
         pytest.skip("the case has several files of several PBX: cut in the others")
@@ -113,4 +125,4 @@ def test_two_pieces_in_any_order_count_as_the_whole(case: Case, products: dict[s
         if number % 2:
             pieces.reverse()
         product = load_in(tmp_path / str(number), pieces, case.rules, at_once=number % 4 < 2)
-        assert product.counted() == products[str(case)].counted(), f"cut after line {len(first)}"
+        assert product.counted() == stores[str(case)].counted, f"cut after line {len(first)}"

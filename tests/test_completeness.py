@@ -6,8 +6,8 @@ import pytest
 
 from reports.completeness import completeness
 from reports.definition import Period, month
-from reports.rules import DEFAULTS, Parameter, Rules
-from tests.drawn_calls import warehouse
+from reports.rules import Parameter, Rules
+from tests.drawn_calls import warehouse, with_parameter
 
 pytestmark = pytest.mark.duckdb
 
@@ -99,13 +99,9 @@ def test_the_state_of_a_day_does_not_depend_on_the_period_asked_for() -> None:
 
 
 def test_a_line_that_stops_counting_has_no_days_afterwards() -> None:
-    others = tuple(item for item in DEFAULTS if item.name != "counted_lines")
-    rules = Rules(
-        (
-            *others,
-            Parameter("counted_lines", ("101", "102"), None, date(2026, 10, 2), ""),
-            Parameter("counted_lines", ("101",), date(2026, 10, 3), None, ""),
-        )
+    rules = with_parameter(
+        Parameter("counted_lines", ("101", "102"), None, date(2026, 10, 2), ""),
+        Parameter("counted_lines", ("101",), date(2026, 10, 3), None, ""),
     )
     found = completeness(warehouse(log=LOG), rules, WEEK)
     assert [item.service for item in found.line_days] == ["101"] * 4 + ["102"] * 2

@@ -56,10 +56,11 @@ def invented_log(
 
 
 def assert_same(product: Product, expected: Result) -> None:
-    assert tuple(product.visits()) == expected.visits
-    assert tuple(product.calls("line")) == expected.line_calls
-    assert tuple(product.calls("call")) == expected.calls
-    assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
+    with product.one_connection():
+        assert tuple(product.visits()) == expected.visits
+        assert tuple(product.calls("line")) == expected.line_calls
+        assert tuple(product.calls("call")) == expected.calls
+        assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -16,9 +16,10 @@ from etl.simulation.volume import write_day
 from reports.definition import Period
 from reports.query import measure
 from reports.rules import Rules
-from tests.business import business, one_connection, segments, store_in
+from tests.business import business, segments, store_in
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile, QueueRule, Result, count
+from tests.test_counting_properties import assert_same
 
 pytestmark = pytest.mark.duckdb
 MARCH = 1709265600  # 2024-03-01 00:00 in La Paz
@@ -86,10 +87,7 @@ def pieces(chance: random.Random, log: tuple[str, ...], number: int, pbx: str = 
 
 
 def assert_counts_as_reference(product: Product, files: Sequence[LogFile], rules: Sequence[QueueRule] = RULES) -> None:
-    expected = count(files, rules)
-    with one_connection(product):
-        assert product.counted() == (expected.visits, expected.line_calls, expected.calls)
-        assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
+    assert_same(product, count(files, rules))
 
 
 # --- any log, any order

@@ -11,7 +11,7 @@ from reports.definition import Dimension, Indicator, Kind, Period, PeriodError, 
 from reports.indicators import BY_NAME, INDICATORS
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
-from tests.drawn_calls import drawn, warehouse
+from tests.drawn_calls import drawn, warehouse, with_parameter
 
 RULES = Rules.default()
 OCTOBER = month("2026-10")
@@ -260,8 +260,7 @@ def test_asternics_reading_counts_completed_visits_by_the_day_they_ended() -> No
 @pytest.mark.duckdb
 @pytest.mark.parametrize(("threshold", "row"), [(10, 15), (20, 15), (22, 15), (23, 30), (30, 30), (60, 60), (300, 90)])
 def test_asternics_row_is_the_one_nearest_to_the_threshold(threshold: int, row: int) -> None:
-    others = tuple(item for item in DEFAULTS if item.name != "threshold_seconds")
-    rules = Rules((*others, Parameter("threshold_seconds", threshold, None, None, BY_THE_SYSTEM)))
+    rules = with_parameter(Parameter("threshold_seconds", threshold, None, None, BY_THE_SYSTEM))
     calls = f"outcome | wait\nanswered | {row}\nanswered | {row + 1}"
     assert value_of(calls, "service_level_asternic", rules) == 0.5
 

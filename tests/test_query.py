@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -13,29 +14,11 @@ from reports import terms
 from reports.definition import Dimension, Kind, Period, Unit, month
 from reports.indicators import BY_NAME, INDICATORS
 from reports.query import QueryError, calls_missing, complies, exact_gap, measure
-from reports.rules import DEFAULTS, Parameter, Rules, RulesError
-from tests.drawn_calls import drawn, warehouse
+from reports.rules import Parameter, Rules, RulesError
+from tests.drawn_calls import drawn, warehouse, with_parameter
 
 RULES = Rules.default()
 OCTOBER = month("2026-10")
-CALLS = """
-    entered          | line | queue | outcome        | wait | talk | agent   | person | counted
-    2026-10-05 08:29 | 101  | 101   | answered       | 20   | 60   | SIP/201 | Ana    | yes
-    2026-10-05 08:30 | 101  | 5101  | answered       | 40   | 120  | Ana L.  | Ana    | yes
-    2026-10-11 23:59 | 101  | 101   | timeout        | 60   | -    | -       |        | yes
-    2026-10-06 09:00 | 102  | 5003  | answered       | 5    | -    | SIP/202 |        | yes
-    2026-10-06 09:10 | 102  | 5003  | caller_hung_up | 4    | -    | -       |        | yes
-    2026-10-31 10:00 | -    | 5999  | empty          | 0    | -    | -       |        | yes
-    2026-10-31 10:00 | 777  | 777   | answered       | 1    | 10   | SIP/203 |        | yes
-    2026-10-31 10:00 | 101  | 101   | answered       | 1    | 10   | SIP/204 |        | no
-    2026-10-31 10:00 | 101  | 101   | open           | 1    | -    | -       |        | yes
-    2026-11-01 00:00 | 101  | 101   | answered       | 1    | 10   | SIP/201 | Ana    | yes
-"""
-
-
-@pytest.fixture(scope="module")
-def connection() -> object:
-    return warehouse(CALLS)
 
 
 def counted(frame: pd.DataFrame, name: str) -> dict[str, int]:
@@ -56,7 +39,9 @@ def counted(frame: pd.DataFrame, name: str) -> dict[str, int]:
         ("outcome", {"atendida": 3, "abandonada": 3}),
     ],
 )
-def test_registered_calls_by_each_dimension(connection: object, dimension: str, registered: dict[str, int]) -> None:
+def test_registered_calls_by_each_dimension(
+    connection: duckdb.DuckDBPyConnection, dimension: str, registered: dict[str, int]
+) -> None:
     frame = measure(connection, RULES, ["registered"], OCTOBER, by=[dimension])
     assert counted(frame, dimension) == registered
     assert list(counted(frame, dimension)) == list(registered), "the order is the dimension's own"
@@ -65,7 +50,9 @@ def test_registered_calls_by_each_dimension(connection: object, dimension: str, 
 
 
 @pytest.mark.duckdb
-def test_the_abandoned_by_cause_bear_spanish_labels_in_the_order_of_the_reports(connection: object) -> None:
+def test_the_abandoned_by_cause_bear_spanish_labels_in_the_order_of_the_reports(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     frame = measure(connection, RULES, ["abandoned"], OCTOBER, by=["cause"])
     assert counted(frame, "cause") == {"colgó": 1, "tiempo agotado": 1, "sin operadores": 1}
     assert list(frame["cause"]) == ["colgó", "tiempo agotado", "sin operadores"]
@@ -73,12 +60,12 @@ def test_the_abandoned_by_cause_bear_spanish_labels_in_the_order_of_the_reports(
 
 @pytest.mark.duckdb
 @pytest.mark.parametrize("cause", ["timeout", "tiempo agotado"])
-def test_a_cause_is_asked_for_by_label_or_code(connection: object, cause: str) -> None:
+def test_a_cause_is_asked_for_by_label_or_code(connection: duckdb.DuckDBPyConnection, cause: str) -> None:
     assert measure(connection, RULES, ["abandoned"], OCTOBER, where={"cause": cause})["numerator"].tolist() == [1]
 
 
 @pytest.mark.duckdb
-def test_a_person_is_one_operator_under_all_interfaces(connection: object) -> None:
+def test_a_person_is_one_operator_under_all_interfaces(connection: duckdb.DuckDBPyConnection) -> None:
     frame = measure(connection, RULES, ["answered", "aht"], OCTOBER, by=["agent"])
     assert frame[["indicator", "agent", "numerator", "denominator"]].astype(object).values.tolist() == [
         ["answered", "Ana", 2, pd.NA],
@@ -91,7 +78,7 @@ def test_a_person_is_one_operator_under_all_interfaces(connection: object) -> No
 
 
 @pytest.mark.duckdb
-def test_the_frame_has_its_stated_columns_and_types(connection: object) -> None:
+def test_the_frame_has_its_stated_columns_and_types(connection: duckdb.DuckDBPyConnection) -> None:
     for names, by in product((["registered"], ["service_level", "max_wait"]), ((), ("day", "service"))):
         for period in (OCTOBER, month("2030-01")):
             frame = measure(connection, RULES, names, period, by=by, total=True)
@@ -100,7 +87,9 @@ def test_the_frame_has_its_stated_columns_and_types(connection: object) -> None:
 
 
 @pytest.mark.duckdb
-def test_indicators_come_in_the_order_asked_for_and_dimensions_from_left_to_right(connection: object) -> None:
+def test_indicators_come_in_the_order_asked_for_and_dimensions_from_left_to_right(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     frame = measure(connection, RULES, ["service_level", "registered"], OCTOBER, by=["service", "day"])
     rows = frame[["indicator", "service", "day"]].values.tolist()
     half = [
@@ -130,7 +119,7 @@ def test_lines_are_ordered_as_in_the_manual_and_the_unknown_come_last() -> None:
     [(None, 6), (["101", "102"], 5), ("sin línea", 1), (["777"], 1), (["777", "101", "sin línea"], 5)],
 )
 def test_a_line_outside_the_total_is_counted_only_by_name(
-    connection: object, services: str | list[str] | None, registered: int
+    connection: duckdb.DuckDBPyConnection, services: str | list[str] | None, registered: int
 ) -> None:
     where = {"service": services} if services else None
     assert measure(connection, RULES, ["registered"], OCTOBER, where=where)["numerator"].tolist() == [registered]
@@ -138,13 +127,9 @@ def test_a_line_outside_the_total_is_counted_only_by_name(
 
 @pytest.mark.duckdb
 def test_the_lines_of_the_total_may_change_with_the_date() -> None:
-    others = tuple(item for item in DEFAULTS if item.name != "counted_lines")
-    rules = Rules(
-        (
-            *others,
-            Parameter("counted_lines", ("101",), None, date(2026, 10, 15), ""),
-            Parameter("counted_lines", ("102", "999"), date(2026, 10, 16), None, ""),
-        )
+    rules = with_parameter(
+        Parameter("counted_lines", ("101",), None, date(2026, 10, 15), ""),
+        Parameter("counted_lines", ("102", "999"), date(2026, 10, 16), None, ""),
     )
     drawing = """
         entered          | line
@@ -178,16 +163,12 @@ def test_the_lines_of_the_total_may_change_with_the_date() -> None:
     ],
 )
 def test_a_question_is_narrowed_by_each_dimension(
-    connection: object, where: dict[str, str | list[str]], registered: int
+    connection: duckdb.DuckDBPyConnection, where: dict[str, str | list[str]], registered: int
 ) -> None:
     assert measure(connection, RULES, ["registered"], OCTOBER, where=where)["numerator"].tolist() == [registered]
 
 
 # Dated rules ----------------------------------------------------------------------------------------------------------
-
-
-def with_parameter(*parameters: Parameter) -> Rules:
-    return Rules((*(item for item in DEFAULTS if item.name != parameters[0].name), *parameters))
 
 
 @pytest.mark.duckdb
@@ -257,7 +238,7 @@ def test_the_rules_of_a_period_are_those_in_force_on_some_day_of_it() -> None:
 
 
 @pytest.mark.duckdb
-def test_the_unit_is_the_line_call_unless_queue_or_operator_is_asked_for(connection: object) -> None:
+def test_the_unit_is_the_line_call_unless_queue_or_operator_is_asked_for(connection: duckdb.DuckDBPyConnection) -> None:
     def unit(**options: object) -> str:
         return measure(connection, RULES, ["answered"], OCTOBER, **options).attrs["units"]["answered"]
 
@@ -317,7 +298,7 @@ def test_each_unit_reads_its_own_table() -> None:
     ],
 )
 def test_a_question_without_an_answer_is_refused(
-    connection: object, names: list[str], options: dict, message: str
+    connection: duckdb.DuckDBPyConnection, names: list[str], options: dict, message: str
 ) -> None:
     with pytest.raises(QueryError, match=message):
         measure(connection, RULES, names, OCTOBER, **options)

@@ -8,13 +8,16 @@ import io
 import re
 import time
 from collections import Counter
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from etl.simulation.clock import day_start, months_until, next_month
+from etl.simulation.arrivals import expected_calls
+from etl.simulation.clock import SUNDAY, WORKDAY, day_kind, day_start, days_of_month, months_until, next_month
 from etl.simulation.oddities import CALL_ODDITIES, STRAYS
+from etl.simulation.profile import LINES as PROFILES
 from etl.simulation.sample import Sample, write_sample
 from etl.simulation.volume import write_day, write_volume
 
@@ -275,6 +278,46 @@ def test_some_lines_meet_the_target_some_miss_it_and_one_by_a_breath(rows: list[
         assert 79.85 <= share["4522222"] < 79.95
         assert all(share[queue] > 83 for queue in ("103", "5003", "4200224", "4251000", "800131313"))
         assert all(share[queue] < 77 for queue in ("101", "104", "800130001", "4200400"))
+
+
+HOLIDAYS_OF_2026 = """
+    2026-01-01 | New Year
+    2026-01-22 | Plurinational State
+    2026-02-16 | Carnival Monday
+    2026-02-17 | Carnival Tuesday
+    2026-04-03 | Good Friday
+    2026-05-01 | Labour Day
+    2026-06-04 | Corpus Christi
+    2026-06-21 | Aymara New Year, a Sunday
+    2026-06-22 | the Monday for it
+    2026-08-06 | Independence
+    2026-09-14 | Cochabamba
+    2026-11-02 | All Souls
+    2026-12-25 | Christmas
+"""
+HOLIDAYS = [date.fromisoformat(line.split("|")[0].strip()) for line in HOLIDAYS_OF_2026.strip().splitlines()]
+
+
+def test_a_holiday_counts_as_a_sunday_and_no_other_day_of_the_year_does() -> None:
+    year = [day for first in months_until("2026-12", 12) for day in days_of_month(first)]
+    sundays = {day for day in year if day.weekday() == 6}
+    assert {day for day in year if day_kind(day) == SUNDAY} == sundays | set(HOLIDAYS)
+    assert day_kind(date(2025, 10, 17)) == WORKDAY, "commemorated, and worked"
+
+
+@pytest.mark.parametrize("holiday", HOLIDAYS, ids=str)
+def test_fewer_call_on_a_holiday_than_on_any_workday_of_its_month(holiday: date) -> None:
+    days = days_of_month(holiday.replace(day=1))
+    calls = dict(zip(days, sum(expected_calls(line, [days]).sum(axis=1) for line in PROFILES), strict=True))
+    assert calls[holiday] < min(calls[day] for day in days if day_kind(day) == WORKDAY) / 2
+
+
+def test_the_log_has_few_calls_on_the_day_of_cochabamba(rows: list[Row]) -> None:
+    """Monday 14 September 2026, against the other Mondays of the month."""
+    entered = [int(row[0]) for row in rows if row[4:5] == ("ENTERQUEUE",) and re.fullmatch(r"\d{10}", row[0])]
+    begins = [day_start(date(2026, 9, day)) for day in (7, 14, 21, 28)]
+    first, holiday, *others = [sum(begin <= at < begin + 86_400 for at in entered) for begin in begins]
+    assert 0 < holiday < min(first, *others) / 2
 
 
 def test_calls_are_counted(sample: Sample, rows: list[Row]) -> None:

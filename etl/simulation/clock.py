@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from calendar import monthrange, timegm
 from datetime import date, timedelta
+from functools import cache
 
 HOUR = 3600
 DAY = 24 * HOUR
 LA_PAZ_BEHIND_UTC = 4 * HOUR
 
-# Fixed-date holidays of Bolivia and Cochabamba; the movable ones do not matter to an invented sample.
-HOLIDAYS = frozenset({(1, 1), (1, 22), (5, 1), (6, 21), (8, 6), (9, 14), (11, 2), (12, 25)})
+# Day of National Dignity, 17 October: the library has it, but Supreme Decree 2750 does not make it a day off.
+COMMEMORATED = (10, 17)
 
 WORKDAY, SATURDAY, SUNDAY = 0, 1, 2
 
@@ -20,9 +21,21 @@ def day_start(day: date) -> int:
     return timegm(day.timetuple()) + LA_PAZ_BEHIND_UTC
 
 
+@cache
+def holidays_of(year: int) -> frozenset[date]:
+    """Holidays of Bolivia and of Cochabamba, the movable ones too, and the Monday that stands in for one on a Sunday.
+
+    As the library `holidays` knows them; days that a government gives once, by decree, are not among them.
+    """
+    import holidays  # half a second, for those who invent a log only
+
+    days = holidays.country_holidays("BO", subdiv="C", years=year)
+    return frozenset(day for day in days if (day.month, day.day) != COMMEMORATED)
+
+
 def day_kind(day: date) -> int:
     """WORKDAY, SATURDAY or SUNDAY; a holiday counts as a Sunday."""
-    if day.weekday() == 6 or (day.month, day.day) in HOLIDAYS:
+    if day.weekday() == 6 or day in holidays_of(day.year):
         return SUNDAY
     return SATURDAY if day.weekday() == 5 else WORKDAY
 
