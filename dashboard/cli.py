@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from etl.settings import Settings
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY = 1, 2, 75
+REPORTS = ("monthly",)
 
 app = typer.Typer(
     name="callcenter",
@@ -186,6 +187,49 @@ def kpi(
         finally:
             connection.close()
         typer.echo(render(frame, format_), nl=False)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Qué informe: monthly, el libro del mes en Excel.")],
+    month: Annotated[
+        str | None, typer.Option("--month", help="Mes, aaaa-mm; por omisión el último completo con registro.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Archivo que se escribe, terminado en .xlsx.")] = None,
+) -> None:
+    """Escribe un informe para llevar a la reunión: el libro del mes, con cada cifra y lo que se divide."""
+    if name not in REPORTS:
+        _usage(f"no existe el informe «{name}»; hay {', '.join(REPORTS)}.")
+    if out is None:
+        _usage("falta --out ARCHIVO.xlsx.")
+    if out.suffix.lower() != ".xlsx" and not out.is_dir():
+        _usage(f"--out {out}: el libro es de Excel; termine el nombre en .xlsx.")
+
+    from etl import pipeline
+    from etl.warehouse import open_generation
+    from reports.definition import PeriodError
+    from reports.measured import recorded
+    from reports.query import QueryError
+    from reports.rules import Rules, RulesError
+    from reports.workbook.handover import hand_over
+    from reports.workbook.monthly import monthly_workbook
+    from reports.workbook.template import WorkbookError
+
+    with _messages():
+        store = pipeline.open_store(_settings(), kind=_kind(), create=False)
+        generation, connection = open_generation(store.settings.warehouse, threads=store.settings.threads)
+        try:
+            log = recorded(connection)
+            text = month or log.latest_whole or ""
+            rules = Rules.from_rows(store.site().parameters)
+            book = monthly_workbook(generation, connection, rules, text, log, demo=_kind() == pipeline.DEMO)
+            hand_over(book, out)
+        except (PeriodError, QueryError, RulesError, WorkbookError) as error:
+            typer.echo(f"{error}.", err=True)
+            raise typer.Exit(EXIT_REFUSED) from None
+        finally:
+            connection.close()
+        typer.echo(f"{out}: {text}")
 
 
 @load_app.command(name="list")

@@ -1,0 +1,93 @@
+"""What stands behind the figures of a book, as rows of text: indicators, criteria, parameters in force, origin.
+
+In: declarations, parameters, a month's summary. Out: rows for the sheet of definitions.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from reports import terms
+from reports.definition import Indicator, Kind
+from reports.format import date_text, number_text
+from reports.indicators import INDICATORS
+from reports.query import resolve_unit
+from reports.rules import Parameter
+from reports.summary import MonthSummary
+from reports.wording import target_text
+
+_UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
+
+
+def indicator_rows() -> list[tuple[str, str, str, str, str]]:
+    """Return one row per indicator: label, what is divided by what, edge case, clause, unit counted in."""
+    return [
+        (
+            indicator.label,
+            division_text(indicator),
+            indicator.edge_case,
+            indicator.clause,
+            terms.UNITS[resolve_unit(indicator, (), None)],
+        )
+        for indicator in INDICATORS
+    ]
+
+
+def division_text(indicator: Indicator) -> str:
+    """Return what an indicator divides by what: "atendidas a tiempo / registradas"."""
+    if indicator.name in terms.NUMERATORS:
+        return f"{terms.NUMERATORS[indicator.name]} / {terms.DENOMINATORS[indicator.name]}"
+    return "no se divide: la mayor" if indicator.kind is Kind.MAXIMUM else "no se divide: se cuentan"
+
+
+def criteria() -> tuple[str, ...]:
+    """Return what the counting means and what it leaves out, one sentence a row."""
+    return (*terms.COUNTING, *terms.NOT_IN_REGISTERED)
+
+
+def parameter_rows(parameters: tuple[Parameter, ...]) -> list[tuple[str, str, str, str]]:
+    """Return one row per parameter: label, value, validity, source."""
+    return [
+        (terms.PARAMETERS.get(each.name, each.name), _value_text(each), _validity_text(each), each.rule)
+        for each in parameters
+    ]
+
+
+def origin_rows(summary: MonthSummary) -> list[tuple[str, str]]:
+    """Return how the book counts, until when the data reach, and which generation it was made from."""
+    until = summary.data_until.items()
+    return [
+        ("Unidad de este libro", f"{terms.UNITS[summary.unit]} a la línea"),
+        ("Resolución de la ATT", terms.NO_REGULATOR_TARGET),
+        *(
+            (f"Datos hasta ({pbx})" if len(until) > 1 else "Datos hasta", moment_text(instant))
+            for pbx, instant in until
+        ),
+        ("Generación de las cifras", f"{summary.generation}, armada el {moment_text(summary.made_at)}"),
+    ]
+
+
+def moment_text(moment: datetime) -> str:
+    """Return an instant of La Paz as "31/10/2026 23:59:50"."""
+    return f"{date_text(moment.date())} {moment:%H:%M:%S}"
+
+
+def _value_text(parameter: Parameter) -> str:
+    match parameter.value:
+        case tuple() as lines:
+            return f"{len(lines)}: {', '.join(lines)}"
+        case Decimal() as share:
+            return f"{target_text(share)} o más"
+        case number:
+            unit = next((text for suffix, text in _UNIT_SUFFIXES.items() if parameter.name.endswith(suffix)), "")
+            return f"{number_text(number)} {unit}".strip()
+
+
+def _validity_text(parameter: Parameter) -> str:
+    start, end = parameter.valid_from, parameter.valid_to
+    if start is None and end is None:
+        return "sin límite"
+    from_text = f"desde {date_text(start)}" if start else ""
+    to_text = f"hasta {date_text(end)}" if end else ""
+    return " ".join(part for part in (from_text, to_text) if part)
