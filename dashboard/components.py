@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 
 from reports import terms
 from reports.figures import Figure
-from reports.format import date_text
+from reports.format import moment_text
 
 Children = str | Component | Sequence[str | Component]
 Row = Mapping[str, str | int | float | None]
@@ -217,11 +217,6 @@ def no_data() -> Component:
         ],
         heading=1,
     )
-
-
-def moment_text(at: datetime) -> str:
-    """Return an instant as "31/10/2026 23:59"."""
-    return f"{date_text(at.date())} {at:%H:%M}"
 
 
 def fresh_text(data_until: Mapping[str, datetime]) -> str:

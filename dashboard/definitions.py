@@ -6,7 +6,6 @@ In: parameters. Out: a part of a page, closed until somebody asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -15,10 +14,9 @@ from dash.development.base_component import Component
 
 from dashboard import components
 from reports import terms
-from reports.format import date_text, number_text
 from reports.indicators import BY_NAME
 from reports.rules import Parameter
-from reports.wording import target_text
+from reports.wording import parameter_text, validity_text
 
 
 def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
@@ -38,7 +36,7 @@ def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
         components.table(
             terms.PARAMETER_COLUMNS,
             [
-                [terms.PARAMETERS.get(each.name, each.name), _parameter_text(each), _validity_text(each), each.rule]
+                [terms.PARAMETERS.get(each.name, each.name), parameter_text(each), validity_text(each), each.rule]
                 for each in parameters
             ],
         )
@@ -58,22 +56,3 @@ def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
         ),
         kind="rules",
     )
-
-
-def _parameter_text(parameter: Parameter) -> str:
-    match parameter.value:
-        case tuple() as lines:
-            return f"{len(lines)}: {', '.join(lines)}"
-        case Decimal() as share:
-            return target_text(share)
-        case number:
-            return number_text(number)
-
-
-def _validity_text(parameter: Parameter) -> str:
-    start, end = parameter.valid_from, parameter.valid_to
-    if start is None and end is None:
-        return "sin límite"
-    from_text = f"desde {date_text(start)}" if start else ""
-    to_text = f"hasta {date_text(end)}" if end else ""
-    return " ".join(part for part in (from_text, to_text) if part)

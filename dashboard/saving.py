@@ -53,7 +53,9 @@ def register_saving(app: Dash, download: str, store: str, table_of: TableOf) -> 
         if ending not in _KINDS:
             return no_update
         table = table_of(shown, part, _KINDS[ending].most_rows)
-        return no_update if table is None else sent(table, ending)
+        if table is None:
+            return no_update
+        return sent_file(f"{table.name}.{ending}", _KINDS[ending].write(table), ending)
 
 
 def register_pictures(app: Dash) -> None:
@@ -61,8 +63,7 @@ def register_pictures(app: Dash) -> None:
     in_browser(app, "savePicture", Input({"picture": ALL}, "n_clicks"), prevent_initial_call=True)
 
 
-def sent(table: Table, ending: str) -> dict[str, Any]:
-    """Return what a dcc.Download takes: the file, and the name it is saved under."""
-    kind = _KINDS[ending]
-    content = b64encode(kind.write(table)).decode("ascii")
-    return {"content": content, "filename": f"{table.name}.{ending}", "type": kind.media_type, "base64": True}
+def sent_file(name: str, content: bytes, ending: str) -> dict[str, Any]:
+    """Return what a dcc.Download takes: a file, the name it is saved under, and what it is."""
+    encoded = b64encode(content).decode("ascii")
+    return {"content": encoded, "filename": name, "type": _KINDS[ending].media_type, "base64": True}

@@ -20,7 +20,7 @@ from etl import landing
 from etl.build import Build, CheckError
 from etl.draft import Draft
 from etl.faults import reach
-from etl.lines import Progress, ReconciliationError, no_progress
+from etl.lines import Piece, Progress, ReconciliationError, Tally, no_progress
 from etl.pseudonyms import read_key
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
@@ -281,6 +281,10 @@ def _land(store: OpenStore, path: Path) -> FileReport:
 def _publish_landed(
     store: OpenStore, progress: Progress, reports: dict[int, FileReport], *, anew: bool = False
 ) -> Generation | None:
+    """Load what is landed, or everything `anew`, in rounds that fit the memory; what each adds is what one would.
+
+    Rounds of a load are published one by one; those of a rebuild together, at the end.
+    """
     try:
         current = read_current(store.settings.warehouse)
     except DamagedError:
@@ -290,10 +294,72 @@ def _publish_landed(
     with transaction(store.records) as session:
         states = ("landed", "published") if anew else ("landed",)
         loads = list(session.scalars(select(Load).where(Load.state.in_(states))))
-        if not loads:
-            return current
-        build = _new_build(store, session, current, anew=anew, progress=progress)
         todo = landing.pieces(session, store.settings, loads)
+    rounds = _rounds(todo, store.settings.round_lines)
+    tallies: list[Tally] = []
+    for number, part in enumerate(rounds, start=1):
+        told = {piece.load: reports[piece.load] for piece in part if piece.load in reports}
+        last = number == len(rounds)
+        try:
+            built, current, counted = _build_round(store, progress, told, part, current, anew=anew and number == 1)
+        except _Refused as refused:
+            if anew:
+                raise ReconciliationError(refused.reason) from refused
+            for load_id, reason in _refuse(store, refused.load, refused.reason).items():
+                if (report := reports.pop(load_id, None)) is not None:
+                    report.state, report.message, report.load, report.generation = "refused", reason, None, None
+                    report.loaded = report.duplicates = report.quarantined = report.blank = 0
+            return _publish_landed(store, progress, reports)
+        tallies += counted
+        if last or not anew:
+            progress("publicando", 1.0)
+        try:
+            publish(store.settings.warehouse, built, current, in_service=last or not anew)
+        finally:
+            shutil.rmtree(_build_folder(store, current.number), ignore_errors=True)
+        if last or not anew:
+            reach("before_manifest")
+            _mark_tallies(store, tallies, current)
+            tallies = []
+    return current
+
+
+class _Refused(Exception):
+    """The lines of a piece do not add up: which load, and why."""
+
+    def __init__(self, load: int, reason: str) -> None:
+        super().__init__(reason)
+        self.load, self.reason = load, reason
+
+
+def _rounds(todo: Sequence[Piece], most_lines: int) -> list[list[Piece]]:
+    """Split pieces, in their order, so that no round but of one piece has more lines."""
+    rounds: list[list[Piece]] = []
+    lines = 0
+    for piece in todo:
+        if not rounds or lines + piece.lines > most_lines:
+            rounds.append([])
+            lines = 0
+        rounds[-1].append(piece)
+        lines += piece.lines
+    return rounds
+
+
+def _build_round(
+    store: OpenStore,
+    progress: Progress,
+    reports: dict[int, FileReport],
+    todo: Sequence[Piece],
+    current: Generation | None,
+    *,
+    anew: bool,
+) -> tuple[list[Path], Generation, list[Tally]]:
+    """Build a generation of the one before and some pieces; return its files, what names them, what became of lines.
+
+    Raises _Refused for a piece whose lines do not add up, CheckError after refusing what was landed.
+    """
+    with transaction(store.records) as session:
+        build = _new_build(store, session, current, anew=anew, progress=progress)
     try:
         for piece in todo:
             started = time.perf_counter()
@@ -301,43 +367,32 @@ def _publish_landed(
             try:
                 tally = build.add(piece)
             except ReconciliationError as error:
-                if anew:
-                    raise
-                refused = _refuse(store, piece.load, str(error))
-                break
+                raise _Refused(piece.load, str(error)) from error
             if report is not None:
                 report.loaded, report.duplicates = tally.loaded, tally.duplicates
                 report.quarantined, report.blank = tally.quarantined, tally.blank
                 report.generation = build.draft.number
                 report.seconds += time.perf_counter() - started
-        else:
-            progress("armando ingresos a cola y llamadas", 1.0)
-            build.build_visits()
-            for report in reports.values():
-                _move_strays(build, report)
-            try:
-                built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
-            except CheckError as error:
-                if _refuse_landed(store, [piece.load for piece in todo], str(error)):
-                    raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
-                raise
-            progress("publicando", 1.0)
-            publish(store.settings.warehouse, built, generation)
-            reach("before_manifest")
-            _mark_tallies(store, build, generation)
-            return generation
-    finally:
+        progress("armando ingresos a cola y llamadas", 1.0)
+        build.build_visits()
+        for report in reports.values():
+            _move_strays(build, report)
+        try:
+            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+        except CheckError as error:
+            if _refuse_landed(store, [piece.load for piece in todo], str(error)):
+                raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
+            raise
+    except BaseException:
         build.close()
-    for load_id, reason in refused.items():
-        if (report := reports.pop(load_id, None)) is not None:
-            report.state, report.message, report.load, report.generation = "refused", reason, None, None
-            report.loaded = report.duplicates = report.quarantined = report.blank = 0
-    return _publish_landed(store, progress, reports)
+        raise
+    build.draft.connection.close()
+    return built, generation, build.tallies
 
 
-def _mark_tallies(store: OpenStore, build: Build, generation: Generation) -> None:
+def _mark_tallies(store: OpenStore, tallies: Sequence[Tally], generation: Generation) -> None:
     with transaction(store.records) as session:
-        for tally in build.tallies:
+        for tally in tallies:
             load = session.get_one(Load, tally.load)
             _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
 
@@ -385,10 +440,14 @@ def _new_build(
     number = next_number(store.settings.warehouse, current)
     draft = Draft(
         settings=store.settings, site=sites.read_site(session), key=store.key,
-        folder=store.settings.warehouse / f".build-{number}", current=current, number=number,
+        folder=_build_folder(store, number), current=current, number=number,
         files=landing.file_infos(session), load_files=load_files, anew=anew,
     )  # fmt: skip
     return Build(draft, progress)
+
+
+def _build_folder(store: OpenStore, number: int) -> Path:
+    return store.settings.warehouse / f".build-{number}"
 
 
 def _mark_published(load: Load, generation: int, loaded: int, duplicates: int, quarantined: int, blank: int) -> None:

@@ -15,7 +15,8 @@ class Settings(BaseSettings):
     """Paths and limits of one store.
 
     ``data`` is the folder of the store (CALLCENTER_DATA); ``memory_limit`` is what DuckDB may use, of which the whole
-    process stays under 2 GB; ``records_url`` replaces ``<data>/records.sqlite`` by another SQLAlchemy URL.
+    process stays under 2 GB; ``round_lines`` are built at once within it; ``records_url`` replaces
+    ``<data>/records.sqlite`` by another SQLAlchemy URL.
     """
 
     model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore")
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     memory_limit: str = "1000MB"
     threads: int = 2
     slab_bytes: int = 128 * 1024 * 1024
+    round_lines: int = 6_000_000
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
 

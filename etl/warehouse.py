@@ -122,10 +122,11 @@ def digest(path: Path, length: int | None = None) -> str:
     return sha.hexdigest()
 
 
-def publish(folder: Path, built: Iterable[Path], generation: Generation) -> None:
+def publish(folder: Path, built: Iterable[Path], generation: Generation, *, in_service: bool = True) -> None:
     """Put closed, checked segment files into service: rename each, then replace CURRENT. All or nothing is seen.
 
-    Raises WarehouseError when a built file still has a write-ahead log beside it.
+    Not `in_service`, the files lie there for the next round of a rebuild, and CURRENT says what it said. Raises
+    WarehouseError when a built file still has a write-ahead log beside it.
     """
     built = list(built)
     for path in built:
@@ -137,6 +138,8 @@ def publish(folder: Path, built: Iterable[Path], generation: Generation) -> None
         path.rename(folder / path.name)
         reach("after_rename")
     sync_folder(folder)
+    if not in_service:
+        return
     superseded = _files_in_service(folder) - {segment.file for segment in generation.segments}
     reach("before_current")
     replace_text(folder / CURRENT, json.dumps(asdict(generation), ensure_ascii=False, separators=(",", ":")))

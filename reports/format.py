@@ -6,7 +6,7 @@ In: a value and its unit, a date, a dimension's text. Out: "82,5 %", "1.234", "0
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -63,6 +63,11 @@ def duration_text(seconds: Number | None) -> str:
 def date_text(day: date | None) -> str:
     """Return a date as "31/10/2026"."""
     return format_date(day, "dd/MM/yyyy", locale=LOCALE) if day else terms.BLANK
+
+
+def moment_text(at: datetime) -> str:
+    """Return an instant as "31/10/2026 23:59"."""
+    return f"{date_text(at.date())} {at:%H:%M}"
 
 
 def month_text(text: str, *, capital: bool = False) -> str:

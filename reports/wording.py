@@ -11,8 +11,11 @@ from decimal import Decimal
 
 from reports import terms
 from reports.definition import Unit
-from reports.format import number_text, percent_text, unit_text
+from reports.format import date_text, number_text, percent_text, unit_text
 from reports.measured import Figure, Verdict
+from reports.rules import Parameter
+
+_UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
 
 
 def verdict_text(complies: bool | None) -> str:
@@ -25,6 +28,28 @@ def target_text(target: Decimal | float, decimals: int | None = None) -> str:
     if decimals is None:
         decimals = 0 if 100 * target == int(100 * target) else 1
     return percent_text(target, decimals)
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """Return the value of a parameter: "80 % o más", "20 s", "12: 101, 102, ..."."""
+    match parameter.value:
+        case tuple() as lines:
+            return f"{len(lines)}: {', '.join(lines)}"
+        case Decimal() as share:
+            return f"{target_text(share)} o más"
+        case number:
+            unit = next((text for suffix, text in _UNIT_SUFFIXES.items() if parameter.name.endswith(suffix)), "")
+            return f"{number_text(number)} {unit}".strip()
+
+
+def validity_text(parameter: Parameter) -> str:
+    """Return from when to when a parameter is in force."""
+    start, end = parameter.valid_from, parameter.valid_to
+    if start is None and end is None:
+        return "sin límite"
+    from_text = f"desde {date_text(start)}" if start else ""
+    to_text = f"hasta {date_text(end)}" if end else ""
+    return " ".join(part for part in (from_text, to_text) if part)
 
 
 def threshold_text(thresholds: Sequence[int]) -> str:

@@ -24,6 +24,7 @@ class Product:
 
     folder: Path
     slab_bytes: int = 64 * 1024 * 1024
+    round_lines: int = 6_000_000
     #: A fifth less work than two for stores as small as most of these; the command's own number is two.
     threads: int = 1
 
@@ -33,7 +34,13 @@ class Product:
         self._kept: duckdb.DuckDBPyConnection | None = None
 
     def settings(self, pbx: str = "pbx") -> Settings:
-        return Settings(data=self.folder / "data", pbx=pbx, slab_bytes=self.slab_bytes, threads=self.threads)
+        return Settings(
+            data=self.folder / "data",
+            pbx=pbx,
+            slab_bytes=self.slab_bytes,
+            threads=self.threads,
+            round_lines=self.round_lines,
+        )
 
     def store(self, pbx: str = "pbx") -> pipeline.OpenStore:
         return pipeline.open_store(self.settings(pbx))

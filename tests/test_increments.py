@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl import pipeline
 from etl.records import site as sites
 from etl.records.engine import transaction
+from etl.records.models import Load
 from etl.simulation.volume import write_day
+from etl.warehouse import WarehouseError, read_current
 from reports.definition import Period
 from reports.query import measure
 from reports.rules import Rules
@@ -111,6 +114,53 @@ def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed:
     assert business(at_once) == business(product)
     for load in product.rows("SELECT lines, loaded, duplicates, quarantined, blank FROM meta.loads"):
         assert load[0] == sum(load[1:])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rounds_that_fit_the_memory_count_as_one(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    files = pieces(chance, told_log(chance, callids=15, lines=150), 6)
+    chance.shuffle(files)
+    at_once = store_in(tmp_path / "at once", files, RULES)
+    product = store_in(tmp_path / "in rounds", (), RULES)
+    product.round_lines = 40
+    reports = product.load(*files)
+    assert [report.state for report in reports] == ["published"] * len(files)
+    assert len({report.generation for report in reports}) > 2
+    assert business(product) == business(at_once)
+    before = read_current(product.settings().warehouse)
+    generation = pipeline.rebuild(product.store())
+    assert before is not None and generation is not None and generation.number >= before.number + 3
+    assert business(product) == business(at_once)
+    with transaction(product.store().records) as session:
+        assert {load.generation for load in session.query(Load)} == {generation.number}
+
+
+def test_a_rebuild_that_fails_in_a_later_round_leaves_the_figures_in_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(3)
+    product = store_in(tmp_path, pieces(chance, told_log(chance, callids=15, lines=150), 6), RULES)
+    whole, before = business(product), read_current(product.settings().warehouse)
+    product.round_lines = 40
+    build = pipeline._build_round
+    rounds: list[int] = []
+
+    def fail_in_the_third(*args: Any, **named: Any) -> Any:
+        rounds.append(len(rounds))
+        if len(rounds) == 3:
+            raise OSError("no space left on device")
+        return build(*args, **named)
+
+    monkeypatch.setattr(pipeline, "_build_round", fail_in_the_third)
+    with pytest.raises(WarehouseError, match="No hay espacio en el disco"):
+        pipeline.rebuild(product.store())
+    monkeypatch.undo()
+    assert read_current(product.settings().warehouse) == before
+    assert business(product) == whole
+    pipeline.rebuild(product.store())
+    assert business(product) == whole
+    assert not list(product.settings().warehouse.glob(".build-*"))
 
 
 @pytest.mark.parametrize("seed", range(3))

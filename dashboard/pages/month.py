@@ -19,18 +19,21 @@ from dashboard.definitions import rules_panel
 from dashboard.filters import Filters
 from dashboard.headline import headline
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
-from dashboard.saving import register_saving
+from dashboard.saving import register_saving, sent_file
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.definition import PeriodError, ValueUnit, month
 from reports.export import Column, Table
-from reports.format import month_text, number_text, percent_text, value_text
+from reports.format import moment_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
+from reports.on_record import missing_from_record
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.summary import MonthSummary, TrendMonth, summarize
-from reports.wording import comparison_text, days_text, target_text, threshold_text, verdict_text
+from reports.wording import comparison_text, target_text, threshold_text, verdict_text
+from reports.workbook.handover import Book
+from reports.workbook.monthly import monthly_workbook
 
 PATH = "/"
 TITLE = terms.HOME
@@ -79,7 +82,25 @@ def register_callbacks(app: Dash, context: Context) -> None:
         # The choice is drawn with the page and then "changes" to what is shown already.
         return no_update if not text or (shown and text == shown["month"]) else address(text)
 
+    @app.callback(
+        Output("month-file", "data", allow_duplicate=True),
+        Input("month-book", "n_clicks"),
+        State("month-shown", "data"),
+        prevent_initial_call=True,
+    )
+    def save_book(clicks: int | None, shown: dict[str, Any] | None) -> Any:
+        if not clicks or not shown:
+            return no_update
+        book = book_of(context, shown["month"])
+        return sent_file(book.name, book.content, "xlsx")
+
     register_saving(app, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part))
+
+
+def book_of(context: Context, text: str) -> Book:
+    """Return the book of a month. Raises WorkbookError and whatever keeps the page itself from showing it."""
+    with context.reading() as (generation, cursor):
+        return monthly_workbook(generation, cursor, context.rules(), text, recorded(cursor), demo=context.is_demo)
 
 
 def saved_table(context: Context, text: str, part: str) -> Table | None:
@@ -199,8 +220,10 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
             html.Div(
                 components.fresh_text(summary.data_until),
                 className="fresh",
-                title=f"Cifras de la generación {summary.generation}, "
-                f"armada el {components.moment_text(summary.made_at)}",
+                title=f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
+            ),
+            html.Button(
+                [icon("download"), "Libro del mes (Excel)"], id="month-book", type="button", className="action"
             ),
             _picker(summary.month, log),
         ],
@@ -285,42 +308,10 @@ def _trend(summary: MonthSummary) -> Component:
 def _on_record(summary: MonthSummary) -> Component:
     """Return what the logs cover of the month and what is missing, nothing of it hidden behind a click."""
     found = summary.completeness
-    pairs: list[tuple[str, Children]] = []
-    if missing := [day for day in found.period if day not in found.covered]:
-        pairs.append(("Días sin registro", days_text(missing)))
-    silent = [line for line in found.lines if line not in found.lines_with_record]
-    if silent:
-        pairs.append(("Líneas sin registro", ", ".join(map(terms.line_name, silent))))
-    if partial := _partly_unrecorded(summary):
-        pairs.append(("Líneas con días sin registro", "; ".join(partial)))
-    if quiet := [line for line in found.lines_with_record if not found.days_of(line, terms.WITH_DATA)]:
-        pairs.append(("Líneas sin llamadas", ", ".join(map(terms.line_name, quiet))))
-    if summary.open_calls:
-        parts = [
-            f"{number_text(n)} de {terms.line_name(line) or terms.NO_LINE}" for line, n in summary.open_calls.items()
-        ]
-        total = f"{number_text(sum(summary.open_calls.values()))} ({', '.join(parts)})" if len(parts) > 1 else parts[0]
-        pairs.append(("Llamadas en curso", f"{total}: todavía en ninguna cifra"))
-    without = next((line for line in summary.lines if not line.service), None)
-    if without is not None and without.figures["registered"].numerator:
-        number = without.figures["registered"].numerator
-        pairs.append(
-            ("Llamadas sin línea", f"{number_text(number)}, dentro del total; su cola no está asignada a una línea")
-        )
     body: list[Component] = [html.P(components.covered(found.text, whole=found.is_whole))]
-    if pairs:
-        body.append(components.facts(pairs))
+    if missing := missing_from_record(summary):
+        body.append(components.facts(missing))
     return components.panel(terms.ON_RECORD, body, kind="on-record")
-
-
-def _partly_unrecorded(summary: MonthSummary) -> list[str]:
-    """Return the lines without a record on days that the logs do cover, each with how many."""
-    found = summary.completeness
-    days: dict[str, int] = {}
-    for item in found.line_days:
-        if item.state == terms.NO_RECORD and item.day in found.covered and item.service in found.lines_with_record:
-            days[item.service] = days.get(item.service, 0) + 1
-    return [f"{terms.line_name(line)}: {n} {'día' if n == 1 else 'días'}" for line, n in days.items()]
 
 
 def _other_figures(summary: MonthSummary) -> Component:

@@ -5,19 +5,14 @@ In: declarations, parameters, a month's summary. Out: rows for the sheet of defi
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-
 from reports import terms
 from reports.definition import Indicator, Kind
-from reports.format import date_text, number_text
+from reports.format import moment_text
 from reports.indicators import INDICATORS
 from reports.query import resolve_unit
 from reports.rules import Parameter
 from reports.summary import MonthSummary
-from reports.wording import target_text
-
-_UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
+from reports.wording import parameter_text, validity_text
 
 
 def indicator_rows() -> list[tuple[str, str, str, str, str]]:
@@ -49,7 +44,7 @@ def criteria() -> tuple[str, ...]:
 def parameter_rows(parameters: tuple[Parameter, ...]) -> list[tuple[str, str, str, str]]:
     """Return one row per parameter: label, value, validity, source."""
     return [
-        (terms.PARAMETERS.get(each.name, each.name), _value_text(each), _validity_text(each), each.rule)
+        (terms.PARAMETERS.get(each.name, each.name), parameter_text(each), validity_text(each), each.rule)
         for each in parameters
     ]
 
@@ -66,28 +61,3 @@ def origin_rows(summary: MonthSummary) -> list[tuple[str, str]]:
         ),
         ("Generación de las cifras", f"{summary.generation}, armada el {moment_text(summary.made_at)}"),
     ]
-
-
-def moment_text(moment: datetime) -> str:
-    """Return an instant of La Paz as "31/10/2026 23:59:50"."""
-    return f"{date_text(moment.date())} {moment:%H:%M:%S}"
-
-
-def _value_text(parameter: Parameter) -> str:
-    match parameter.value:
-        case tuple() as lines:
-            return f"{len(lines)}: {', '.join(lines)}"
-        case Decimal() as share:
-            return f"{target_text(share)} o más"
-        case number:
-            unit = next((text for suffix, text in _UNIT_SUFFIXES.items() if parameter.name.endswith(suffix)), "")
-            return f"{number_text(number)} {unit}".strip()
-
-
-def _validity_text(parameter: Parameter) -> str:
-    start, end = parameter.valid_from, parameter.valid_to
-    if start is None and end is None:
-        return "sin límite"
-    from_text = f"desde {date_text(start)}" if start else ""
-    to_text = f"hasta {date_text(end)}" if end else ""
-    return " ".join(part for part in (from_text, to_text) if part)

@@ -12,21 +12,20 @@ from decimal import Decimal
 
 from reports import terms
 from reports.definition import Kind, ValueUnit, month
-from reports.format import month_text, unit_text
+from reports.format import moment_text, month_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Figures, Verdict
+from reports.on_record import facts_on_record
 from reports.summary import MonthSummary, TrendMonth
 from reports.wording import comparison_text, gap_text, target_text, threshold_text, verdict_text
 from reports.workbook.definitions import (
     criteria,
     division_text,
     indicator_rows,
-    moment_text,
     origin_rows,
     parameter_rows,
 )
 from reports.workbook.native_charts import Rows, bars_beside, trend_columns
-from reports.workbook.on_record import facts_on_record
 from reports.workbook.template import Template, Value, line_number
 
 SUMMARY, BY_LINE, BY_DAY, BY_INTERVAL, DEFINITIONS = "Resumen", "Por línea", "Por día", "Por media hora", "Definiciones"
