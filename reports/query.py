@@ -110,10 +110,7 @@ def measure(
 
     rows = [(indicator.name, *row) for indicator in asked for row in parts[indicator]]
     columns = {"indicator": "str", **{dimension.value: "str" for dimension in dims}, **NUMBERS}
-    cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
-    frame = pd.DataFrame(
-        {name: pd.Series(list(column), dtype=kind) for (name, kind), column in zip(columns.items(), cells, strict=True)}
-    )
+    frame = _frame(columns, rows)
     frame.attrs["units"] = {indicator.name: units[indicator].value for indicator in asked}
     return frame
 
@@ -194,12 +191,21 @@ def wait_curve(
         answered += calls.get(second, 0)
         rows.append((second, answered, registered, answered / registered if registered else None))
     columns = {"seconds": "Int64", "answered": "Int64", "registered": "Int64", "share": "float64"}
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(column), dtype=kind)
-            for (name, kind), column in zip(columns.items(), zip(*rows, strict=True), strict=True)
-        }
-    )
+    return _frame(columns, rows)
+
+
+def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of `measure` of one ratio by interval, and whatever else, as `measure` gives it by hour.
+
+    Numerators and denominators are added up and divided anew: one reading of the calls serves both.
+    """
+    sums: dict[str, tuple[int, int]] = {}
+    for interval, n, of in zip(frame["interval"], frame["numerator"], frame["denominator"], strict=True):
+        before = sums.get(interval[:2], (0, 0))
+        sums[interval[:2]] = before[0] + int(n), before[1] + int(of)
+    name = frame["indicator"].iloc[0] if len(frame) else ""
+    rows = [(name, hour, n, of, n / of if of else None) for hour, (n, of) in sorted(sums.items())]
+    return _frame({"indicator": "str", "hour": "str", **NUMBERS}, rows)
 
 
 def resolve_unit(indicator: Indicator, dimensions: Iterable[Dimension], unit: Unit | str | None) -> Unit:
@@ -231,6 +237,14 @@ def calls_missing(n: int, registered: int, target: Decimal) -> int:
 def complies(n: int, registered: int, target: Decimal) -> bool | None:
     """Tell whether n / registered reaches the target, on the unrounded value; None without calls."""
     return exact_gap(n, registered, target) <= 0 if registered else None
+
+
+def _frame(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Return rows under columns of stated types."""
+    cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    return pd.DataFrame(
+        {name: pd.Series(list(column), dtype=kind) for (name, kind), column in zip(columns.items(), cells, strict=True)}
+    )
 
 
 def _indicator(name: str | Indicator) -> Indicator:

@@ -1,7 +1,8 @@
 """Benchmarks, as ratios within one run (``make bench``): never a timed test.
 
 Printed: the whole ``callcenter ingest`` process against the bare load of the same file into DuckDB, at 1 and 5 million
-lines; a day of 30 000 lines into an empty store and after one and five years. ``--quick`` leaves out the years.
+lines; a day of 30 000 lines into an empty store and after one and five years; and, over the ten million calls of those
+years, each callback of the pages against the queries it needs. ``--quick`` leaves out the years.
 """
 
 import os
@@ -17,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.settings import Settings
 from etl.simulation.volume import write_day, write_volume
+from tests.bench_pages import measure_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY_LINES = 30_000
@@ -143,6 +146,7 @@ def main(arguments: Sequence[str]) -> None:
         load_against_bare(folder, 5_000_000, rounds=3)
         if "--quick" not in arguments:
             add_a_day(folder, (1, 5), rounds=5)
+            measure_pages(Settings(data=folder / "years"))
 
 
 if __name__ == "__main__":

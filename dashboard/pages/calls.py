@@ -36,7 +36,7 @@ ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this comput
 IN_MENU = False  # reached from a figure
 
 #: Calls shown of a list; the figure itself says how many there are.
-_SHOWN = 2000
+_SHOWN = 1000
 _SECONDS = ("wait_seconds", "talk_seconds")
 
 
@@ -192,7 +192,8 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Compon
         }
         for key in _columns_of(asked)
     ]
-    rows = [_row(asked, name, call) for call in calls.to_dict("records")]
+    here = f"{PATH}{asked.address}&{urlencode({'cifra': name})}"
+    rows = [_row(here, call) for call in calls.to_dict("records")]
     note = "La llamada abre las líneas del registro que la cuentan."
     if number > len(rows):
         note = f"Se muestran las primeras {number_text(len(rows))}. {note}"
@@ -207,11 +208,10 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Compon
     )
 
 
-def _row(asked: Filters, name: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]:
+def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]:
+    """Return one call of the list; `here` is the address of the list."""
     entered: datetime = call["entered_local"]
-    address = urlencode(
-        {"cifra": name, "llamada": f"{call['pbx']}|{call['callid']}", "en": f"{entered:%Y-%m-%dT%H:%M:%S}"}
-    )
+    address = urlencode({"llamada": f"{call['pbx']}|{call['callid']}", "en": f"{entered:%Y-%m-%dT%H:%M:%S}"})
     row: dict[str, str | int | float | None] = {
         "entered": f"{entered:%Y-%m-%d %H:%M:%S}",
         "entered_text": f"{date_text(entered.date())} {entered:%H:%M:%S}",
@@ -227,7 +227,7 @@ def _row(asked: Filters, name: str, call: dict[Any, Any]) -> dict[str, str | int
         "agent_text": call["agent"] or "",
         "callid": call["callid"],
         "callid_text": call["callid"],
-        "callid_href": f"{PATH}{asked.address}&{address}",
+        "callid_href": f"{here}&{address}",
         "without": False,
     }
     for key in _SECONDS:

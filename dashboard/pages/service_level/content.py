@@ -189,7 +189,7 @@ def _by_line(question: Question, found: Measured) -> Component:
 def _all_figures(question: Question, found: Measured) -> Component:
     """Return every figure of the period with both its sides and the rule it comes from."""
     rows: list[list[Children]] = []
-    for name, figure in found.others.items():
+    for name, figure in found.total.figures.items():
         indicator = BY_NAME[name]
         how = explained(indicator.label, [indicator.edge_case])
         rows.append(

@@ -16,11 +16,9 @@ from reports import terms
 from reports.completeness import Completeness, completeness
 from reports.definition import Dimension
 from reports.indicators import BY_NAME
-from reports.measured import Figure, LineFigures, Verdict, figures_of, lines_of, open_calls, verdict_of
-from reports.query import wait_curve
+from reports.measured import LineFigures, Verdict, figures_of, lines_of, open_calls, verdict_of
+from reports.query import by_hour, wait_curve
 
-#: The figures of each line, and those of the whole.
-FIGURES = ("service_level", "registered", "answered", "answered_in_time", "abandoned", "asa", "max_wait")
 #: More days than this are shown by month.
 DAYS_SHOWN = 92
 #: The curve of the waits goes at least this far.
@@ -31,14 +29,12 @@ CURVE_SECONDS = 120
 class Measured:
     """What the page shows. `step` is the dimension that `by_step` goes along: day, or month in a long period."""
 
-    by_line: pd.DataFrame
     heat: pd.DataFrame
     by_hour: pd.DataFrame
     by_step: pd.DataFrame
     step: Dimension
     classes: pd.DataFrame
     curve: pd.DataFrame
-    others: Mapping[str, Figure]
     on_record: Completeness
     still_open: Mapping[str, int]
     verdict: Verdict
@@ -50,16 +46,16 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     """Measure everything of the page. Raises QueryError."""
     asked = question.filters
     step = Dimension.DAY if asked.period.days <= DAYS_SHOWN else Dimension.MONTH
-    by_line = question.ask(cursor, *FIGURES, by=(Dimension.SERVICE,), total=True)
+    names = [each.name for each in BY_NAME.values() if asked.unit in each.units and not each.implied]
+    by_line = question.ask(cursor, *names, by=(Dimension.SERVICE,), total=True)
     figures = figures_of(by_line[by_line["service"].isna()])
     on_record = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
     still_open = open_calls(cursor, question.rules, asked.period, asked.lines)
     verdict = verdict_of(figures["service_level"], question.target)
-    other = [each.name for each in BY_NAME.values() if asked.unit in each.units and not each.implied]
+    heat = question.ask(cursor, "service_level", by=(Dimension.WEEKDAY, Dimension.INTERVAL))
     return Measured(
-        by_line=by_line,
-        heat=question.ask(cursor, "service_level", by=(Dimension.WEEKDAY, Dimension.INTERVAL)),
-        by_hour=question.ask(cursor, "service_level", by=(Dimension.HOUR,)),
+        heat=heat,
+        by_hour=by_hour(heat),
         by_step=question.ask(cursor, "service_level", by=(step,)),
         step=step,
         classes=question.ask(cursor, "wait_distribution"),
@@ -67,7 +63,6 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
             cursor, question.rules, asked.period, asked.where, asked.unit,
             until=max(CURVE_SECONDS, *question.thresholds),
         ),
-        others=figures_of(question.ask(cursor, *other)),
         on_record=on_record,
         still_open=still_open,
         verdict=verdict,

@@ -100,7 +100,7 @@ def _all(found: Measured) -> _Part:
             BY_NAME[name].label, figure.numerator, figure.denominator,
             Valued(figure.value, BY_NAME[name].value_unit), _VALUED_IN[BY_NAME[name].value_unit], BY_NAME[name].clause,
         ]
-        for name, figure in found.others.items()
+        for name, figure in found.total.figures.items()
     ]  # fmt: skip
     return terms.ALL_FIGURES, columns, rows
 

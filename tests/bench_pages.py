@@ -1,0 +1,233 @@
+"""What a page's callbacks take beside the queries they need (``make bench``), over five years of calls.
+
+Each draw is asked as the browser asks it, over the server's own way, and then its SQL alone, of DuckDB. Cold: the
+generation newly opened and its files out of the machine's memory, opening itself told apart. Warm: asked again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from dash import Dash
+from werkzeug.test import Client
+
+from dashboard.app import create_app
+from dashboard.context import Context
+from etl.settings import Settings
+from etl.warehouse import Generation
+from reports.terms import LINES
+
+DRAWS = 30
+#: A callback may take so many times what its queries take, and so much on top; a view of a month, of 13, at most this.
+TIMES, MORE_SECONDS = 3, 0.050
+MONTH_SECONDS, YEAR_SECONDS = 0.250, 0.500
+
+
+@dataclass
+class Question:
+    """A callback of a page by one of its outputs, the values it is asked with, and how long it may take."""
+
+    name: str
+    output: str
+    values: Callable[[random.Random], dict[str, Any]]
+    limit: float | None = None
+
+
+@dataclass
+class Taken:
+    """Seconds of each draw."""
+
+    cold: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+
+
+class _Recorder:
+    """A cursor that notes what it is asked."""
+
+    def __init__(self, cursor: Any, asked: list[tuple[Any, ...]]) -> None:
+        self._cursor, self._asked = cursor, asked
+
+    def execute(self, *arguments: Any) -> Any:
+        self._asked.append(arguments)
+        return self._cursor.execute(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+class _RecordingContext(Context):
+    """A context whose cursors note what they are asked, while `asked` is a list."""
+
+    asked: list[tuple[Any, ...]] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Generation, Any]]:
+        with super().reading() as (generation, cursor):
+            yield generation, cursor if self.asked is None else _Recorder(cursor, self.asked)
+
+
+def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
+    """Print, for each callback, its p95 beside that of its queries, cold and warm, and whether it holds its limits."""
+    months = _months(settings)
+    print(f"callbacks over {months[0]} to {months[-1]}, p95 of {draws} draws, ms", flush=True)
+    print(f"{'':34}{'cold':>7}{'bare':>7}{'limit':>7}{'warm':>8}{'bare':>7}{'limit':>7}", flush=True)
+    opened: list[float] = []
+    context = _RecordingContext(settings)
+    app = create_app(context)
+    for question in questions(months):
+        chance = random.Random(question.name)
+        ours, bare = Taken(), Taken()
+        _post(Client(app.server), body_of(app, question.output, question.values(chance)))
+        for _ in range(draws):
+            body = body_of(app, question.output, question.values(chance))
+            _ask_bare(settings, _ask(context, Client(app.server), body, ours, opened), bare)
+        print(_line(question, ours, bare), flush=True)
+    context.close()
+    print(f"opening a generation: p95 {1000 * p95(opened):.0f} ms, once for all pages", flush=True)
+
+
+def questions(months: Sequence[str]) -> list[Question]:
+    """What is asked: every callback that reads calls, of any month on record."""
+    whole = months[13:-1]
+
+    def sl(search: str) -> dict[str, Any]:
+        return {"location.search": search, "scheme.data": "light"}
+
+    def thirteen(chance: random.Random) -> str:
+        last = chance.choice(whole)
+        return f"?desde={int(last[:4]) - 1}{last[4:]}-01&hasta={last}-28"
+
+    def narrowed(chance: random.Random) -> str:
+        words = {
+            "mes": chance.choice(whole),
+            "linea": chance.choice(list(LINES)),
+            "unidad": chance.choice(["llamada", "ingreso", "cliente"]),
+            "umbral": chance.randint(10, 60),
+        }
+        return f"?{urlencode(words)}"
+
+    def saved(chance: random.Random, part: str) -> dict[str, Any]:
+        shown = {"address": f"?desde={(month := chance.choice(whole))}-01&hasta={month}-28"}
+        return {"sl-shown.data": shown, "triggered": {"part": part, "ending": "csv"}}
+
+    return [
+        Question("Inicio", "month-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}"}, MONTH_SECONDS),
+        Question("Nivel de servicio, un mes", "sl-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}"), MONTH_SECONDS),
+        Question("... línea, unidad y umbral", "sl-content.children", lambda c: sl(narrowed(c)), MONTH_SECONDS),
+        Question("... trece meses", "sl-content.children", lambda c: sl(thirteen(c)), YEAR_SECONDS),
+        Question("... guardar por línea", "sl-file.data", lambda c: saved(c, "lines"), MONTH_SECONDS),
+        Question("Llamadas", "calls-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}&cifra=abandoned&linea={c.choice(list(LINES))}"},
+                 MONTH_SECONDS),
+    ]  # fmt: skip
+
+
+def _months(settings: Settings) -> list[str]:
+    context = Context(settings)
+    with context.reading() as (generation, _):
+        months = list(generation.periods("calls"))
+    context.close()
+    return months
+
+
+def _ask(
+    context: _RecordingContext, client: Client, body: dict[str, Any], taken: Taken, opened: list[float]
+) -> list[tuple[Any, ...]]:
+    """Ask cold, then warm, then once more to note the SQL; return it."""
+    context.close()
+    _forget(context.settings.warehouse)
+    started = time.perf_counter()
+    with context.reading():
+        opened.append(time.perf_counter() - started)
+    taken.cold.append(_post(client, body))
+    taken.warm.append(_post(client, body))
+    context.asked = asked = []
+    _post(client, body)
+    context.asked = None
+    return asked
+
+
+def _ask_bare(settings: Settings, asked: Sequence[tuple[Any, ...]], taken: Taken) -> None:
+    _forget(settings.warehouse)
+    context = Context(settings)
+    with context.reading() as (_, cursor):
+        for seconds in (taken.cold, taken.warm):
+            started = time.perf_counter()
+            for arguments in asked:
+                cursor.execute(*arguments).fetchall()
+            seconds.append(time.perf_counter() - started)
+    context.close()
+
+
+def body_of(app: Dash, output: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What the browser sends to the callback with an output, given the values of its inputs and states."""
+    key, found = next((key, found) for key, found in app.callback_map.items() if output in _outputs_of(key))
+    outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in _outputs_of(key)]
+    triggered = values.get("triggered")
+
+    def given(dependency: dict[str, str]) -> Any:
+        if triggered is not None and dependency["id"].startswith("{"):
+            return [{"id": triggered, "property": dependency["property"], "value": 1}]
+        return {**dependency, "value": values.get(f"{dependency['id']}.{dependency['property']}")}
+
+    inputs = [given(dependency) for dependency in found["inputs"]]
+    changed = next(iter(values)) if triggered is None else f"{_id_text(triggered)}.n_clicks"
+    return {
+        "output": key,
+        "outputs": outputs if len(outputs) > 1 or key.startswith("..") else outputs[0],
+        "inputs": inputs,
+        "state": [given(dependency) for dependency in found["state"]],
+        "changedPropIds": [changed],
+    }
+
+
+def _outputs_of(key: str) -> list[str]:
+    """The outputs of a callback by its key: "a.b", or "..a.b...c.d.."."""
+    return [name.partition("@")[0] for name in re.split(r"^\.\.|\.\.\.|\.\.$", key) if name]
+
+
+def _id_text(identity: dict[str, str]) -> str:
+    inside = ",".join(f'"{name}":"{identity[name]}"' for name in sorted(identity))
+    return f"{{{inside}}}"
+
+
+def _post(client: Client, body: dict[str, Any]) -> float:
+    started = time.perf_counter()
+    answer = client.post("/_dash-update-component", json=body)
+    seconds = time.perf_counter() - started
+    if answer.status_code != 200 or "failure" in answer.text[:200]:
+        raise RuntimeError(f"{body['output']}: {answer.status_code} {answer.text[:300]}")
+    return seconds
+
+
+def _forget(folder: Path) -> None:
+    """Ask the machine to drop what it remembers of the files."""
+    for path in folder.glob("*.duckdb"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def p95(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[-1]
+
+
+def _line(question: Question, ours: Taken, bare: Taken) -> str:
+    text = f"{question.name:34}"
+    held = True
+    for mine, theirs in ((ours.cold, bare.cold), (ours.warm, bare.warm)):
+        limit = min(TIMES * p95(theirs) + MORE_SECONDS, question.limit or 1e9)
+        held = held and p95(mine) <= limit
+        text += f"{1000 * p95(mine):7.0f}{1000 * p95(theirs):7.0f}{1000 * limit:7.0f} "
+    return text + ("" if held else "  ABOVE ITS LIMIT")
