@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.calls import CallTeller
-from etl.draft import Draft, Month, model
+from etl.draft import Draft, Month
 from etl.faults import reach
 from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
+from etl.model import model
 from etl.months import period_of
 from etl.schema import EventKind
 from etl.warehouse import Generation
@@ -94,10 +95,14 @@ class Build:
         return built, generation
 
     def _count(self, month: Month) -> None:
-        """Add up the calls of a month by wait, anew."""
-        counts = model("counts").replace(":segment", month.alias)
-        self.draft.run(f"DELETE FROM {month.alias}.core.counts")
-        self.draft.write(f"INSERT INTO {month.alias}.core.counts {counts} ORDER BY entered_date, service, wait_seconds")
+        """Add up the calls of a month by wait and by half hour, anew."""
+        for table, order in (
+            ("counts", "entered_date, service, wait_seconds"),
+            ("half_hours", "entered_date, half_hour"),
+        ):
+            rows = model(table).replace(":segment", month.alias)
+            self.draft.run(f"DELETE FROM {month.alias}.core.{table}")
+            self.draft.run(f"INSERT INTO {month.alias}.core.{table} {rows} ORDER BY {order}")
 
     def _check(self, month: Month) -> None:
         for severity, name, sql in checks():

@@ -12,7 +12,8 @@ from typing import TextIO
 
 import duckdb
 
-from etl.draft import Draft, Month, model
+from etl.draft import Draft, Month
+from etl.model import model
 from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources import QUEUE_LOG

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from etl.model import model
 from etl.months import day_number, month_span, period_of, periods_between
 from etl.records.site import Site
 from etl.settings import Settings
@@ -23,7 +24,6 @@ from etl.warehouse import Generation, Segment, WarehouseError, digest
 
 #: Naming the method of compression spares DuckDB 1 a fifth of the writing; DuckDB 2 chooses by itself and refuses.
 _METHODS_CAN_BE_NAMED = duckdb.__version__.startswith("1.")
-_MODELS = Path(__file__).parent / "models"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Draft:
         # No write-ahead log: a private segment is either closed whole or thrown away.
         self.run(f"ATTACH {literal(str(path))} AS {alias} (RECOVERY_MODE no_wal_writes)")
         if base is None:
-            sql = model(f"segment_{subject}").replace(":event_type", QUEUE_LOG.event_type)
+            sql = model(f"segment_{subject}")
             if not _METHODS_CAN_BE_NAMED:
                 sql = re.sub(" USING COMPRESSION [a-z]+", "", sql)
             self.run(sql.replace(":segment", alias))
@@ -316,11 +316,6 @@ class Draft:
         """Take note that a file holds lines of these epochs too."""
         before = self.spans.get(file, (low, high))
         self.spans[file] = (min(low, before[0]), max(high, before[1]))
-
-
-def model(name: str) -> str:
-    """Return the SQL of a file of etl/models."""
-    return (_MODELS / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _value(value: object) -> str:

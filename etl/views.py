@@ -15,7 +15,8 @@ from etl.settings import ZONE_OFFSET_SECONDS
 
 #: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side, the place
 #: of that in the day. `calls` and `talks` are how many calls a row stands for, and how many of them have a known talk.
-_STATE = "NOT is_open AS registered, service IS NULL OR service <> 'no cuenta' AS counted"
+_COUNTED = "service IS NULL OR service <> 'no cuenta' AS counted"
+_STATE = f"NOT is_open AS registered, {_COUNTED}"
 _ONE_CALL = "1 AS calls, CASE WHEN talk_seconds IS NULL THEN 0 ELSE 1 END AS talks"
 
 
@@ -35,9 +36,10 @@ _STORED = f"{_FACTS}, {_OUTCOME}"
 _LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other_event) AS event)"
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
-BY_WAIT = "_by_wait"
-#: The tables of calls, each also counted by wait: one row per day, line, outcome, cause and second of wait.
-CALL_TABLES = (*_UNITS, *(f"{table}{BY_WAIT}" for table in _UNITS))
+BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
+#: The tables of calls; each also counted by wait (one row per day, line, outcome, cause and second of wait), and by
+#: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
+CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
 
 
@@ -98,6 +100,14 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str) -> str:
         unit = _UNITS[table.removesuffix(BY_WAIT)]
         counts = _union("core.counts", aliases)
         return f"SELECT * EXCLUDE (part), {_STATE} FROM ({counts}) WHERE part IN ('alone', '{unit}')"
+    if table.endswith(BY_HALF_HOUR):
+        unit = _UNITS[table.removesuffix(BY_HALF_HOUR)]
+        half_hours = _union("core.half_hours", aliases)
+        return (
+            "SELECT * EXCLUDE (part, half_hour), half_hour AS entered_half_hour, "
+            f"CAST(half_hour // 2 AS UTINYINT) AS entered_hour, TRUE AS registered, {_COUNTED} "
+            f"FROM ({half_hours}) WHERE part IN ('alone', '{unit}')"
+        )
     if table == "core.queue_visits":
         return f"SELECT *, {_DERIVED} FROM ({_union(table, aliases, f'* REPLACE ({_OUTCOME})')})"
     # A callid of one visit is its own line call and caller's call.

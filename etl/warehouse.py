@@ -17,12 +17,11 @@ from typing import Any
 import duckdb
 
 from etl.faults import reach
-from etl.sources.queue_log import QUEUE_LOG
+from etl.model import model
 from etl.views import create_views
 
 SCHEMA_VERSION = 2
 CURRENT = "CURRENT"
-_NO_CALLS = Path(__file__).parent / "models" / "segment_calls.sql"
 _HASH_BLOCK = 4 * 1024 * 1024
 _READER_CONFIG = {
     "autoinstall_known_extensions": "false",
@@ -251,8 +250,7 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             aliases[segment.subject].append(alias)
         if not aliases["calls"]:  # every line received so far was set aside
             connection.execute("ATTACH ':memory:' AS calls_none")
-            sql = _NO_CALLS.read_text(encoding="utf-8").replace(":event_type", QUEUE_LOG.event_type)
-            connection.execute(sql.replace(":segment", "calls_none"))
+            connection.execute(model("segment_calls").replace(":segment", "calls_none"))
             aliases["calls"].append("calls_none")
         (loads,) = aliases["loads"]
         create_views(connection, aliases["calls"], loads)

@@ -22,8 +22,7 @@ class Axis:
     """How a dimension is computed in SQL ({date}, {hour}, {half_hour}), read from a user's text, written, and ordered.
 
     Grouping goes by small keys, so that text is made for the groups and not for every row. `population` narrows the
-    rows to those the dimension exists for. `example` shows a user how a value is written. `by_call`: told call by call
-    only, not by the tables that count by wait.
+    rows to those the dimension exists for. `example` shows a user how a value is written.
     """
 
     key: str
@@ -32,7 +31,6 @@ class Axis:
     example: str
     rank: Callable[[Any], Any] = lambda key: key
     population: str = ""
-    by_call: bool = False
 
 
 def _matched(pattern: str) -> Callable[[str], re.Match[str]]:
@@ -89,14 +87,12 @@ AXES = {
         lambda text: int(_matched(r"[01]\d|2[0-3]")(text)[0]),
         lambda key: f"{key:02}",
         "08",
-        by_call=True,
     ),
     Dimension.INTERVAL: Axis(
         "{half_hour}",
         _read_interval,
         lambda key: f"{key // 2:02}:{key % 2 * 30:02}",
         "08:30",
-        by_call=True,
     ),
     Dimension.SERVICE: Axis(
         "COALESCE(service, '')",
@@ -105,7 +101,7 @@ AXES = {
         "101",
         rank=_place_in(terms.LINES, last=""),
     ),
-    Dimension.QUEUE: Axis("queue", str, str, "5003", by_call=True),
+    Dimension.QUEUE: Axis("queue", str, str, "5003"),
     Dimension.AGENT: Axis(
         "COALESCE(person, agent, '')",  # a person works under several interfaces
         lambda text: "" if text == terms.NO_AGENT else text,
@@ -113,7 +109,6 @@ AXES = {
         "SIP/201",
         rank=_place_in((), last=""),
         population="answered",
-        by_call=True,
     ),
     Dimension.CAUSE: Axis(
         "COALESCE(cause, 'unknown')",

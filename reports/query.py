@@ -16,11 +16,12 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from etl.views import BY_WAIT, months_between
+from etl.views import BY_HALF_HOUR, BY_WAIT, months_between
 from reports import terms
 from reports.axes import AXES, Key
 from reports.definition import Dating, Dimension, Indicator, Kind, Period, Subject, Unit
 from reports.indicators import BY_NAME
+from reports.rollup import added_up, counted_in
 from reports.rules import Rules, RulesError
 
 TABLES = {
@@ -97,7 +98,11 @@ def measure(
             raise QueryError(f"«{indicator.label}» muestra todos los tramos: no se acota a algunos")
 
     parts: dict[Indicator, list[_Row]] = {}
-    sources = {item: (_table(item, units[item], (*dims, *keys)), item.dated_by) for item in asked}
+    thresholds = _thresholds(rules, period)
+    sources = {
+        item: (TABLES[item.subject, units[item]] + counted_in(item, (*dims, *keys), thresholds), item.dated_by)
+        for item in asked
+    }
     for table, dating in dict.fromkeys(sources.values()):
         group = [item for item in asked if sources[item] == (table, dating)]
         try:
@@ -147,7 +152,9 @@ def select(
     keys = _keys_of(where)
     resolved = resolve_unit(asked, keys, unit)
     _check_dimensions(asked, keys)
-    table = _table(asked, resolved, keys) if by_wait else TABLES[asked.subject, resolved]
+    table = TABLES[asked.subject, resolved]
+    if by_wait and not {Dimension.HOUR, Dimension.INTERVAL, *VISIT_ONLY}.intersection(keys):
+        table += BY_WAIT
     places = DATES[asked.dated_by]
     axes = {dimension: AXES[dimension].key.format(**places) for dimension in keys}
     try:
@@ -275,11 +282,13 @@ def _check_dimensions(indicator: Indicator, dimensions: Iterable[Dimension]) -> 
             raise QueryError(f"«{indicator.label}» no se mide por {terms.DIMENSIONS[dimension]}")
 
 
-def _table(indicator: Indicator, unit: Unit, dimensions: Iterable[Dimension]) -> str:
-    """Return the table to count from: that counted by wait, a fraction of the rows, wherever it tells enough."""
-    table = TABLES[indicator.subject, unit]
-    by_call = indicator.dated_by is not Dating.ENTERED or any(AXES[dimension].by_call for dimension in dimensions)
-    return table if by_call else f"{table}{BY_WAIT}"
+def _thresholds(rules: Rules, period: Period) -> list[int]:
+    """Return the thresholds in force; none where the rules lack it, which is told where it is needed."""
+    try:
+        pieces = rules.pieces("threshold_seconds", period)
+    except RulesError:
+        return []
+    return [piece.value for piece in pieces if isinstance(piece.value, int)]
 
 
 def _between(connection: duckdb.DuckDBPyConnection, table: str, period: Period, dating: Dating) -> str:
@@ -344,12 +353,14 @@ def _scan(
     day = columns["date"]
     names = {name for item in indicators for name in item.parameters} - {item.target for item in indicators}
     values = {name: _dated(rules, name, period, day) for name in names if name is not None}
+    thresholds = _thresholds(rules, period)
     aggregates: dict[str, int] = {}
 
     def place(sql: str | None, kind: Kind) -> int | None:
         if sql is None:
             return None
-        sql = sql.format(**values)
+        rolled = added_up(sql, thresholds) if table.endswith(BY_HALF_HOUR) else None
+        sql = rolled or sql.format(**values)
         sums = sql if kind is Kind.MAXIMUM else f"COALESCE({sql}, 0)"
         return aggregates.setdefault(f"CAST({sums} AS BIGINT)", len(aggregates))
 

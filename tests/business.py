@@ -12,7 +12,7 @@ _TABLES = {
     "core.queue_visits": f"* EXCLUDE ({_WHENCE})",
     "core.line_calls": "*",
     "core.calls": "*",
-    **{f"core.{table}_by_wait": "*" for table in ("queue_visits", "line_calls", "calls")},
+    **{f"core.{t}_by_{what}": "*" for t in ("queue_visits", "line_calls", "calls") for what in ("wait", "half_hour")},
     "core.log_hours": "*",
     "core.log_queues": "*",
     "core.restarts": "pbx, epoch",

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from etl.model import WITHIN_SECONDS
 from reports.rules import DEFAULTS, Parameter, Rules
 
 COLUMNS = """
@@ -25,6 +26,18 @@ COLUMNS = """
     enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER
 """
 _COUNTED_BY = "entered_date, service, counted, registered, answered, is_open, cause, wait_seconds"
+_ADDED_UP = (
+    "COALESCE(SUM(calls) FILTER (answered), 0) AS answered_calls",
+    "COALESCE(SUM(calls) FILTER (answered AND wait_seconds IS NOT NULL), 0) AS waits",
+    "COALESCE(SUM(wait_seconds) FILTER (answered), 0) AS waited_seconds",
+    "COALESCE(SUM(talks) FILTER (answered), 0) AS talks",
+    "COALESCE(SUM(talk_seconds) FILTER (answered), 0) AS talked_seconds",
+    "MAX(wait_seconds) AS longest_wait",
+    *(
+        f"COALESCE(SUM(calls) FILTER (answered AND wait_seconds <= {n}), 0) AS answered_within_{n}"
+        for n in WITHIN_SECONDS
+    ),
+)
 NAMES = re.findall(r"(\w+) [A-Z]+", COLUMNS)
 TRACE = {f"{event}_{what}" for event in ("enter", "connect", "end") for what in ("load", "line")}
 ONLY_IN_VISITS = {"queue", "did", "agent", "person", "reconstructed"} | TRACE
@@ -134,6 +147,11 @@ def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "
             SELECT {_COUNTED_BY}, CAST(SUM(calls) AS INTEGER) AS calls, CAST(SUM(talks) AS INTEGER) AS talks,
                 COALESCE(SUM(talk_seconds), 0) AS talk_seconds
             FROM core.{table} GROUP BY {_COUNTED_BY}""")
+        connection.execute(f"""CREATE VIEW core.{table}_by_half_hour AS
+            SELECT entered_date, entered_hour, entered_half_hour, service, counted, registered,
+                CAST(SUM(calls) AS INTEGER) AS calls, {", ".join(_ADDED_UP)}
+            FROM core.{table} WHERE registered
+            GROUP BY entered_date, entered_hour, entered_half_hour, service, counted, registered""")
     for row in drawn(log) if log else []:
         hour = datetime.fromisoformat(row["day"]) + timedelta(hours=9)
         connection.execute("INSERT INTO core.log_hours VALUES (?, ?, 10)", [row.get("pbx", "default"), hour])

@@ -27,6 +27,7 @@ FAULTS = {
     "ninguna duración es negativa": "UPDATE {}.core.queue_visits SET talk_seconds = -1 WHERE answered",
     "cada línea de entrada abre un ingreso a cola": "DELETE FROM {}.core.queue_visits WHERE alone",
     "las cuentas por espera suman los ingresos a cola y las llamadas": "UPDATE {}.core.counts SET calls = calls + 1",
+    "las cuentas por media hora suman las cuentas por espera": "DELETE FROM {}.core.half_hours",
 }
 CALLS = (
     (0, "1.1|101|NONE|ENTERQUEUE||71|1"),

@@ -8,14 +8,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from etl.views import CALL_TABLES, months_between
+from etl.model import WITHIN_SECONDS
+from etl.views import BY_HALF_HOUR, BY_WAIT, CALL_TABLES, months_between
 from reports import query
-from reports.axes import AXES
-from reports.definition import Dimension, Period
-from reports.indicators import INDICATORS
+from reports.definition import Dimension, Indicator, Period
+from reports.indicators import BY_NAME, INDICATORS
 from reports.query import measure
-from reports.rules import Rules
+from reports.rollup import counted_in
+from reports.rules import Parameter, Rules
 from tests.business import store_in
+from tests.drawn_calls import with_parameter
 from tests.product import Product
 from tests.reference_counter import LogFile
 from tests.test_increments import OTHER_RULES, RULES, told_log
@@ -53,24 +55,74 @@ def test_counts_by_wait_are_those_of_the_calls(connection: duckdb.DuckDBPyConnec
     assert counted == added and sum(row[-3] for row in counted) > 100
 
 
-@pytest.mark.parametrize("indicator", [item for item in INDICATORS if item.units != {"visit"}], ids=lambda i: i.name)
+@pytest.mark.parametrize("table", ["core.queue_visits", "core.line_calls", "core.calls"])
+def test_counts_by_half_hour_are_those_of_the_calls(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    within = [f"SUM(CASE WHEN answered AND wait_seconds <= {n} THEN 1 ELSE 0 END)" for n in WITHIN_SECONDS]
+    counted = connection.execute(
+        f"""SELECT entered_date, entered_half_hour, service, COUNT(*), MAX(wait_seconds), {", ".join(within)}
+        FROM {table} WHERE registered GROUP BY entered_date, entered_half_hour, service ORDER BY ALL"""
+    ).fetchall()
+    names = ", ".join(f"SUM(answered_within_{n})" for n in WITHIN_SECONDS)
+    added = connection.execute(
+        f"""SELECT entered_date, entered_half_hour, service, SUM(calls), MAX(longest_wait), {names}
+        FROM {table}_by_half_hour GROUP BY entered_date, entered_half_hour, service ORDER BY ALL"""
+    ).fetchall()
+    assert counted == added and len(counted) > 50
+
+
+CHANGING = with_parameter(
+    Parameter("threshold_seconds", 20, None, date(2024, 2, 29), ""),
+    Parameter("threshold_seconds", 30, date(2024, 3, 1), None, ""),
+)
+
+
+@pytest.mark.parametrize("indicator", INDICATORS, ids=lambda indicator: indicator.name)
+@pytest.mark.parametrize(
+    "rules", [RULES_OF_TEST, RULES_OF_TEST.trying_threshold(45), CHANGING], ids=["the rule", "on trial", "changing"]
+)
 def test_an_indicator_is_the_same_counted_call_by_call(
-    indicator: query.Indicator, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+    indicator: Indicator, rules: Rules, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    dimensions = sorted(indicator.dimensions)
     questions = [
-        (dimension, unit)
-        for dimension in [d for d in Dimension if d in indicator.dimensions and not AXES[d].by_call]
+        (by, unit)
+        for by in ([], *([dimension] for dimension in dimensions), [Dimension.WEEKDAY, Dimension.INTERVAL])
         for unit in sorted(indicator.units)
+        if unit == "visit" or not {Dimension.QUEUE, Dimension.AGENT}.intersection(by)
     ]
-    assert len(questions) >= 12
+    assert len(questions) > 8
 
     def answers() -> list[str]:
-        frames = [measure(connection, RULES_OF_TEST, [indicator], PERIOD, [by], unit=unit) for by, unit in questions]
+        frames = [measure(connection, rules, [indicator], PERIOD, by, unit=unit) for by, unit in questions]
         return [frame.to_csv() for frame in frames]
 
-    by_wait = answers()
-    monkeypatch.setattr(query, "_table", lambda item, unit, _: query.TABLES[item.subject, unit])
-    assert answers() == by_wait
+    added_up = answers()
+    monkeypatch.setattr(query, "counted_in", lambda *_: "")
+    assert answers() == added_up
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "table"),
+    [
+        ("service_level", [], BY_HALF_HOUR),
+        ("service_level", [Dimension.WEEKDAY, Dimension.INTERVAL], BY_HALF_HOUR),
+        ("service_level", [Dimension.QUEUE], ""),
+        ("service_level_sl2", [Dimension.DAY], BY_WAIT),
+        ("service_level_sl2", [Dimension.HOUR], ""),
+        ("service_level_asternic", [], ""),
+        ("abandoned", [Dimension.CAUSE], BY_WAIT),
+        ("wait_distribution", [Dimension.OUTCOME, Dimension.WAIT_CLASS], BY_WAIT),
+        ("asa", [Dimension.HOUR], BY_HALF_HOUR),
+    ],
+)
+def test_a_figure_is_read_where_the_fewest_rows_tell_it(name: str, by: list[Dimension], table: str) -> None:
+    assert counted_in(BY_NAME[name], by, [20]) == table
+
+
+@pytest.mark.parametrize("thresholds", [[], [9], [61], [20, 30]])
+def test_a_threshold_that_was_not_added_up_is_counted_by_wait(thresholds: list[int]) -> None:
+    assert counted_in(BY_NAME["service_level"], [Dimension.DAY], thresholds) == BY_WAIT
+    assert counted_in(BY_NAME["registered"], [Dimension.DAY], thresholds) == BY_HALF_HOUR
 
 
 @pytest.mark.parametrize("table", CALL_TABLES)

@@ -53,3 +53,15 @@ SELECT ABS(
     - (SELECT COALESCE(SUM(wait_seconds), 0) FROM :segment.core.queue_visits WHERE answered)
     - (SELECT COALESCE(SUM(wait_seconds), 0) FROM :segment.core.chained_calls WHERE answered)
 );
+
+-- check: las cuentas por media hora suman las cuentas por espera | fail
+SELECT ABS(
+    (SELECT COALESCE(SUM(calls), 0) FROM :segment.core.half_hours)
+    - (SELECT COALESCE(SUM(calls), 0) FROM :segment.core.counts WHERE NOT is_open)
+) + ABS(
+    (SELECT COALESCE(SUM(answered_within_20), 0) FROM :segment.core.half_hours)
+    - (SELECT COALESCE(SUM(calls), 0) FROM :segment.core.counts WHERE answered AND wait_seconds <= 20)
+) + ABS(
+    (SELECT COALESCE(SUM(talked_seconds), 0) FROM :segment.core.half_hours)
+    - (SELECT COALESCE(SUM(talk_seconds), 0) FROM :segment.core.counts WHERE answered)
+);

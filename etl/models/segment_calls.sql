@@ -99,6 +99,24 @@ CREATE TABLE :segment.core.counts (
     talk_seconds BIGINT
 );
 
+-- One row per part (as in counts), day, half hour of entry (0 to 47) and line: registered calls, how many were answered,
+-- how many answered have a known wait and talk, their sums, the longest wait, and how many were answered within 10, 11
+-- ... 60 seconds.
+CREATE TABLE :segment.core.half_hours (
+    part VARCHAR,
+    entered_date DATE,
+    half_hour UTINYINT,
+    service VARCHAR,
+    calls INTEGER,
+    answered_calls INTEGER,
+    waits INTEGER,
+    waited_seconds BIGINT,
+    talks INTEGER,
+    talked_seconds BIGINT,
+    longest_wait INTEGER,
+    :within_columns
+);
+
 -- One row per visit whose outcome rests on the cut-off or on a restart: the place of its callid's last event.
 CREATE TABLE :segment.core.unsettled_visits (
     pbx VARCHAR,
