@@ -134,10 +134,11 @@ def panel(
     return html.Section([heading, html.Div(children)], className=f"panel {kind}", **aria(labelledby=identity))
 
 
-def saving(parts: str | Mapping[str, str], *, picture: str | None = None) -> Component:
+def saving(parts: str | Mapping[str, str], *, picture: str | None = None, drawn: Figure | None = None) -> Component:
     """Return the choice of files in which a part of a page is saved; `picture` names its chart.
 
-    `parts` is the part, or several with a word for each. dashboard.saving answers the choice.
+    `parts` is the part, or several with a word for each. `drawn` is the picture where no chart of plotly's is on the
+    page. dashboard.saving answers the choice.
     """
     named = {parts: ""} if isinstance(parts, str) else parts
     items = [
@@ -158,7 +159,9 @@ def saving(parts: str | Mapping[str, str], *, picture: str | None = None) -> Com
         position="bottom-end",
         transitionProps={"duration": 0},
     )
-    return menu
+    if drawn is None:
+        return menu
+    return html.Div([menu, dcc.Store(id={"drawn": picture}, data=drawn)])
 
 
 def covered(text: str, *, whole: bool) -> Component:

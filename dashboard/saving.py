@@ -60,7 +60,8 @@ def register_saving(app: Dash, download: str, store: str, table_of: TableOf) -> 
 
 def register_pictures(app: Dash) -> None:
     """Let every chart be saved as a picture; the browser draws it. Once for all pages."""
-    in_browser(app, "savePicture", Input({"picture": ALL}, "n_clicks"), prevent_initial_call=True)
+    drawn = State({"drawn": ALL}, "data")
+    in_browser(app, "savePicture", Input({"picture": ALL}, "n_clicks"), drawn, prevent_initial_call=True)
 
 
 def sent_file(name: str, content: bytes, ending: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import date
 
 import duckdb
 
+from etl.model import WITHIN_SECONDS
 from etl.settings import ZONE_OFFSET_SECONDS
 
 #: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side, the place
@@ -33,6 +34,10 @@ _DERIVED = f"{_STATE}, {_ONE_CALL}, {_instants('entered', 'entered_epoch')}, {_i
 _OUTCOME = "CAST(outcome_event AS VARCHAR) AS outcome_event"
 _FACTS = "service, entered_date, entered_epoch, answered, is_open, cause, wait_seconds, talk_seconds, ended_epoch"
 _STORED = f"{_FACTS}, {_OUTCOME}"
+_HALF_HOUR_COLUMNS = (
+    "part", "entered_date", "half_hour", "service", "calls", "answered_calls", "waits", "waited_seconds", "talks",
+    "talked_seconds", "longest_wait",
+)  # fmt: skip
 _LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other_event) AS event)"
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
@@ -75,10 +80,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     )
 
 
-def months_between(connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date) -> str:
+def months_between(
+    connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
+) -> str:
     """Return what stands behind FROM for the rows of the months between two days, of LINES or one of CALL_TABLES.
 
-    Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for.
+    Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
+    of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
     """
     if table not in (LINES, *CALL_TABLES):
         raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
@@ -88,10 +96,10 @@ def months_between(connection: duckdb.DuckDBPyConnection, table: str, first: dat
         return table
     _, any_month, loads = months[0]
     # Without any month there, one whose rows no day of the question names.
-    return f"({_rows_of(table, near or [any_month], loads)})"
+    return f"({_rows_of(table, near or [any_month], loads, within)})"
 
 
-def _rows_of(table: str, aliases: Sequence[str], loads: str) -> str:
+def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
     """Return the SELECT of LINES or one of CALL_TABLES over some months of calls."""
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
@@ -102,7 +110,8 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str) -> str:
         return f"SELECT * EXCLUDE (part), {_STATE} FROM ({counts}) WHERE part IN ('alone', '{unit}')"
     if table.endswith(BY_HALF_HOUR):
         unit = _UNITS[table.removesuffix(BY_HALF_HOUR)]
-        half_hours = _union("core.half_hours", aliases)
+        columns = [*_HALF_HOUR_COLUMNS, *(f"answered_within_{seconds}" for seconds in within)]
+        half_hours = _union("core.half_hours", aliases, ", ".join(columns))
         return (
             "SELECT * EXCLUDE (part, half_hour), half_hour AS entered_half_hour, "
             f"CAST(half_hour // 2 AS UTINYINT) AS entered_hour, TRUE AS registered, {_COUNTED} "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import duckdb
 
@@ -92,7 +93,7 @@ class Completeness:
         """Number of days of the period with at least one log line."""
         return len(self.covered)
 
-    @property
+    @cached_property
     def lines_with_record(self) -> tuple[str, ...]:
         """Lines with a record on some day, in the order of the rules."""
         recorded = {item.service for item in self.line_days if item.state != terms.NO_RECORD}

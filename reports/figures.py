@@ -164,6 +164,38 @@ def by_time(
     )  # fmt: skip
 
 
+def by_month(
+    labels: Sequence[str],
+    values: Sequence[float | None],
+    targets: Sequence[float | None],
+    chosen: int,
+    scheme: Scheme = LIGHT,
+) -> Figure:
+    """The service level of months side by side, the chosen one in the accent, the target of each a line across it."""
+    places = list(range(len(labels)))
+    colours = [scheme.accent if place == chosen else scheme.bar for place in places]
+    bars = {
+        "type": "bar",
+        "x": places,
+        "y": list(values),
+        "marker": {"color": colours},
+        "text": [number_text(100 * value, 1) if value is not None else terms.BLANK for value in values],
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "constraintext": "none",
+        "textangle": 0,
+        "textfont": {"color": [scheme.surface if place == chosen else scheme.text for place in places]},
+        "hovertemplate": "%{x}<extra></extra>",
+    }
+    shapes = [
+        _line(scheme, x0=place - 0.5, x1=place + 0.5, y0=target, y1=target)
+        for place, target in enumerate(targets)
+        if target is not None
+    ]
+    ticks = {"tickvals": places, "ticktext": list(labels), "tickangle": 0}
+    return _figure([bars], scheme, height=260, shapes=shapes, xaxis=ticks, yaxis=_share_axis())
+
+
 def said_of(value: float | None, numerator: int, denominator: int) -> str:
     """Return a ratio with its two sides: "76,0 % · 18.454 de 24.280"."""
     return f"{percent_text(value)} · {number_text(int(numerator))} de {number_text(int(denominator))}"

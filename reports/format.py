@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import NumberPattern, parse_pattern
 
 from reports import terms
 from reports.definition import Dimension, Period, Unit, ValueUnit, month
 
 LOCALE = "es_BO"
+_LOCALE = Locale.parse(LOCALE)
 # Number formats of Excel, for the same values; seconds are written as a fraction of a day.
 EXCEL_FORMATS = {ValueUnit.COUNT: "#,##0", ValueUnit.PERCENT: "0.0 %", ValueUnit.SECONDS: "[hh]:mm:ss"}
 
@@ -38,17 +41,14 @@ def percent_text(value: Number | None, decimals: int = 1) -> str:
     """Return a fraction of one as "82,5 %"."""
     if _is_blank(value):
         return terms.BLANK
-    rounded = _rounded(value, decimals + 2)
-    pattern = "#,##0" + ("." + "0" * decimals if decimals else "") + " %"
-    return format_percent(rounded, pattern, locale=LOCALE)
+    return str(_pattern(decimals, " %").apply(_rounded(value, decimals + 2), _LOCALE))
 
 
 def number_text(value: Number | None, decimals: int = 0) -> str:
     """Return a number as "1.234" or, with decimals, "1.234,5"."""
     if _is_blank(value):
         return terms.BLANK
-    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(_rounded(value, decimals), pattern, locale=LOCALE)
+    return str(_pattern(decimals, "").apply(_rounded(value, decimals), _LOCALE))
 
 
 def duration_text(seconds: Number | None) -> str:
@@ -115,6 +115,12 @@ def dimension_text(dimension: Dimension, text: str) -> str:
             return f"{text} s"
         case _:
             return text
+
+
+@cache
+def _pattern(decimals: int, ending: str) -> NumberPattern:
+    """Return Babel's pattern of a number; a page writes hundreds, and reading it anew takes longer than writing."""
+    return parse_pattern("#,##0" + ("." + "0" * decimals if decimals else "") + ending)
 
 
 def _is_blank(value: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from etl.model import WITHIN_SECONDS
 from etl.views import BY_HALF_HOUR, BY_WAIT, months_between
 from reports import terms
 from reports.axes import AXES, Key
@@ -291,11 +292,13 @@ def _thresholds(rules: Rules, period: Period) -> list[int]:
     return [piece.value for piece in pieces if isinstance(piece.value, int)]
 
 
-def _between(connection: duckdb.DuckDBPyConnection, table: str, period: Period, dating: Dating) -> str:
+def _between(
+    connection: duckdb.DuckDBPyConnection, table: str, period: Period, dating: Dating, within: Sequence[int] = ()
+) -> str:
     """Return what stands behind FROM for the rows of a period."""
     before = timedelta(0) if dating is Dating.ENTERED else LONGEST_CALL
     first = date.min if period.first - date.min < before else period.first - before
-    return months_between(connection, table, first, period.last)
+    return months_between(connection, table, first, period.last, within)
 
 
 def _values(values: str | Sequence[str]) -> tuple[str, ...]:
@@ -371,7 +374,7 @@ def _scan(
     condition, bound = _condition(rules, period, axes, keys, day)
     select = [axes[dimension] for dimension in dims] + list(aggregates)
     grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
-    source = _between(connection, table, period, dating)
+    source = _between(connection, table, period, dating, [n for n in thresholds if n in WITHIN_SECONDS])
     return _Scan(f"SELECT {', '.join(select)} FROM {source} WHERE {condition}{grouping}", bound, places)
 
 

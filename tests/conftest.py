@@ -19,7 +19,7 @@ from etl.settings import Settings
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
 from tests.product import Product
-from tests.served import load_sample
+from tests.served import load_sample, served
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [
@@ -99,6 +99,13 @@ def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A store with September and October 2026 of the invented sample, for the browser tests to look at."""
     return load_sample(tmp_path_factory.mktemp("sample"), until="2026-10", months=2)
+
+
+@pytest.fixture(scope="module")
+def address(sample: Settings) -> Iterator[str]:
+    """Where the sample is served."""
+    with served(sample) as address:
+        yield address
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Sizes: a common notebook, a desk or wall screen, a telephone; light and dark. FO
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from playwright.sync_api import sync_playwright
 
@@ -15,7 +16,10 @@ from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.served import load_sample, served
 
 SIZES = {"1366x768": (1366, 768), "1920x1080": (1920, 1080), "390x844": (390, 844)}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# Every chart is drawn, every table has its rows.
+DRAWN = """() => [...document.querySelectorAll('.chart')].every(each => each.querySelector('.main-svg'))
+    && [...document.querySelectorAll('.grid')].every(each => each.querySelector('.ag-row'))"""
 OUT = Path("build/screenshots")
 
 
@@ -31,7 +35,7 @@ def main(out: Path = OUT) -> list[Path]:
                 for scheme in SCHEMES:
                     tab = browser.new_page(
                         viewport={"width": width, "height": height},
-                        color_scheme=scheme,  # type: ignore[arg-type]
+                        color_scheme=scheme,
                         locale="es-BO",
                         timezone_id="America/La_Paz",
                     )
@@ -39,6 +43,7 @@ def main(out: Path = OUT) -> list[Path]:
                         tab.goto(address + page.PATH)
                         tab.locator("h1").wait_for()
                         tab.wait_for_load_state("networkidle")
+                        tab.wait_for_function(DRAWN)
                         name = page.PATH.strip("/") or "inicio"
                         for whole, suffix in ((False, ""), (True, "-whole")):
                             path = out / f"{name}-{size}-{scheme}{suffix}.png"

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
+from typing import Literal
 
 import pytest
+from openpyxl import load_workbook
 from playwright.sync_api import BrowserContext, Page, expect
 
 from etl.settings import Settings
@@ -12,21 +15,10 @@ from reports import query
 from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
-from tests.served import served
+from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def settings(sample: Settings) -> Settings:
-    return sample
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    with served(settings) as address:
-        yield address
 
 
 @pytest.fixture
@@ -38,9 +30,9 @@ def tab(window: BrowserContext, address: str) -> Iterator[Page]:
         yield page
 
 
-def measured(settings: Settings, text: str) -> tuple[str, str, str]:
+def measured(sample: Settings, text: str) -> tuple[str, str, str]:
     """The service level of a month and its two sides, as the query gives them."""
-    _, connection = open_generation(settings.warehouse)
+    _, connection = open_generation(sample.warehouse)
     try:
         row = query.measure(connection, Rules.default(), ["service_level"], month(text)).iloc[0]
     finally:
@@ -55,8 +47,8 @@ def column(tab: Page, field: str) -> list[str]:
     return [order[at].locator(f"[col-id={field}]").inner_text() for at in sorted(order)]
 
 
-def test_the_big_figure_is_what_the_query_measures(tab: Page, settings: Settings) -> None:
-    value, in_time, registered = measured(settings, "2026-10")
+def test_the_big_figure_is_what_the_query_measures(tab: Page, sample: Settings) -> None:
+    value, in_time, registered = measured(sample, "2026-10")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Octubre de 2026")
     expect(tab).to_have_title("Octubre de 2026 · Call Center COMTECO")
     expect(tab.locator("#month-service-level")).to_have_text(value)
@@ -82,8 +74,8 @@ def test_a_click_on_a_heading_sorts_the_table_blanks_last(tab: Page) -> None:
     expect(tab.locator(".ag-floating-bottom .ag-pinned-left-floating-bottom")).to_have_text("Total")
 
 
-def test_another_month_changes_address_figure_and_title_and_back_returns(tab: Page, settings: Settings) -> None:
-    before, now = measured(settings, "2026-09")[0], measured(settings, "2026-10")[0]
+def test_another_month_changes_address_figure_and_title_and_back_returns(tab: Page, sample: Settings) -> None:
+    before, now = measured(sample, "2026-09")[0], measured(sample, "2026-10")[0]
     assert before != now
     tab.locator("#month-choice").click()
     tab.get_by_role("option", name="Septiembre de 2026").click()
@@ -122,12 +114,31 @@ def test_light_and_dark_follow_the_system_until_somebody_chooses(tab: Page) -> N
     assert tab.evaluate(ground) == light
 
 
+def test_the_book_of_the_month_and_what_is_shown_are_saved(tab: Page, sample: Settings) -> None:
+    _, in_time, registered = (text.replace(".", "") for text in measured(sample, "2026-10"))
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Libro del mes (Excel)").click()
+    assert saved.value.suggested_filename == "callcenter-2026-10.xlsx"
+    book = load_workbook(BytesIO(saved.value.path().read_bytes()))
+    cells = {str(cell.value) for row in book["Resumen"].iter_rows() for cell in row}
+    assert {in_time, registered, "✗ No cumple"} <= cells
+    tab.locator(".panel.trend").get_by_role("button", name="Descargar").click()
+    with tab.expect_download() as saved:
+        tab.get_by_role("menuitem", name="Imagen").click()
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    tab.locator(".panel.by-line").get_by_role("button", name="Descargar").click()
+    with tab.expect_download() as saved:
+        tab.get_by_role("menuitem", name="CSV").click()
+    assert saved.value.suggested_filename == "por-linea_2026-10.csv"
+    assert read_back(saved.value.path().read_bytes())[-1][2:5:2] == [registered, in_time]
+
+
 def test_nothing_is_cut_at_any_width(tab: Page) -> None:
     assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("notebook", "dark"), ("telephone", "dark")])
-def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: Literal["light", "dark"]) -> None:
     for name in ("Qué se cuenta", "Qué no incluyen", "Parámetros vigentes"):
         tab.get_by_role("button", name=name).click()
     tab.get_by_role("button", name="Cómo se cuenta: Abandonadas").click()

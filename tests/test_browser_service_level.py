@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Literal
 
 import pytest
 from openpyxl import load_workbook
@@ -14,23 +15,11 @@ from reports import query
 from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
-from tests.served import served
 from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
 pytestmark = pytest.mark.browser
 PATH = "/nivel-de-servicio"
-
-
-@pytest.fixture(scope="module")
-def settings(sample: Settings) -> Settings:
-    return sample
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    with served(settings) as address:
-        yield address
 
 
 @pytest.fixture
@@ -42,9 +31,9 @@ def tab(window: BrowserContext, address: str) -> Iterator[Page]:
         yield page
 
 
-def level(settings: Settings, *, threshold: int = 20, **where: str) -> tuple[str, str, str]:
+def level(sample: Settings, *, threshold: int = 20, **where: str) -> tuple[str, str, str]:
     """The service level of October and its two sides, as the query gives them."""
-    _, connection = open_generation(settings.warehouse)
+    _, connection = open_generation(sample.warehouse)
     try:
         rules = Rules.default().trying_threshold(threshold)
         row = query.measure(connection, rules, ["service_level"], month("2026-10"), where=where).iloc[0]
@@ -53,8 +42,8 @@ def level(settings: Settings, *, threshold: int = 20, **where: str) -> tuple[str
     return percent_text(row["value"]), number_text(row["numerator"]), number_text(row["denominator"])
 
 
-def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, settings: Settings) -> None:
-    value, in_time, registered = level(settings)
+def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, sample: Settings) -> None:
+    value, in_time, registered = level(sample)
     expect(tab.locator("#sl-value")).to_have_text(value)
     headline = tab.locator(".headline")
     expect(headline).to_contain_text(f"{in_time} llamadas atendidas a tiempo (hasta 20 s de espera)")
@@ -67,29 +56,29 @@ def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, se
     expect(row).to_contain_text("sin registro")
 
 
-def test_a_line_chosen_stands_in_the_address_and_back_takes_it_away(tab: Page, settings: Settings) -> None:
+def test_a_line_chosen_stands_in_the_address_and_back_takes_it_away(tab: Page, sample: Settings) -> None:
     tab.locator("#sl-lines").click()
     tab.get_by_role("option", name="101 Reclamos Técnicos").click()
-    expect(tab.locator("#sl-value")).to_have_text(level(settings, service="101")[0])
+    expect(tab.locator("#sl-value")).to_have_text(level(sample, service="101")[0])
     expect(tab).to_have_url(re.compile(r"\?desde=2026-10-01&hasta=2026-10-31&linea=101$"))
     tab.reload()
-    expect(tab.locator("#sl-value")).to_have_text(level(settings, service="101")[0])
+    expect(tab.locator("#sl-value")).to_have_text(level(sample, service="101")[0])
     tab.go_back()
-    expect(tab.locator("#sl-value")).to_have_text(level(settings)[0])
+    expect(tab.locator("#sl-value")).to_have_text(level(sample)[0])
 
 
-def test_another_threshold_is_recomputed_and_says_that_it_is_a_trial(tab: Page, settings: Settings) -> None:
+def test_another_threshold_is_recomputed_and_says_that_it_is_a_trial(tab: Page, sample: Settings) -> None:
     slider = tab.get_by_role("slider", name="Umbral en segundos")
     expect(slider).to_have_attribute("aria-valuenow", "20")
     slider.press("End")
-    value, in_time, _ = level(settings, threshold=60)
+    value, in_time, _ = level(sample, threshold=60)
     expect(tab.locator("#sl-value")).to_have_text(value)
     expect(tab.locator(".headline")).to_contain_text(f"{in_time} llamadas atendidas a tiempo (hasta 60 s de espera)")
     expect(tab.locator(".headline")).to_contain_text("prueba con un umbral de 60 s; no es la cifra del manual.")
     expect(tab).to_have_url(re.compile("umbral=60"))
     expect(tab.locator("#sl-curve")).to_contain_text(f"60 s: {value}")
     slider.press("Home")
-    expect(tab.locator("#sl-value")).to_have_text(level(settings, threshold=10)[0])
+    expect(tab.locator("#sl-value")).to_have_text(level(sample, threshold=10)[0])
 
 
 def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: str) -> None:
@@ -116,8 +105,8 @@ def saved(tab: Page, part: str, kind: str) -> Download:
     return download.value
 
 
-def test_tables_are_saved_as_they_are_shown(tab: Page, settings: Settings) -> None:
-    _, in_time, registered = (text.replace(".", "") for text in level(settings))
+def test_tables_are_saved_as_they_are_shown(tab: Page, sample: Settings) -> None:
+    _, in_time, registered = (text.replace(".", "") for text in level(sample))
     file = saved(tab, "by-line", "CSV")
     assert file.suggested_filename == "nivel-de-servicio-por-linea_2026-10-01_2026-10-31.csv"
     rows = read_back(file.path().read_bytes())
@@ -174,7 +163,7 @@ def test_nothing_is_cut_at_any_width(tab: Page) -> None:
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("telephone", "dark")])
-def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: str) -> None:
+def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: Literal["light", "dark"]) -> None:
     assert serious_violations(tab, size, scheme) == []
     tab.locator(".figure-link").first.click()
     expect(tab.locator("#calls-list .ag-row").first).to_be_visible()

@@ -7,7 +7,7 @@ import pytest
 
 from reports import terms
 from reports.definition import month
-from reports.figures import DARK, LIGHT, Figure, Scheme, by_time, heat_map, wait_curve
+from reports.figures import DARK, LIGHT, Figure, Scheme, by_month, by_time, heat_map, wait_curve
 from reports.query import measure
 from reports.query import wait_curve as measured_curve
 from reports.rules import Rules
@@ -37,6 +37,7 @@ def test_plotly_accepts_every_figure(
         heat_map(asked(connection, ["weekday", "interval"]), target, scheme),
         wait_curve(curve, 20, target, scheme),
         by_time(hours, list(hours["hour"]), None, target, scheme),
+        by_month(["sep", "oct"], [None, 0.76], [target, target], 1, scheme),
     ):
         assert accepted(figure).to_plotly_json()["layout"]["separators"] == ",."
 
@@ -80,3 +81,15 @@ def test_hours_show_level_and_calls_under_each_other(connection: duckdb.DuckDBPy
     level, calls = by_time(hours, [f"{hour} h" for hour in hours["hour"]], None, 0.8)["data"]
     assert (level["y"], calls["y"]) == ([0.5, 0.5, 0.0, 0.0], [2, 2, 1, 1])
     assert level["customdata"][1:3] == ["09 h: 50,0 % · 1 de 2", "10 h: 0,0 % · 0 de 1"]
+
+
+def test_months_stand_side_by_side_each_with_its_target() -> None:
+    figure = by_month(["sep", "oct"], [None, 0.7604], [0.8, None], 1)
+    (bars,) = figure["data"]
+    assert bars["text"] == [terms.BLANK, "76,0"] and bars["marker"]["color"] == [LIGHT.bar, LIGHT.accent]
+    assert [(line["x0"], line["y0"]) for line in figure["layout"]["shapes"]] == [(-0.5, 0.8)]
+
+
+def test_without_one_threshold_none_is_marked(connection: duckdb.DuckDBPyConnection) -> None:
+    figure = wait_curve(measured_curve(connection, RULES, OCTOBER), None, 0.8)
+    assert len(figure["data"]) == 1 and all("y0" not in line or line["y0"] != 0 for line in figure["layout"]["shapes"])

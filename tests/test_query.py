@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reports import terms
 from reports.definition import Dimension, Kind, Period, Unit, month
 from reports.indicators import BY_NAME, INDICATORS
-from reports.query import QueryError, calls_missing, complies, exact_gap, measure
+from reports.query import QueryError, by_hour, calls_missing, complies, exact_gap, measure
 from reports.rules import Parameter, Rules, RulesError
 from tests.drawn_calls import drawn, warehouse, with_parameter
 
@@ -455,3 +455,10 @@ def test_the_mean_of_the_parts_means_is_not_the_total() -> None:
 def test_every_dimension_of_an_indicator_has_a_label_and_can_be_computed() -> None:
     for item in BY_NAME.values():
         assert item.dimensions <= set(terms.DIMENSIONS)
+
+
+def test_hours_rolled_up_from_half_hours_are_those_measured(connection: duckdb.DuckDBPyConnection) -> None:
+    by = [Dimension.WEEKDAY, Dimension.INTERVAL]
+    for period in (month("2026-10"), month("2020-01")):
+        rolled = by_hour(measure(connection, RULES, ["service_level"], period, by=by))
+        assert rolled.equals(measure(connection, RULES, ["service_level"], period, by=[Dimension.HOUR]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, TimeoutError
@@ -45,9 +46,9 @@ def cut_texts(tab: Page, size: str) -> list[str]:
     return found
 
 
-def serious_violations(tab: Page, size: str, scheme: str) -> list[str]:
+def serious_violations(tab: Page, size: str, scheme: Literal["light", "dark"]) -> list[str]:
     """What axe finds serious or worse at a size and in a colour scheme."""
-    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    tab.emulate_media(color_scheme=scheme)
     width, height = WIDTHS[size]
     tab.set_viewport_size({"width": width, "height": height})
     tab.wait_for_timeout(300)

@@ -1,5 +1,14 @@
 // What the browser has to do itself: the title of the tab, and how the table writes, sorts and marks a cell.
 
+// Plotly comes with the first chart of a page; a page without one fetches it when it is needed.
+function withPlotly(then) {
+  if (window.Plotly) return then(window.Plotly);
+  var script = document.createElement("script");
+  script.src = "/_dash-component-suites/plotly/package_data/plotly.min.js";
+  script.onload = function () { then(window.Plotly); };
+  document.head.appendChild(script);
+}
+
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.callcenter = {
   setTitle: function (title) {
@@ -31,31 +40,37 @@ window.dash_clientside.callcenter = {
     return scheme();
   },
   // A chart as a picture: what the page shows of it, under its heading, with what the tab is called and the chart's unit.
-  savePicture: function () {
+  savePicture: function (clicks, drawn) {
     var context = window.dash_clientside.callback_context;
     var pressed = context.triggered_id;
     if (!pressed || !context.triggered[0].value) return;
     var chart = document.querySelector("#" + pressed.picture + " .js-plotly-plot");
-    var panel = chart.closest(".panel");
-    var heading = panel.querySelector("h2").textContent;
+    var held = context.states_list[0].findIndex(function (state) { return state.id.drawn === pressed.picture; });
+    var figure = chart || drawn[held];
+    var panel = (chart || document.querySelector("." + pressed.picture)).closest(".panel");
     var said = panel.querySelector("p.quiet");
+    var heading = panel.querySelector("h2").textContent;
+    // A figure that the page does not draw itself has the light colours.
     var style = getComputedStyle(document.documentElement);
-    function colour(name) { return style.getPropertyValue(name).trim(); }
-    function line(text, y, size, tone) {
-      return { text: text, x: 0, y: y, xref: "paper", yref: "container", xanchor: "left", yanchor: "top",
-        font: { size: size, color: colour(tone) } };
-    }
-    var layout = Object.assign({}, chart.layout, {
-      paper_bgcolor: colour("--surface"),
-      margin: Object.assign({}, chart.layout.margin, { t: 70 }),
-      title: Object.assign(line(heading, 0.97, 16, "--text"), {
-        subtitle: { text: document.title + (said ? "<br>" + said.firstChild.textContent : ""), font: { size: 11, color: colour("--quiet") } },
-      }),
+    function colour(name, light) { return chart ? style.getPropertyValue(name).trim() : light; }
+    var title = {
+      text: heading, x: 0, y: 0.97, xref: "paper", yref: "container", xanchor: "left", yanchor: "top",
+      font: { size: 16, color: colour("--text", "#1d2126") },
+      subtitle: {
+        text: document.title + (said ? "<br>" + said.firstChild.textContent : ""),
+        font: { size: 11, color: colour("--quiet", "#555d66") },
+      },
+    };
+    var layout = Object.assign({}, figure.layout, {
+      paper_bgcolor: colour("--surface", "#ffffff"), title: title,
+      margin: Object.assign({}, figure.layout.margin, { t: 80 }),
     });
-    window.Plotly.downloadImage(
-      { data: chart.data, layout: layout },
-      { format: "png", width: 1000, height: chart.layout.height + 90, scale: 2, filename: pressed.picture }
-    );
+    withPlotly(function (Plotly) {
+      Plotly.downloadImage(
+        { data: figure.data, layout: layout },
+        { format: "png", width: 1000, height: figure.layout.height + 100, scale: 2, filename: pressed.picture }
+      );
+    });
   },
 };
 

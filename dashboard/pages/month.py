@@ -21,9 +21,10 @@ from dashboard.headline import headline
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
 from dashboard.saving import register_saving, sent_file
 from etl.warehouse import WarehouseError
-from reports import terms
+from reports import figures, terms
 from reports.definition import PeriodError, ValueUnit, month
 from reports.export import Column, Table
+from reports.figures import Figure
 from reports.format import moment_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
@@ -297,11 +298,22 @@ def _trend(summary: MonthSummary) -> Component:
         terms.TREND,
         [
             html.P(f"% de las llamadas registradas; {note}", className="quiet"),
-            components.columns_chart(columns, terms.TREND),
+            html.Div(components.columns_chart(columns, terms.TREND), className="month-trend"),
             *([] if several else [html.P("Hay registro de un solo mes.", className="quiet")]),
         ],
         kind="trend",
-        actions=components.saving("trend"),
+        actions=components.saving("trend", picture="month-trend", drawn=_trend_figure(summary)),
+    )
+
+
+def _trend_figure(summary: MonthSummary) -> Figure:
+    """Return the columns as a figure: the page draws them by itself, a picture is drawn of this."""
+    firsts = [month(each.month).first for each in summary.trend]
+    return figures.by_month(
+        [f"{terms.MONTHS_SHORT[first.month - 1]}<br>{first.year}" for first in firsts],
+        [each.figure.value if each.figure else None for each in summary.trend],
+        [None if each.verdict.target is None else float(each.verdict.target) for each in summary.trend],
+        next(place for place, each in enumerate(summary.trend) if each.month == summary.month),
     )
 
 
@@ -315,19 +327,19 @@ def _on_record(summary: MonthSummary) -> Component:
 
 
 def _other_figures(summary: MonthSummary) -> Component:
-    figures = summary.figures
-    total = figures["registered"].numerator
+    found = summary.figures
+    total = found["registered"].numerator
     registered = f"{number_text(total)} {'registrada' if total == 1 else 'registradas'}"
-    in_time = f"{number_text(figures['answered_in_time'].numerator)} a tiempo"
+    in_time = f"{number_text(found['answered_in_time'].numerator)} a tiempo"
 
     def mean(name: str) -> str:
-        return f"de {number_text(figures[name].denominator)} {terms.DENOMINATORS[name]}"
+        return f"de {number_text(found[name].denominator)} {terms.DENOMINATORS[name]}"
 
     causes = [(cause, number_text(number)) for cause, number in summary.causes]
 
     parts = [
         _stat(summary, "answered", [f"de {registered}", in_time]),
-        _stat(summary, "abandoned", [f"{percent_text(figures['abandonment_rate'].value)} de {registered}"]),
+        _stat(summary, "abandoned", [f"{percent_text(found['abandonment_rate'].value)} de {registered}"]),
         components.split(terms.BY_CAUSE, causes or [("ninguna", terms.BLANK)]),
         _stat(summary, "asa", [mean("asa")]),
         _stat(summary, "aht", [mean("aht")]),

@@ -19,6 +19,8 @@ from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Verdict, figures_of, lines_of, open_calls, verdict_of
 from reports.query import by_hour, wait_curve
 
+#: The figures of each line.
+LINE_FIGURES = tuple(name for name in terms.LINE_COLUMNS if name in BY_NAME)
 #: More days than this are shown by month.
 DAYS_SHOWN = 92
 #: The curve of the waits goes at least this far.
@@ -47,8 +49,8 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     asked = question.filters
     step = Dimension.DAY if asked.period.days <= DAYS_SHOWN else Dimension.MONTH
     names = [each.name for each in BY_NAME.values() if asked.unit in each.units and not each.implied]
-    by_line = question.ask(cursor, *names, by=(Dimension.SERVICE,), total=True)
-    figures = figures_of(by_line[by_line["service"].isna()])
+    figures = figures_of(question.ask(cursor, *names))
+    by_line = question.ask(cursor, *LINE_FIGURES, by=(Dimension.SERVICE,))
     on_record = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
     still_open = open_calls(cursor, question.rules, asked.period, asked.lines)
     verdict = verdict_of(figures["service_level"], question.target)
