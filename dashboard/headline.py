@@ -17,7 +17,7 @@ from reports import terms
 from reports.format import number_text, percent_text, period_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Verdict
-from reports.wording import gap_text, target_text, threshold_text
+from reports.wording import clause_text, gap_text, target_text, threshold_text
 
 
 def headline(
@@ -41,7 +41,7 @@ def headline(
         [
             f"{unit_text(2, asked.unit, 'atendid').capitalize()} con espera de hasta {threshold} x 100 / "
             f"{unit_text(2, asked.unit, 'registrad')}: {in_time} / {registered} = {percent_text(figure.value, 3)}.",
-            indicator.clause + ".",
+            clause_text(indicator),
             indicator.edge_case,
             f"Resolución de la ATT: {terms.NO_REGULATOR_TARGET}.",
             f"Unidad: {terms.UNITS[asked.unit]}. Líneas: {', '.join(asked.lines) or 'todas'}. "

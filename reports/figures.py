@@ -54,7 +54,7 @@ def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) 
     called = [slot for slot in _SLOTS if any(key[1] == slot for key in cells)]
     slots = list(_SLOTS[_SLOTS.index(called[0]) : _SLOTS.index(called[-1]) + 1]) if called else []
     shown = [[cells.get((str(day), slot)) for slot in slots] for day in range(1, 8)]
-    hours = [slot for slot in slots if slot.endswith(":00") and int(slot[:2]) % 2 == 0]
+    hours = [slot for slot in slots if slot.endswith(":00") and int(slot[:2]) % 3 == 0]
     trace = {
         "type": "heatmap",
         "x": slots,

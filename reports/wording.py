@@ -10,12 +10,17 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports import terms
-from reports.definition import Unit
+from reports.definition import Indicator, Unit
 from reports.format import date_text, number_text, percent_text, unit_text
 from reports.measured import Figure, Verdict
 from reports.rules import Parameter
 
 _UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
+
+
+def clause_text(indicator: Indicator) -> str:
+    """Return the rule an indicator comes from, as a sentence."""
+    return f"{indicator.clause[:1].upper()}{indicator.clause[1:]}."
 
 
 def verdict_text(complies: bool | None) -> str:

@@ -185,7 +185,7 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Compon
         {
             "field": key,
             "headerName": terms.CALL_COLUMNS[key],
-            "minWidth": {"entered": 170, "service": 210, "callid": 170}.get(key, 110),
+            "minWidth": {"entered": 170, "service": 236, "callid": 170}.get(key, 110),
             "flex": 1,
             **({"type": "rightAligned"} if key in _SECONDS else {}),
             **({"cellRenderer": "CallsLink"} if key == "callid" else {}),

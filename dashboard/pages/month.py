@@ -32,7 +32,7 @@ from reports.on_record import missing_from_record
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.summary import MonthSummary, TrendMonth, summarize
-from reports.wording import comparison_text, target_text, threshold_text, verdict_text
+from reports.wording import clause_text, comparison_text, target_text, threshold_text, verdict_text
 from reports.workbook.handover import Book
 from reports.workbook.monthly import monthly_workbook
 
@@ -360,7 +360,7 @@ def _stat(summary: MonthSummary, name: str, lines: list[Children]) -> Component:
             f"{indicator.label}, {month_text(summary.month)}",
             [
                 indicator.edge_case,
-                f"{indicator.clause[:1].upper()}{indicator.clause[1:]}.",
+                clause_text(indicator),
                 f"Unidad: {terms.UNITS[summary.unit]}{'; horas:minutos:segundos' if in_time else ''}.",
             ],
         ),

@@ -23,6 +23,7 @@ from reports.definition import Dimension, Period, Unit
 from reports.format import date_text, number_text, period_text, unit_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure
+from reports.wording import clause_text
 
 
 def content(question: Question, found: Measured, scheme: figures.Scheme) -> Component:
@@ -191,7 +192,7 @@ def _all_figures(question: Question, found: Measured) -> Component:
     rows: list[list[Children]] = []
     for name, figure in found.total.figures.items():
         indicator = BY_NAME[name]
-        how = explained(indicator.label, [indicator.edge_case])
+        how = explained(indicator.label, [indicator.edge_case, clause_text(indicator)])
         rows.append(
             [
                 html.Span([indicator.label, how], className="with-explanation"),
