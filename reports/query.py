@@ -80,7 +80,8 @@ def measure(
     in the order asked for, then the dimensions from left to right; with `total`, each indicator ends in a row whose
     dimensions are missing. `attrs["units"]` has the unit of each indicator.
 
-    Lines that do not enter the total are left out unless `where` names them; calls without a line are in.
+    Lines that do not enter the total are left out unless `where` names them; calls without a line are in. A line that
+    enters it on some days of the period only has those days, named or not.
     Without `unit`: visits when queue or agent is asked for or the indicator knows no other, else line calls.
     Raises QueryError.
     """
@@ -389,12 +390,16 @@ def _condition(
     conditions = ["registered", f"{day} BETWEEN {_date(period.first)} AND {_date(period.last)}"]
     conditions += sorted({AXES[dimension].population for dimension in axes} - {""})
     bound: list[Any] = []
-    if Dimension.SERVICE in keys:
-        conditions.append("counted")
-    else:  # a queue that does not count is none of the lines that do
-        sql, lines = _counted_lines(rules, period, day)
+    sql, lines = _counted_lines(rules, period, day)
+    if Dimension.SERVICE not in keys:  # a queue that does not count is none of the lines that do
         conditions.append(sql)
         bound += lines
+    else:
+        conditions.append("counted")
+        if len(lines) > 1:
+            # Named, a line has the days on which it enters the total, as in a table of lines; one that never does, all.
+            conditions.append(f"({sql} OR NOT list_contains(?, COALESCE(service, '')))")
+            bound += [*lines, sorted({line for piece in lines for line in piece})]
     for dimension, chosen in keys.items():
         conditions.append(f"{axes[dimension]} IN ({_marks(chosen)})")
         bound += chosen

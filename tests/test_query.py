@@ -462,3 +462,27 @@ def test_hours_rolled_up_from_half_hours_are_those_measured(connection: duckdb.D
     for period in (month("2026-10"), month("2020-01")):
         rolled = by_hour(measure(connection, RULES, ["service_level"], period, by=by))
         assert rolled.equals(measure(connection, RULES, ["service_level"], period, by=[Dimension.HOUR]))
+
+
+def test_a_line_that_leaves_the_total_has_its_counted_days_named_or_not() -> None:
+    fewer = tuple(line for line in terms.LINES if line != "102")
+    rules = with_parameter(
+        Parameter("counted_lines", tuple(terms.LINES), None, date(2026, 10, 9), ""),
+        Parameter("counted_lines", fewer, date(2026, 10, 10), None, ""),
+    )
+    connection = warehouse(
+        """
+        entered          | line | outcome  | many
+        2026-10-05 08:00 | 102  | answered | 3
+        2026-10-20 08:00 | 102  | answered | 4
+        2026-10-20 08:00 | 777  | answered | 5
+        """
+    )
+
+    def registered(where: dict[str, str], *by: Dimension) -> list[int]:
+        found = measure(connection, rules, ["registered"], month("2026-10"), by=by, where=where)
+        return [int(number) for number in found["numerator"]]
+
+    assert registered({}, Dimension.SERVICE) == [3] == registered({"service": "102"})
+    assert registered({"service": "102", "hour": "08"}) == [3]
+    assert registered({"service": "777"}) == [5], "never in the total: looked at as it is"
