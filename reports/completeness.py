@@ -6,7 +6,7 @@ section 2): "con datos", "sin llamadas" (its queues exist in the log, nobody cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -51,8 +51,12 @@ recorded AS (
     WHERE NOT EXISTS (SELECT 1 FROM core.queue_lines AS rule WHERE rule.queue = existing.queue)
     UNION ALL
     SELECT service, entered_date AS day, 1 AS called
-    FROM {visits}
+    FROM {registered}
     WHERE entered_date BETWEEN ? AND ?
+    UNION ALL
+    SELECT service, entered_date AS day, 1 AS called
+    FROM {waiting}
+    WHERE is_open AND entered_date BETWEEN ? AND ?
 ),
 final AS (
     SELECT service, day, MAX(called) AS called
@@ -81,12 +85,28 @@ class LineDay:
 
 @dataclass(frozen=True)
 class Completeness:
-    """What of a period is on record. `line_days` has every counted line on every day, by line, then day."""
+    """What of a period is on record.
+
+    `counted`: from when to when which lines enter the total; `called`: line and day with a record -> whether any call
+    came. Days on which a line does not enter the total do not count for it.
+    """
 
     period: Period
     covered: frozenset[date]
     lines: tuple[str, ...]
-    line_days: tuple[LineDay, ...]
+    counted: tuple[tuple[date, date, frozenset[str]], ...]
+    called: Mapping[tuple[str, date], bool]
+
+    @cached_property
+    def line_days(self) -> tuple[LineDay, ...]:
+        """Every counted line on every day, by line, then day."""
+        states = {None: terms.NO_RECORD, False: terms.NO_CALLS, True: terms.WITH_DATA}
+        return tuple(
+            LineDay(line, day, states[self.called.get((line, day))])
+            for line in self.lines
+            for day in self.period
+            if self._counts(line, day)
+        )
 
     @property
     def days_with_log(self) -> int:
@@ -96,8 +116,11 @@ class Completeness:
     @cached_property
     def lines_with_record(self) -> tuple[str, ...]:
         """Lines with a record on some day, in the order of the rules."""
-        recorded = {item.service for item in self.line_days if item.state != terms.NO_RECORD}
+        recorded = {line for line, day in self.called if self._counts(line, day)}
         return tuple(line for line in self.lines if line in recorded)
+
+    def _counts(self, line: str, day: date) -> bool:
+        return any(first <= day <= last and line in lines for first, last, lines in self.counted)
 
     @property
     def is_whole(self) -> bool:
@@ -107,7 +130,7 @@ class Completeness:
     def narrowed(self, lines: Sequence[str]) -> Completeness:
         """Return the same for some lines only; for all where none is named."""
         kept = tuple(line for line in self.lines if line in lines) if lines else self.lines
-        return replace(self, lines=kept, line_days=tuple(item for item in self.line_days if item.service in kept))
+        return replace(self, lines=kept)
 
     def days_of(self, service: str, state: str) -> int:
         """Return how many days a line was in a state."""
@@ -127,21 +150,16 @@ def completeness(connection: duckdb.DuckDBPyConnection, rules: Rules, period: Pe
     """Read what the logs cover of a period. Only days on which a line enters the total count for it."""
     span = [period.first, period.last]
     months = [day.year * 100 + day.month for day in span]
-    visits = months_between(connection, "core.queue_visits_by_wait", period.first, period.last)
-    called = {
-        (service, day): bool(flag)
-        for service, day, flag in connection.execute(
-            STATES_SQL.format(visits=visits), [*span, *months, *span]
-        ).fetchall()
-    }
-    covered = frozenset(day for (day,) in connection.execute(DAYS_SQL, span).fetchall())
-    lines = rules.counted_lines(period)
-    counted = {day: rules.value("counted_lines", day) for day in period}
-    states = {None: terms.NO_RECORD, False: terms.NO_CALLS, True: terms.WITH_DATA}
-    line_days = tuple(
-        LineDay(line, day, states[called.get((line, day))])
-        for line in lines
-        for day in period
-        if line in counted[day]  # type: ignore[operator]
+    sql = STATES_SQL.format(
+        registered=months_between(connection, "core.queue_visits_by_half_hour", period.first, period.last, within=()),
+        waiting=months_between(connection, "core.queue_visits_by_wait", period.first, period.last),
     )
-    return Completeness(period, covered, lines, line_days)
+    found = connection.execute(sql, [*span, *months, *span, *span]).fetchall()
+    covered = frozenset(day for (day,) in connection.execute(DAYS_SQL, span).fetchall())
+    counted = tuple(
+        (piece.valid_from or period.first, piece.valid_to or period.last, frozenset(map(str, piece.value)))
+        for piece in rules.pieces("counted_lines", period)
+        if isinstance(piece.value, tuple)
+    )
+    called = {(service, day): bool(flag) for service, day, flag in found}
+    return Completeness(period, covered, rules.counted_lines(period), counted, called)

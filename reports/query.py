@@ -375,7 +375,8 @@ def _scan(
     condition, bound = _condition(rules, period, axes, keys, day)
     select = [axes[dimension] for dimension in dims] + list(aggregates)
     grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
-    source = _between(connection, table, period, dating, [n for n in thresholds if n in WITHIN_SECONDS])
+    within = [seconds for n in thresholds for seconds in (n - 1, n) if seconds in WITHIN_SECONDS]
+    source = _between(connection, table, period, dating, within)
     return _Scan(f"SELECT {', '.join(select)} FROM {source} WHERE {condition}{grouping}", bound, places)
 
 

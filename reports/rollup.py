@@ -26,6 +26,9 @@ _ADDED_UP = {
     "SUM(CASE WHEN answered AND wait_seconds <= {threshold_seconds} THEN calls ELSE 0 END)": (
         "SUM(answered_within_{threshold_seconds})"
     ),
+    "SUM(CASE WHEN answered AND wait_seconds < {threshold_seconds} THEN calls ELSE 0 END)": (
+        "SUM(answered_within_{second_before})"
+    ),
     "SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN wait_seconds * calls ELSE 0 END)": "SUM(waited_seconds)",
     "SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN calls ELSE 0 END)": "SUM(waits)",
     "SUM(CASE WHEN answered AND talks > 0 THEN talk_seconds ELSE 0 END)": "SUM(talked_seconds)",
@@ -49,7 +52,10 @@ def counted_in(indicator: Indicator, dimensions: Iterable[Dimension], thresholds
 def added_up(aggregate: str, thresholds: Sequence[int]) -> str | None:
     """Return an aggregate over the tables by half hour; None where they do not tell it for the thresholds in force."""
     found = _ADDED_UP.get(aggregate)
-    if found is None or "{threshold_seconds}" not in found:
+    if found is None or "{" not in found:
         return found
-    told = len(thresholds) == 1 and thresholds[0] in WITHIN_SECONDS
-    return found.format(threshold_seconds=thresholds[0]) if told else None
+    if len(thresholds) != 1:
+        return None
+    seconds = {"threshold_seconds": thresholds[0], "second_before": thresholds[0] - 1}
+    told = all(each in WITHIN_SECONDS for name, each in seconds.items() if f"{{{name}}}" in found)
+    return found.format(**seconds) if told else None

@@ -78,7 +78,9 @@ CHANGING = with_parameter(
 
 @pytest.mark.parametrize("indicator", INDICATORS, ids=lambda indicator: indicator.name)
 @pytest.mark.parametrize(
-    "rules", [RULES_OF_TEST, RULES_OF_TEST.trying_threshold(45), CHANGING], ids=["the rule", "on trial", "changing"]
+    "rules",
+    [RULES_OF_TEST, RULES_OF_TEST.trying_threshold(10), RULES_OF_TEST.trying_threshold(60), CHANGING],
+    ids=["the rule", "least on trial", "most on trial", "changing"],
 )
 def test_an_indicator_is_the_same_counted_call_by_call(
     indicator: Indicator, rules: Rules, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
