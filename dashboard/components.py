@@ -6,7 +6,6 @@ In: texts and numbers already written. Out: Dash components.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import dash_ag_grid as dag
@@ -16,7 +15,6 @@ from dash.development.base_component import Component
 
 from reports import terms
 from reports.figures import Figure
-from reports.format import moment_text
 
 Children = str | Component | Sequence[str | Component]
 Row = Mapping[str, str | int | float | None]
@@ -219,14 +217,6 @@ def no_data() -> Component:
             html.P("Esta página se llena sola, en menos de un minuto, cuando termine la carga."),
         ],
         heading=1,
-    )
-
-
-def fresh_text(data_until: Mapping[str, datetime]) -> str:
-    """Return until when there are data, by PBX where there are several."""
-    many = len(data_until) > 1
-    return "datos hasta " + " · ".join(
-        f"{f'{pbx}: ' if many else ''}{moment_text(at)}" for pbx, at in data_until.items()
     )
 
 

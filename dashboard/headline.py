@@ -14,10 +14,10 @@ from dashboard import components, filters
 from dashboard.components import explained, status
 from dashboard.filters import Filters
 from reports import terms
-from reports.format import number_text, percent_text, period_text, unit_text
+from reports.format import number_text, percent_text, period_text, target_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Verdict
-from reports.wording import clause_text, gap_text, target_text, threshold_text
+from reports.wording import clause_text, gap_text, threshold_text, unrounded_text
 
 
 def headline(
@@ -28,19 +28,24 @@ def headline(
     asked: Filters,
     thresholds: Sequence[int],
     more: Sequence[Component],
+    without: str = terms.NO_TARGET,
 ) -> Component:
-    """Return the service level of what was asked; `identity` names the figure, `more` stands below."""
+    """Return the service level of what was asked; `identity` names the figure, `more` stands below.
+
+    `without` is said where there is no one target.
+    """
     indicator = BY_NAME["service_level"]
     threshold = threshold_text(thresholds)
     monthly = "meta" if asked.period.is_month else "meta mensual"
     target = f"{monthly}: {target_text(verdict.target)} o más" if verdict.target is not None else ""
-    otherwise = terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
+    otherwise = without if verdict.target is None else terms.NO_CALLS
     in_time, registered = number_text(figure.numerator), number_text(figure.denominator)
     how = explained(
         f"{indicator.label}, {period_text(asked.period)}",
         [
             f"{unit_text(2, asked.unit, 'atendid').capitalize()} con espera de hasta {threshold} x 100 / "
-            f"{unit_text(2, asked.unit, 'registrad')}: {in_time} / {registered} = {percent_text(figure.value, 3)}.",
+            f"{unit_text(2, asked.unit, 'registrad')}: {in_time} / {registered} = "
+            f"{unrounded_text(figure, verdict.target)}.",
             clause_text(indicator),
             indicator.edge_case,
             f"Resolución de la ATT: {terms.NO_REGULATOR_TARGET}.",

@@ -62,7 +62,7 @@ def lines_table(
     below = {
         **_row(total, asked),
         "service_text": terms.TOTAL,
-        "name_text": f"{with_record} de {len(shown)} {'línea' if len(shown) == 1 else 'líneas'}",
+        "name_text": f"{with_record} de {len(shown)} {'línea' if len(shown) == 1 else 'líneas'}" if shown else "",
     }
     return components.grid(identity, columns, rows, below)
 

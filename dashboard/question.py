@@ -5,6 +5,7 @@ In: a context, the query of an address, the days on record. Out: Question; pages
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -14,12 +15,12 @@ from dashboard import filters
 from dashboard.context import Context, Cursor
 from dashboard.filters import Filters
 from reports import terms
-from reports.definition import Dimension, month
-from reports.format import dimension_text, period_text
+from reports.definition import Dimension, Unit, month
+from reports.format import dimension_text, period_text, target_text
 from reports.measured import Recorded
 from reports.query import measure
 from reports.rules import Rules
-from reports.wording import target_text, threshold_text
+from reports.wording import threshold_text
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,36 @@ class Question:
     @property
     def target(self) -> Decimal | None:
         """The target of every month of the period; None where they differ or one has none."""
-        targets = {self.rules.target(part.first) for part in self.filters.period.months()}
+        targets = self._targets()
         return targets.pop() if len(targets) == 1 else None
+
+    @property
+    def target_says(self) -> str:
+        """The target as users read it: "80 % o más", "sin meta", or that it changes."""
+        targets = self._targets()
+        if len(targets) > 1:
+            return terms.TARGET_CHANGES
+        target = targets.pop()
+        return f"{target_text(target)} o más" if target is not None else terms.NO_TARGET
+
+    def _targets(self) -> set[Decimal | None]:
+        return {self.rules.target(part.first) for part in self.filters.period.months()}
 
     @property
     def whole(self) -> Question:
         """The same for the whole of its period, not for a part of it (an hour, a cause)."""
         return replace(self, filters=replace(self.filters, parts=()))
+
+    @property
+    def file_suffix(self) -> str:
+        """What tells a saved file from that of another question: "_2026-10-01_2026-10-31_linea-101_umbral-30"."""
+        asked = self.filters
+        parts = [f"{asked.period.first:%Y-%m-%d}", f"{asked.period.last:%Y-%m-%d}"]
+        parts += [f"linea-{line.replace(' ', '-')}" for line in asked.lines]
+        parts += [f"{word}-{re.sub('[^0-9a-zA-Z]+', '-', value)}" for word, value in asked.parts]
+        parts += [filters.word_of(asked.unit)] if asked.unit is not Unit.LINE else []
+        parts += [f"prueba-{asked.threshold}s"] if asked.threshold is not None else []
+        return "".join(f"_{part}" for part in parts)
 
     @property
     def says(self) -> tuple[str, ...]:
@@ -61,7 +85,7 @@ class Question:
             *narrowed,
             f"{terms.COUNTED_IN}: {terms.UNITS[asked.unit]}",
             f"Umbral: {threshold_text(self.thresholds)}{trial}",
-            f"Meta: {f'{target_text(self.target)} o más' if self.target is not None else terms.NO_TARGET}",
+            f"Meta: {self.target_says}",
         )
 
     def ask(

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
 
 from dashboard.browser import in_browser
+from dashboard.components import notice
+from dashboard.context import Context
 from reports.export import Table, csv_bytes, xlsx_bytes
 
 
@@ -36,7 +38,7 @@ _KINDS = {
 TableOf = Callable[[dict[str, Any], str, int], Table | None]
 
 
-def register_saving(app: Dash, download: str, store: str, table_of: TableOf) -> None:
+def register_saving(app: Dash, context: Context, download: str, store: str, table_of: TableOf) -> None:
     """Answer the choices of a page: `download` is its dcc.Download, `store` holds what it shows."""
 
     @app.callback(
@@ -49,13 +51,27 @@ def register_saving(app: Dash, download: str, store: str, table_of: TableOf) -> 
         # The choices come with the page, unclicked.
         if not any(clicks) or not shown or not ctx.triggered_id or not ctx.triggered[0]["value"]:
             return no_update
+        if not still_shown(context, shown):
+            return no_update
         part, ending = str(ctx.triggered_id["part"]), str(ctx.triggered_id["ending"])
         if ending not in _KINDS:
             return no_update
         table = table_of(shown, part, _KINDS[ending].most_rows)
         if table is None:
             return no_update
+        set_props("failure", {"children": None})
         return sent_file(f"{table.name}.{ending}", _KINDS[ending].write(table), ending)
+
+
+def still_shown(context: Context, shown: dict[str, Any]) -> bool:
+    """Tell whether the data in service are those that the page shows; if not, draw it anew and say so."""
+    if shown.get("generation") == context.generation_in_service():
+        return True
+    says = html.P("La página ya muestra las cifras nuevas: revíselas y vuelva a guardar.")
+    set_props("failure", {"children": notice("Hay datos nuevos: no se guardó nada", says)})
+    # Any other number makes the page look again.
+    set_props("clock", {"n_intervals": -1 - (context.generation_in_service() or 0)})
+    return False
 
 
 def register_pictures(app: Dash) -> None:

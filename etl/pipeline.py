@@ -32,6 +32,7 @@ from etl.warehouse import (
     Generation,
     WarehouseError,
     next_number,
+    open_generation,
     publish,
     read_current,
     remove_unused,
@@ -224,7 +225,11 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation
     """
     with _full_disk_told(store.settings), warehouse_lock(store.settings):
         _clear_builds(store.settings)
-        return _publish_landed(store, progress, {}, anew=True)
+        generation = _publish_landed(store, progress, {}, anew=True)
+        if generation is not None:
+            keep = store.settings.keep_generations_seconds
+            remove_unused(store.settings.warehouse, generation, older_than_seconds=keep)
+        return generation
 
 
 def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
@@ -281,9 +286,9 @@ def _land(store: OpenStore, path: Path) -> FileReport:
 def _publish_landed(
     store: OpenStore, progress: Progress, reports: dict[int, FileReport], *, anew: bool = False
 ) -> Generation | None:
-    """Load what is landed, or everything `anew`, in rounds that fit the memory; what each adds is what one would.
+    """Load what is landed, or everything `anew`, in rounds that fit the memory, and publish them together at the end.
 
-    Rounds of a load are published one by one; those of a rebuild together, at the end.
+    What rounds add is what one would: nothing is seen of any before all are there.
     """
     try:
         current = read_current(store.settings.warehouse)
@@ -297,6 +302,7 @@ def _publish_landed(
         todo = landing.pieces(session, store.settings, loads)
     rounds = _rounds(todo, store.settings.round_lines)
     tallies: list[Tally] = []
+    passing: list[Path] = []
     for number, part in enumerate(rounds, start=1):
         told = {piece.load: reports[piece.load] for piece in part if piece.load in reports}
         last = number == len(rounds)
@@ -310,18 +316,51 @@ def _publish_landed(
                     report.state, report.message, report.load, report.generation = "refused", reason, None, None
                     report.loaded = report.duplicates = report.quarantined = report.blank = 0
             return _publish_landed(store, progress, reports)
+        except CheckError as error:
+            if _refuse_landed(store, [piece.load for piece in todo], str(error)):
+                raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
+            raise
         tallies += counted
-        if last or not anew:
+        if last:
             progress("publicando", 1.0)
         try:
-            publish(store.settings.warehouse, built, current, in_service=last or not anew)
+            publish(store.settings.warehouse, built, current, in_service=last)
         finally:
             shutil.rmtree(_build_folder(store, current.number), ignore_errors=True)
-        if last or not anew:
-            reach("before_manifest")
-            _mark_tallies(store, tallies, current)
-            tallies = []
+        if not last:
+            passing += [store.settings.warehouse / path.name for path in built]
+    if current is not None and rounds:
+        reach("before_manifest")
+        _mark_tallies(store, tallies, current)
+        _settle_reports(store.settings, reports, current, several=len(rounds) > 1)
+        _drop_passing(passing, current)
     return current
+
+
+def _settle_reports(
+    settings: Settings, reports: dict[int, FileReport], generation: Generation, *, several: bool
+) -> None:
+    """Say of each file which generation has it; a later round may have placed lines that an earlier one could not."""
+    for report in reports.values():
+        report.generation = generation.number
+    if several and reports:
+        _, connection = open_generation(settings.warehouse)
+        try:
+            for load, loaded, quarantined in connection.execute(
+                "SELECT load, loaded, quarantined FROM meta.loads"
+            ).fetchall():
+                if load in reports:
+                    reports[load].loaded, reports[load].quarantined = loaded, quarantined
+        finally:
+            connection.close()
+
+
+def _drop_passing(passing: Sequence[Path], generation: Generation) -> None:
+    """Delete the segments that only a round on the way needed; they were never in service."""
+    named = {segment.file for segment in generation.segments}
+    for path in passing:
+        if path.name not in named:
+            path.unlink(missing_ok=True)
 
 
 class _Refused(Exception):
@@ -356,7 +395,7 @@ def _build_round(
 ) -> tuple[list[Path], Generation, list[Tally]]:
     """Build a generation of the one before and some pieces; return its files, what names them, what became of lines.
 
-    Raises _Refused for a piece whose lines do not add up, CheckError after refusing what was landed.
+    Raises _Refused for a piece whose lines do not add up, CheckError.
     """
     with transaction(store.records) as session:
         build = _new_build(store, session, current, anew=anew, progress=progress)
@@ -371,18 +410,12 @@ def _build_round(
             if report is not None:
                 report.loaded, report.duplicates = tally.loaded, tally.duplicates
                 report.quarantined, report.blank = tally.quarantined, tally.blank
-                report.generation = build.draft.number
                 report.seconds += time.perf_counter() - started
         progress("armando ingresos a cola y llamadas", 1.0)
         build.build_visits()
         for report in reports.values():
             _move_strays(build, report)
-        try:
-            built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
-        except CheckError as error:
-            if _refuse_landed(store, [piece.load for piece in todo], str(error)):
-                raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
-            raise
+        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
     except BaseException:
         build.close()
         raise
@@ -456,8 +489,6 @@ def _mark_published(load: Load, generation: int, loaded: int, duplicates: int, q
 
 
 def _counts_in_service(settings: Settings, loads: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
-    from etl.warehouse import open_generation
-
     _, connection = open_generation(settings.warehouse)
     try:
         rows = connection.execute(

@@ -91,12 +91,16 @@ def months_between(
     if table not in (LINES, *CALL_TABLES):
         raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
-    near = [alias for month, alias, _ in months if f"{first:%Y-%m}" <= month <= f"{last:%Y-%m}"]
+    near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
         return table
     _, any_month, loads = months[0]
     # Without any month there, one whose rows no day of the question names.
     return f"({_rows_of(table, near or [any_month], loads, within)})"
+
+
+def _month_of(day: date) -> str:
+    return f"{day.year:04}-{day.month:02}"  # strftime writes the year 999 with three digits
 
 
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:

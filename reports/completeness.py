@@ -138,12 +138,12 @@ class Completeness:
 
     @property
     def text(self) -> str:
-        """As users read it: "31 de 31 días, 11 de 12 líneas"."""
+        """As users read it: "31 de 31 días, 11 de 12 líneas"; without lines of the total, the days alone."""
         days, lines = self.period.days, len(self.lines)
-        return (
-            f"{self.days_with_log} de {days} {'día' if days == 1 else 'días'}, "
-            f"{len(self.lines_with_record)} de {lines} {'línea' if lines == 1 else 'líneas'}"
-        )
+        of_days = f"{self.days_with_log} de {days} {'día' if days == 1 else 'días'}"
+        if not lines:
+            return of_days
+        return f"{of_days}, {len(self.lines_with_record)} de {lines} {'línea' if lines == 1 else 'líneas'}"
 
 
 def completeness(connection: duckdb.DuckDBPyConnection, rules: Rules, period: Period) -> Completeness:

@@ -75,7 +75,7 @@ def csv_bytes(table: Table) -> bytes:
     writer.writerow([column.heading + (_UNITS.get(column.unit, "") if column.unit else "") for column in table.columns])
     codes = [column.is_code for column in table.columns]
     writer.writerows(
-        [f"'{value}" if code else _csv_cell(value) for code, value in zip(codes, row, strict=True)]
+        [f"'{value}" if code and value else _csv_cell(value) for code, value in zip(codes, row, strict=True)]
         for row in table.rows
     )
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8")

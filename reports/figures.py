@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reports import terms
-from reports.format import number_text, percent_text
+from reports.format import number_text, percent_text, target_text
 
 _FONT = "'Inter Variable', system-ui, sans-serif"
 _SLOTS = tuple(f"{hour:02}:{minute}" for hour in range(24) for minute in ("00", "30"))
@@ -123,7 +123,7 @@ def wait_curve(frame: pd.DataFrame, threshold: int | None, target: float | None,
         shapes.append(_line(scheme, xref="paper", x0=0, x1=1, y0=target, y1=target))
         above = shares[-1] is not None and shares[-1] < target
         placed = {"xref": "paper", "x": 1, "xanchor": "right", "y": target, "yanchor": "bottom" if above else "top"}
-        notes.append({**_note(f"meta {percent_text(target, 0)}", scheme), **placed})
+        notes.append({**_note(f"meta {target_text(target)}", scheme), **placed})
     return _figure(
         traces, scheme, height=250, shapes=shapes, annotations=notes,
         xaxis={"dtick": 20, **_titled("segundos de espera", scheme)}, yaxis=_share_axis(),

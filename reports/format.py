@@ -44,6 +44,13 @@ def percent_text(value: Number | None, decimals: int = 1) -> str:
     return str(_pattern(decimals, " %").apply(_rounded(value, decimals + 2), _LOCALE))
 
 
+def target_text(target: Number, decimals: int | None = None) -> str:
+    """Return a target with as many decimals as it has: "80 %", "82,5 %"."""
+    if decimals is None:
+        decimals = 0 if 100 * target == int(100 * target) else 1
+    return percent_text(target, decimals)
+
+
 def number_text(value: Number | None, decimals: int = 0) -> str:
     """Return a number as "1.234" or, with decimals, "1.234,5"."""
     if _is_blank(value):

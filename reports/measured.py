@@ -16,12 +16,12 @@ import duckdb
 import pandas as pd
 
 from etl.settings import ZONE_OFFSET_SECONDS
-from etl.views import months_between
+from etl.views import BY_WAIT, months_between
 from etl.warehouse import Generation
 from reports import terms
 from reports.completeness import Completeness
-from reports.definition import Period, month
-from reports.query import calls_missing, complies, exact_gap
+from reports.definition import Period, Subject, Unit, month
+from reports.query import TABLES, calls_missing, complies, exact_gap
 from reports.rules import Rules
 
 MONTHS_SQL = """
@@ -110,12 +110,16 @@ def recorded(cursor: duckdb.DuckDBPyConnection) -> Recorded:
 
 
 def open_calls(
-    cursor: duckdb.DuckDBPyConnection, rules: Rules, period: Period, lines: Sequence[str] = ()
+    cursor: duckdb.DuckDBPyConnection,
+    rules: Rules,
+    period: Period,
+    lines: Sequence[str] = (),
+    unit: Unit = Unit.LINE,
 ) -> dict[str, int]:
-    """Count the calls without an outcome yet, by line ("" = none): of the lines named, else of those in the total."""
+    """Count what has no outcome yet, by line ("" = none): of the lines named, else of those in the total."""
     asked = {"" if line == terms.NO_LINE else line for line in lines}
     counted = asked or {"", *rules.counted_lines(period)}
-    source = months_between(cursor, "core.line_calls_by_wait", period.first, period.last)
+    source = months_between(cursor, f"{TABLES[Subject.CALLS, unit]}{BY_WAIT}", period.first, period.last)
     found = cursor.execute(OPEN_SQL.format(source=source), [period.first, period.last]).fetchall()
     return {service: int(number) for service, number in found if service in counted}
 

@@ -81,7 +81,7 @@ def measure(
     dimensions are missing. `attrs["units"]` has the unit of each indicator.
 
     Lines that do not enter the total are left out unless `where` names them; calls without a line are in. A line that
-    enters it on some days of the period only has those days, named or not.
+    enters it on some days only has those days, named or not: parts of a period add up.
     Without `unit`: visits when queue or agent is asked for or the indicator knows no other, else line calls.
     Raises QueryError.
     """
@@ -397,10 +397,11 @@ def _condition(
         bound += lines
     else:
         conditions.append("counted")
-        if len(lines) > 1:
-            # Named, a line has the days on which it enters the total, as in a table of lines; one that never does, all.
+        # Named, a line has the days on which it enters the total, as in a table of lines; one that never does, all.
+        ever = sorted(rules.ever_counted)
+        if any(set(ever) - set(piece) for piece in lines):
             conditions.append(f"({sql} OR NOT list_contains(?, COALESCE(service, '')))")
-            bound += [*lines, sorted({line for piece in lines for line in piece})]
+            bound += [*lines, ["", *ever]]
     for dimension, chosen in keys.items():
         conditions.append(f"{axes[dimension]} IN ({_marks(chosen)})")
         bound += chosen

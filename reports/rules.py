@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Protocol
 
+from reports import terms
 from reports.definition import Period
 
 Value = int | Decimal | tuple[str, ...]
@@ -192,7 +193,7 @@ class Rules:
         for parameter in self.parameters:
             if parameter.name == name and parameter.holds(on):
                 return parameter.value
-        raise RulesError(f"No hay valor de {name} para el {on:%d/%m/%Y}")
+        raise RulesError(f"No hay valor de «{terms.PARAMETERS.get(name, name)}» para el {on:%d/%m/%Y}")
 
     def target(self, on: date) -> Decimal | None:
         """Return the target in force on a day as a fraction of one, None where none was set."""
@@ -206,6 +207,12 @@ class Rules:
     def in_force(self, period: Period) -> tuple[Parameter, ...]:
         """Return every parameter in force on some day of a period, in the order declared."""
         return tuple(parameter for parameter in self.parameters if parameter.meets(period))
+
+    @property
+    def ever_counted(self) -> frozenset[str]:
+        """Lines that enter the total on some day of all."""
+        values = [each.value for each in self.parameters if each.name == "counted_lines"]
+        return frozenset(str(line) for value in values if isinstance(value, tuple) for line in value)
 
     def pieces(self, name: str, period: Period) -> tuple[Parameter, ...]:
         """Return the values of one parameter over a period, by date, their bounds cut to it, equal neighbours joined.
@@ -227,7 +234,7 @@ class Rules:
                 pieces.append(replace(parameter, valid_from=first, valid_to=last))
             next_day = last + timedelta(days=1)
         if next_day <= period.last:
-            raise RulesError(f"No hay valor de {name} para el {next_day:%d/%m/%Y}")
+            raise RulesError(f"No hay valor de «{terms.PARAMETERS.get(name, name)}» para el {next_day:%d/%m/%Y}")
         return tuple(pieces)
 
     def counted_lines(self, period: Period) -> tuple[str, ...]:

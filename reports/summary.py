@@ -29,7 +29,7 @@ from reports.measured import (
     verdict_of,
     whole,
 )
-from reports.query import measure
+from reports.query import QueryError, measure
 from reports.rules import Parameter, Rules
 
 #: The figures of the page: the headline first. The causes of what was not answered come apart.
@@ -91,9 +91,7 @@ def summarize(
     total = figures_of(by_line[by_line["service"].isna()])
     on_record = completeness(cursor, rules, period)
     before = f"{period.first - timedelta(days=1):%Y-%m}"
-    previous = (
-        figures_of(measure(cursor, rules, FIGURES, month(before), unit=Unit.LINE)) if before in log.months else None
-    )
+    previous = _measured_before(cursor, rules, before) if before in log.months else None
     causes = measure(cursor, rules, ["abandoned"], period, by=[Dimension.CAUSE], unit=Unit.LINE)
     still_open = open_calls(cursor, rules, period)
     return MonthSummary(
@@ -122,17 +120,38 @@ def summarize(
     )
 
 
+def _measured_before(cursor: duckdb.DuckDBPyConnection, rules: Rules, text: str) -> Figures | None:
+    """Measure the month before; None where the rules begin after it."""
+    try:
+        return figures_of(measure(cursor, rules, FIGURES, month(text), unit=Unit.LINE))
+    except QueryError:
+        return None
+
+
 def _trend(cursor: duckdb.DuckDBPyConnection, rules: Rules, text: str, months: Sequence[str]) -> tuple[TrendMonth, ...]:
     """Measure the months up to this one, those without a log between them blank."""
     shown = [text]
     while len(shown) < TREND_MONTHS and months and shown[0] > months[0]:
         shown.insert(0, f"{month(shown[0]).first - timedelta(days=1):%Y-%m}")
-    period = Period(month(shown[0]).first, month(text).last)
-    rows = measure(cursor, rules, ["service_level"], period, by=[Dimension.MONTH], unit=Unit.LINE)
+    rows = _measure_from_first_ruled(cursor, rules, shown)
     found = {
         str(key): Figure(whole(n), whole(of), None if pd.isna(value) else float(value))
         for key, n, of, value in zip(rows["month"], rows["numerator"], rows["denominator"], rows["value"], strict=True)
     }
+    # A log in which nobody's call has an outcome is no missing log.
+    figures = {key: found.get(key, Figure(0, 0, None) if key in months else None) for key in shown}
     return tuple(
-        TrendMonth(key, found.get(key), verdict_of(found.get(key), rules.target(month(key).first))) for key in shown
+        TrendMonth(key, figure, verdict_of(figure, rules.target(month(key).first))) for key, figure in figures.items()
     )
+
+
+def _measure_from_first_ruled(cursor: duckdb.DuckDBPyConnection, rules: Rules, months: Sequence[str]) -> pd.DataFrame:
+    """Measure months in a row, those before the rules begin left out. Raises QueryError when the last has none."""
+    for first in months:
+        period = Period(month(first).first, month(months[-1]).last)
+        try:
+            return measure(cursor, rules, ["service_level"], period, by=[Dimension.MONTH], unit=Unit.LINE)
+        except QueryError:
+            if first == months[-1]:
+                raise
+    raise AssertionError("no month")

@@ -5,17 +5,32 @@ In: figures with their verdicts. Out: text in Spanish.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reports import terms
 from reports.definition import Indicator, Unit
-from reports.format import date_text, number_text, percent_text, unit_text
+from reports.format import date_text, moment_text, number_text, percent_text, target_text, unit_text
 from reports.measured import Figure, Verdict
 from reports.rules import Parameter
 
 _UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
+
+
+def fresh_text(data_until: Mapping[str, datetime]) -> str:
+    """Return until when there are data, by PBX where there are several."""
+    many = len(data_until) > 1
+    return "datos hasta " + " · ".join(
+        f"{f'{pbx}: ' if many else ''}{moment_text(at)}" for pbx, at in data_until.items()
+    )
+
+
+def no_verdict_text(figure: Figure | None, verdict: Verdict) -> str:
+    """Return why there is no verdict: "sin registro", "sin meta" or "sin llamadas"."""
+    if figure is None:
+        return terms.NO_RECORD
+    return terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
 
 
 def clause_text(indicator: Indicator) -> str:
@@ -26,13 +41,6 @@ def clause_text(indicator: Indicator) -> str:
 def verdict_text(complies: bool | None) -> str:
     """Return "Cumple" or "No cumple"; a blank where there is no verdict."""
     return {True: terms.COMPLIES, False: terms.DOES_NOT_COMPLY, None: terms.BLANK}[complies]
-
-
-def target_text(target: Decimal | float, decimals: int | None = None) -> str:
-    """Return a target with as many decimals as it has."""
-    if decimals is None:
-        decimals = 0 if 100 * target == int(100 * target) else 1
-    return percent_text(target, decimals)
 
 
 def parameter_text(parameter: Parameter) -> str:
@@ -72,8 +80,18 @@ def gap_text(figure: Figure, verdict: Verdict, unit: Unit = Unit.LINE) -> str:
     text = f"{'faltó' if verdict.missing == 1 else 'faltaron'} {number_text(verdict.missing)} "
     text += unit_text(verdict.missing, unit)
     if verdict.target is not None and percent_text(figure.value) == target_text(verdict.target, 1):
-        text += f" (sin redondear: {percent_text(figure.value, 3)})"
+        text += f" (sin redondear: {unrounded_text(figure, verdict.target)})"
     return text
+
+
+def unrounded_text(figure: Figure, target: Decimal | None) -> str:
+    """Return a share with three decimals, or as many as tell it from its target."""
+    decimals = 3
+    while target is not None and decimals < 9 and figure.value is not None and figure.value != float(target):
+        if percent_text(figure.value, decimals) != percent_text(target, decimals):
+            break
+        decimals += 1
+    return percent_text(figure.value, decimals)
 
 
 def comparison_text(name: str, before: Figure, now: Figure) -> str:

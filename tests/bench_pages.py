@@ -78,13 +78,13 @@ class _RecordingContext(Context):
 
 def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     """Print, for each callback, its p95 beside that of its queries, cold and warm, and whether it holds its limits."""
-    months = _months(settings)
+    months, generation = _record(settings)
     print(f"callbacks over {months[0]} to {months[-1]}, p95 of {draws} draws, ms", flush=True)
     print(f"{'':34}{'cold':>7}{'bare':>7}{'limit':>7}{'warm':>8}{'bare':>7}{'limit':>7}", flush=True)
     opened: list[float] = []
     context = _RecordingContext(settings)
     app = create_app(context)
-    for question in questions(months):
+    for question in questions(months, generation):
         chance = random.Random(question.name)
         ours, bare = Taken(), Taken()
         _post(Client(app.server), body_of(app, question.output, question.values(chance)))
@@ -96,7 +96,7 @@ def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     print(f"opening a generation: p95 {1000 * p95(opened):.0f} ms, once for all pages", flush=True)
 
 
-def questions(months: Sequence[str]) -> list[Question]:
+def questions(months: Sequence[str], generation: int) -> list[Question]:
     """What is asked: every callback that reads calls, of any month on record."""
     whole = months[13:-1]
 
@@ -117,7 +117,7 @@ def questions(months: Sequence[str]) -> list[Question]:
         return f"?{urlencode(words)}"
 
     def saved(chance: random.Random, part: str) -> dict[str, Any]:
-        shown = {"address": f"?desde={(month := chance.choice(whole))}-01&hasta={month}-28"}
+        shown = {"generation": generation, "address": f"?desde={(month := chance.choice(whole))}-01&hasta={month}-28"}
         return {"sl-shown.data": shown, "triggered": {"part": part, "ending": "csv"}}
 
     return [
@@ -134,12 +134,13 @@ def questions(months: Sequence[str]) -> list[Question]:
     ]  # fmt: skip
 
 
-def _months(settings: Settings) -> list[str]:
+def _record(settings: Settings) -> tuple[list[str], int]:
+    """The months on record, and the generation in service."""
     context = Context(settings)
     with context.reading() as (generation, _):
-        months = list(generation.periods("calls"))
+        found = list(generation.periods("calls")), generation.number
     context.close()
-    return months
+    return found
 
 
 def _ask(

@@ -1,5 +1,6 @@
 """The dashboard without a browser: what it reads from, whom it answers, and what the month's page says."""
 
+import json
 import re
 import signal
 import socket
@@ -32,10 +33,10 @@ from etl.settings import Settings
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
 from reports.measured import Figure, Recorded, Verdict
-from reports.rules import DEFAULTS, Rules, RulesError
+from reports.rules import DEFAULTS, Parameter, Rules, RulesError
 from reports.summary import TrendMonth, summarize
 from reports.wording import days_text, gap_text
-from tests.drawn_calls import warehouse
+from tests.drawn_calls import warehouse, with_parameter
 from tests.product import Product
 from tests.reference_counter import LogFile
 
@@ -427,6 +428,11 @@ TARGET = Decimal("0.80")
             Verdict(TARGET, False, 4),
             "faltaron 4 llamadas (sin redondear: 79,960 %)",
         ),
+        (
+            Figure(239_999, 300_000, 239_999 / 300_000),
+            Verdict(TARGET, False, 1),
+            "faltó 1 llamada (sin redondear: 79,9997 %)",
+        ),
         (Figure(800, 1000, 0.8), Verdict(TARGET, True), "justo en la meta"),
         (Figure(2801, 3500, 0.80029), Verdict(TARGET, True, 0, 1), "margen de 1 llamada sobre la meta"),
         (Figure(9000, 10000, 0.9), Verdict(TARGET, True, 0, 1000), "margen de 1.000 llamadas sobre la meta"),
@@ -557,9 +563,53 @@ def test_parameters_stand_with_the_rule_they_come_from(drawn: Component) -> None
 
 
 def test_a_month_without_a_log_is_a_gap_in_the_columns() -> None:
-    cursor = warehouse(calls=DRAWN, log=LOG.replace("2026-09", "2026-08"), queues=QUEUES)
-    days = Recorded((date(2026, 8, 1), date(2026, 10, 31)))
+    cursor = warehouse(calls=DRAWN, log=LOG.replace("2026-09", "2026-07"), queues=QUEUES)
+    days = Recorded((date(2026, 7, 1), date(2026, 10, 31)))
     found = summarize(GENERATION, cursor, Rules.default(), "2026-10", days)
     assert found.previous is None
-    assert found.trend[0] == TrendMonth("2026-08", None, Verdict(TARGET, None))
-    assert [each.month for each in found.trend] == ["2026-08", "2026-09", "2026-10"]
+    assert found.trend[0] == TrendMonth("2026-07", Figure(0, 0, None), Verdict(TARGET, None)), (
+        "a log, and nobody called"
+    )
+    assert found.trend[1] == TrendMonth("2026-08", None, Verdict(TARGET, None))
+    assert [each.month for each in found.trend] == ["2026-07", "2026-08", "2026-09", "2026-10"]
+
+
+def test_a_month_without_an_outcome_yet_is_no_month_without_a_log() -> None:
+    started = DRAWN + "2026-11-01 00:02 | 101     | open           | -    | -    | 1\n"
+    cursor = warehouse(calls=started, log=LOG + "\n2026-11-01", queues=QUEUES)
+    days = Recorded((date(2026, 9, 1), date(2026, 10, 31), date(2026, 11, 1)))
+    found = summarize(GENERATION, cursor, Rules.default(), "2026-11", days)
+    assert found.trend[-1] == TrendMonth("2026-11", Figure(0, 0, None), Verdict(TARGET, None))
+    assert "Noviembre de 2026: —, sin llamadas" in texts(month.content(found, days))
+
+
+def test_a_month_before_its_target_or_threshold_is_shown_without_it(store: Context) -> None:
+    no_target = with_parameter(Parameter("target", Decimal("0.80"), date(2026, 10, 1), None, ""))
+    cursor = warehouse(calls=DRAWN, log=LOG, queues=QUEUES)
+    days = Recorded((date(2026, 9, 1), date(2026, 10, 31)))
+    found = texts(month.content(summarize(GENERATION, cursor, no_target, "2026-10", days), days))
+    assert "Septiembre de 2026: 75,0 %, sin meta" in found
+    no_threshold = with_parameter(Parameter("threshold_seconds", 20, date(2026, 10, 1), None, ""))
+    summary = summarize(GENERATION, cursor, no_threshold, "2026-10", days)
+    assert summary.previous is None and summary.verdict.complies
+
+
+def test_a_file_is_not_made_of_other_data_than_those_shown(product: Product, store: Context) -> None:
+    client = Client(create_app(store).server)
+    callbacks = json.loads(client.get("/_dash-dependencies").text)
+    (output,) = [
+        each["output"]
+        for each in callbacks
+        if each["output"].startswith("month-file.data") and "ending" in each["inputs"][0]["id"]
+    ]
+    body = {
+        "output": output,
+        "outputs": {"id": "month-file", "property": output.partition(".")[2]},
+        "inputs": [[{"id": {"part": "lines", "ending": "csv"}, "property": "n_clicks", "value": 1}]],
+        "state": [{"id": "month-shown", "property": "data", "value": {"generation": 1, "month": "2026-10"}}],
+        "changedPropIds": ['{"ending":"csv","part":"lines"}.n_clicks'],
+    }
+    assert "por-linea_2026-10.csv" in client.post("/_dash-update-component", json=body).text
+    product.load(log("two", 1))
+    answer = client.post("/_dash-update-component", json=body).text
+    assert "Hay datos nuevos: no se guard" in answer and "por-linea" not in answer

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from etl import pipeline
+from etl.build import Build, CheckError
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.records.models import Load
@@ -126,21 +127,27 @@ def test_rounds_that_fit_the_memory_count_as_one(seed: int, tmp_path: Path) -> N
     product.round_lines = 40
     reports = product.load(*files)
     assert [report.state for report in reports] == ["published"] * len(files)
-    assert len({report.generation for report in reports}) > 2
     assert business(product) == business(at_once)
+    loads = dict(product.rows("SELECT load, (loaded, quarantined) FROM meta.loads"))
+    assert {report.load: (report.loaded, report.quarantined) for report in reports} == loads
     before = read_current(product.settings().warehouse)
     generation = pipeline.rebuild(product.store())
     assert before is not None and generation is not None and generation.number >= before.number + 3
     assert business(product) == business(at_once)
     with transaction(product.store().records) as session:
         assert {load.generation for load in session.query(Load)} == {generation.number}
+    named = {segment.file for segment in (*generation.segments, *before.segments)}
+    assert {path.name for path in product.settings().warehouse.glob("*.duckdb")} == named, "none of a round on the way"
 
 
-def test_a_rebuild_that_fails_in_a_later_round_leaves_the_figures_in_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("anew", [True, False])
+def test_rounds_that_fail_leave_the_figures_in_service(
+    anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nothing of a load or rebuild is seen before all of it is there; run again, it is completed."""
     chance = random.Random(3)
-    product = store_in(tmp_path, pieces(chance, told_log(chance, callids=15, lines=150), 6), RULES)
+    files = pieces(chance, told_log(chance, callids=15, lines=150), 6)
+    product = store_in(tmp_path, files if anew else files[:1], RULES)
     whole, before = business(product), read_current(product.settings().warehouse)
     product.round_lines = 40
     build = pipeline._build_round
@@ -152,15 +159,47 @@ def test_a_rebuild_that_fails_in_a_later_round_leaves_the_figures_in_service(
             raise OSError("no space left on device")
         return build(*args, **named)
 
+    def run() -> None:
+        if anew:
+            pipeline.rebuild(product.store())
+        else:
+            product.load(*files[1:])
+
     monkeypatch.setattr(pipeline, "_build_round", fail_in_the_third)
     with pytest.raises(WarehouseError, match="No hay espacio en el disco"):
-        pipeline.rebuild(product.store())
+        run()
     monkeypatch.undo()
     assert read_current(product.settings().warehouse) == before
     assert business(product) == whole
-    pipeline.rebuild(product.store())
-    assert business(product) == whole
+    run()
+    assert business(product) == business(store_in(tmp_path / "at once", files, RULES))
     assert not list(product.settings().warehouse.glob(".build-*"))
+
+
+def test_a_check_that_fails_in_a_later_round_refuses_the_whole_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(4)
+    files = pieces(chance, told_log(chance, callids=15, lines=150), 5)
+    product = store_in(tmp_path, files[:1], RULES)
+    whole = business(product)
+    product.round_lines = 40
+    finish, rounds = Build.finish, []
+
+    def fail_in_the_second(build: Build, **named: str) -> Any:
+        rounds.append(build)
+        if len(rounds) == 2:
+            raise CheckError("La comprobación falló.")
+        return finish(build, **named)
+
+    monkeypatch.setattr(Build, "finish", fail_in_the_second)
+    with pytest.raises(CheckError, match="Los archivos de esta carga quedan rechazados"):
+        product.load(*files[1:])
+    monkeypatch.undo()
+    with transaction(product.store().records) as session:
+        states = [load.state for load in session.query(Load)]
+    assert states == ["published"] + ["refused"] * (len(files) - 1)
+    assert business(product) == whole
 
 
 @pytest.mark.parametrize("seed", range(3))

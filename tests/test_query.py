@@ -195,7 +195,7 @@ def test_each_call_is_judged_by_the_threshold_of_its_day(by: tuple[str, ...]) ->
 @pytest.mark.duckdb
 def test_a_day_without_a_threshold_is_no_figure() -> None:
     rules = with_parameter(Parameter("threshold_seconds", 20, date(2026, 10, 2), None, ""))
-    with pytest.raises(QueryError, match="No hay valor de threshold_seconds para el 01/10/2026"):
+    with pytest.raises(QueryError, match=r"No hay valor de «Umbral de espera .segundos.» para el 01/10/2026"):
         measure(warehouse(), rules, ["service_level"], OCTOBER)
     assert measure(warehouse(), rules, ["registered"], OCTOBER)["numerator"].tolist() == [0]
 
@@ -486,3 +486,6 @@ def test_a_line_that_leaves_the_total_has_its_counted_days_named_or_not() -> Non
     assert registered({}, Dimension.SERVICE) == [3] == registered({"service": "102"})
     assert registered({"service": "102", "hour": "08"}) == [3]
     assert registered({"service": "777"}) == [5], "never in the total: looked at as it is"
+    parts = [Period(date(2026, 10, 1), date(2026, 10, 9)), Period(date(2026, 10, 10), date(2026, 10, 31))]
+    found = [measure(connection, rules, ["registered"], part, where={"service": "102"}) for part in parts]
+    assert [int(each["numerator"].iloc[0]) for each in found] == [3, 0], "parts of a period add up"

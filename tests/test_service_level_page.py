@@ -108,8 +108,8 @@ def test_files_are_named_for_figure_and_period(store: Context) -> None:
     assert lines[2] == "102;Facturación;sin registro;;;;;;;"
     assert lines[-1] == "Total;;2;1;1;0,5;No cumple;1;1;5,0"
     name, lines = saved(calls.saved_calls(store, "?mes=2026-10&cifra=abandoned&unidad=ingreso", 10))
-    assert name == "llamadas_abandoned_2026-10-01_2026-10-31"
-    assert lines[1].startswith("28/10/2026 06:01:30;103;abandonada;colgó;30;;103;")
+    assert name == "llamadas_abandoned_2026-10-01_2026-10-31_ingreso"
+    assert lines[1].startswith("28/10/2026 06:01:30;103;abandonada;colgó;30;;'103;")
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,26 @@ def test_figures_are_told_in_the_words_of_their_unit(store: Context, unit: str, 
     assert says in found and "faltó 1 " in found
 
 
+def test_a_file_of_another_question_has_another_name(store: Context) -> None:
+    search = "?mes=2026-10&umbral=60&unidad=ingreso&linea=101"
+    assert saved(service_level.saved_table(store, search, "lines"))[0] == (
+        "nivel-de-servicio-por-linea_2026-10-01_2026-10-31_linea-101_ingreso_prueba-60s"
+    )
+    name, _ = saved(calls.saved_calls(store, "?mes=2026-10&cifra=answered&hora=06&linea=sin línea", 9))
+    assert name == "llamadas_answered_2026-10-01_2026-10-31_linea-sin-línea_hora-06"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31", "2026-10-28T06:00:00+04:00"])
+def test_a_call_at_an_instant_that_cannot_be_is_told(store: Context, at: str) -> None:
+    search = f"?mes=2026-10&cifra=answered&llamada=pbx|1.1&en={at.replace('+', '%2B')}"
+    assert "La dirección de la llamada está incompleta" in texts(calls.page_of(store, search))
+
+
+def test_what_is_no_line_of_the_total_has_no_target(store: Context) -> None:
+    found = shown(store, "?mes=2026-10&linea=sin línea")
+    assert "1 de 31 días" in found and "0 de 0" not in found and "Cumple" not in found
+
+
 def test_what_is_on_record_is_told(store: Context) -> None:
     assert "1 de 31 días, 2 de 12 líneas" in shown(store, "?mes=2026-10")
     assert "1 de 1 día, 1 de 1 línea" in shown(store, "?desde=2026-10-28&hasta=2026-10-28&linea=101")
@@ -181,7 +201,8 @@ def changing(store: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
 
 def test_a_target_that_changes_within_the_period_gives_no_verdict(changing: Context) -> None:
     found = shown(changing, "?desde=2026-10-01&hasta=2026-11-30")
-    assert "sin meta" in found and "faltó" not in found and "Cumple" not in found.replace("No cumple", "")
+    assert "la meta cambia en el período" in found and "faltó" not in found
+    assert "Cumple" not in found.replace("No cumple", "")
     assert "No cumple" in shown(changing, "?mes=2026-10")
 
 

@@ -49,6 +49,8 @@ window.dash_clientside.callcenter = {
     var figure = chart || drawn[held];
     var panel = (chart || document.querySelector("." + pressed.picture)).closest(".panel");
     var said = panel.querySelector("p.quiet");
+    var whole = panel.closest("[data-says]");
+    var asked = whole && whole.dataset.says;
     var heading = panel.querySelector("h2").textContent;
     // A figure that the page does not draw itself has the light colours.
     var style = getComputedStyle(document.documentElement);
@@ -57,18 +59,18 @@ window.dash_clientside.callcenter = {
       text: heading, x: 0, y: 0.97, xref: "paper", yref: "container", xanchor: "left", yanchor: "top",
       font: { size: 16, color: colour("--text", "#1d2126") },
       subtitle: {
-        text: document.title + (said ? "<br>" + said.firstChild.textContent : ""),
+        text: [document.title, asked, said && said.firstChild.textContent].filter(Boolean).join("<br>"),
         font: { size: 11, color: colour("--quiet", "#555d66") },
       },
     };
     var layout = Object.assign({}, figure.layout, {
       paper_bgcolor: colour("--surface", "#ffffff"), title: title,
-      margin: Object.assign({}, figure.layout.margin, { t: 80 }),
+      margin: Object.assign({}, figure.layout.margin, { t: 96 }),
     });
     withPlotly(function (Plotly) {
       Plotly.downloadImage(
         { data: figure.data, layout: layout },
-        { format: "png", width: 1000, height: figure.layout.height + 100, scale: 2, filename: pressed.picture }
+        { format: "png", width: 1000, height: figure.layout.height + 116, scale: 2, filename: pressed.picture }
       );
     });
   },

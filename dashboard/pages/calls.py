@@ -29,6 +29,7 @@ from reports.indicators import BY_NAME
 from reports.measured import data_until, local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
+from reports.wording import fresh_text
 
 PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
@@ -38,6 +39,8 @@ IN_MENU = False  # reached from a figure
 #: Calls shown of a list; the figure itself says how many there are.
 _SHOWN = 1000
 _SECONDS = ("wait_seconds", "talk_seconds")
+# Texts that look like numbers.
+_CODES = ("callid", "queue", "agent")
 
 
 def layout() -> Component:
@@ -63,7 +66,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         return page_of(context, search), state
 
     register_saving(
-        app, "calls-file", "calls-shown", lambda shown, _, most: saved_calls(context, shown["search"], most)
+        app, context, "calls-file", "calls-shown", lambda shown, _, most: saved_calls(context, shown["search"], most)
     )
 
 
@@ -92,11 +95,11 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
         rows.append([texts[key] for key in shown])
     left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
-        name=f"llamadas_{name}_{asked.period.first:%Y-%m-%d}_{asked.period.last:%Y-%m-%d}",
+        name=f"llamadas_{name}{question.file_suffix}{terms.SAMPLE_SUFFIX if context.is_demo else ''}",
         title=f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}",
         says=(*([terms.DEMO_DATA] if context.is_demo else []), *question.says, *left),
         columns=tuple(
-            Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key == "callid")
+            Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
             for key in shown
         ),
         rows=rows,
@@ -144,7 +147,7 @@ def page_of(context: Context, search: str | None) -> Component:
             html.Div(
                 [
                     html.H1(f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}"),
-                    html.Div(components.fresh_text(data_until(generation)), className="fresh"),
+                    html.Div(fresh_text(data_until(generation)), className="fresh"),
                 ],
                 className="page-head",
             ),
@@ -158,9 +161,13 @@ def page_of(context: Context, search: str | None) -> Component:
 
 def _instant(words: dict[str, list[str]]) -> datetime:
     try:
-        return datetime.fromisoformat(words["en"][-1])
+        instant = datetime.fromisoformat(words["en"][-1])
     except (KeyError, ValueError):
-        raise FilterError("La dirección de la llamada está incompleta: ábrala desde su listado") from None
+        instant = None
+    first, last = filters.YEARS
+    if instant is None or instant.tzinfo is not None or not first <= instant.year <= last:
+        raise FilterError("La dirección de la llamada está incompleta: ábrala desde su listado")
+    return instant
 
 
 def _asked_text(asked: Filters) -> str:

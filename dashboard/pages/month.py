@@ -19,20 +19,20 @@ from dashboard.definitions import rules_panel
 from dashboard.filters import Filters
 from dashboard.headline import headline
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
-from dashboard.saving import register_saving, sent_file
+from dashboard.saving import register_saving, sent_file, still_shown
 from etl.warehouse import WarehouseError
 from reports import figures, terms
 from reports.definition import PeriodError, ValueUnit, month
 from reports.export import Column, Table
 from reports.figures import Figure
-from reports.format import moment_text, month_text, number_text, percent_text, value_text
+from reports.format import moment_text, month_text, number_text, percent_text, target_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
 from reports.on_record import missing_from_record
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.summary import MonthSummary, TrendMonth, summarize
-from reports.wording import clause_text, comparison_text, target_text, threshold_text, verdict_text
+from reports.wording import clause_text, comparison_text, fresh_text, no_verdict_text, threshold_text, verdict_text
 from reports.workbook.handover import Book
 from reports.workbook.monthly import monthly_workbook
 
@@ -90,12 +90,14 @@ def register_callbacks(app: Dash, context: Context) -> None:
         prevent_initial_call=True,
     )
     def save_book(clicks: int | None, shown: dict[str, Any] | None) -> Any:
-        if not clicks or not shown:
+        if not clicks or not shown or not still_shown(context, shown):
             return no_update
         book = book_of(context, shown["month"])
         return sent_file(book.name, book.content, "xlsx")
 
-    register_saving(app, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part))
+    register_saving(
+        app, context, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part)
+    )
 
 
 def book_of(context: Context, text: str) -> Book:
@@ -108,7 +110,10 @@ def saved_table(context: Context, text: str, part: str) -> Table | None:
     """Return what a part of the page of a month shows; None for a part or month it does not have."""
     try:
         with context.reading() as (generation, cursor):
-            summary = summarize(generation, cursor, context.rules(), text, recorded(cursor))
+            log = recorded(cursor)
+            if text not in log.months:
+                return None
+            summary = summarize(generation, cursor, context.rules(), text, log)
     except (PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
     return _table_of(summary, part, demo=context.is_demo)
@@ -219,7 +224,7 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
             html.H1(month_text(summary.month, capital=True)),
             *([] if summary.is_over else [html.Span("mes en curso: cifras hasta la fecha", className="tag")]),
             html.Div(
-                components.fresh_text(summary.data_until),
+                fresh_text(summary.data_until),
                 className="fresh",
                 title=f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
             ),
@@ -268,7 +273,8 @@ def _trend(summary: MonthSummary) -> Component:
     for each in summary.trend:
         share = each.figure.value if each.figure else None
         target = each.verdict.target
-        word = terms.NO_RECORD if each.verdict.complies is None else verdict_text(each.verdict.complies)
+        reached = each.verdict.complies
+        word = no_verdict_text(each.figure, each.verdict) if reached is None else verdict_text(reached)
         spoken = f"{month_text(each.month, capital=True)}: {percent_text(share)}, {word}"
         first = month(each.month).first
         short: list[str | Component] = [terms.MONTHS_SHORT[first.month - 1]]
@@ -405,7 +411,7 @@ def _table_of(summary: MonthSummary, part: str, *, demo: bool) -> Table | None:
     words = {terms.BY_LINE: "por-linea", terms.TREND: "por-mes"}
     target = f"{target_text(summary.verdict.target)} o más" if summary.verdict.target is not None else terms.NO_TARGET
     return Table(
-        name=f"{words[title]}_{summary.month}",
+        name=f"{words[title]}_{summary.month}{terms.SAMPLE_SUFFIX if demo else ''}",
         title=f"{terms.SERVICE_LEVEL}, {month_text(summary.month)}",
         says=(
             *([terms.DEMO_DATA] if demo else []),

@@ -23,7 +23,7 @@ def day_start(day: date) -> int:
 
 @cache
 def holidays_of(year: int) -> frozenset[date]:
-    """Holidays of Bolivia and of Cochabamba, the movable ones too, and the Monday that stands in for one on a Sunday.
+    """Holidays of Bolivia and of Cochabamba, the movable ones too.
 
     As the library `holidays` knows them; days that a government gives once, by decree, are not among them.
     """

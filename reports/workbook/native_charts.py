@@ -49,7 +49,7 @@ _TEXT, _QUIET, _LINE, _BAR, _ACCENT, _SURFACE = (
 )
 _SMALL, _LINE_WIDTH, _TARGET_WIDTH = 800, 6350, 15875  # hundredths of a point; EMU: half a point, a point and a quarter
 _UPRIGHT = -5_400_000  # sixty-thousandths of a degree
-_FIFTH, _HALF = 0.2, 0.5
+_FIFTH, LEAST_TARGET_DRAWN = 0.2, 0.5
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def bars_beside(rows: Rows, names: int, values: int, column: int, *, share: bool
     bars.y_axis.majorGridlines = None
     if share:
         bars.y_axis.scaling.max = 1
-        if target is not None and target > _HALF:
+        if target is not None and target > LEAST_TARGET_DRAWN:
             # A line at every multiple of the target: only its first lies within the chart.
             bars.y_axis.majorUnit = target
             bars.y_axis.majorGridlines = ChartLines(spPr=_gridline(_TEXT, _TARGET_WIDTH))

@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from reports import terms
 from reports.definition import Kind, ValueUnit, month
-from reports.format import moment_text, month_text, unit_text
+from reports.format import month_text, target_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Figures, Verdict
 from reports.on_record import facts_on_record
 from reports.summary import MonthSummary, TrendMonth
-from reports.wording import comparison_text, gap_text, target_text, threshold_text, verdict_text
+from reports.wording import comparison_text, fresh_text, gap_text, no_verdict_text, threshold_text, verdict_text
 from reports.workbook.definitions import (
     criteria,
     division_text,
@@ -25,7 +25,7 @@ from reports.workbook.definitions import (
     origin_rows,
     parameter_rows,
 )
-from reports.workbook.native_charts import Rows, bars_beside, trend_columns
+from reports.workbook.native_charts import LEAST_TARGET_DRAWN, Rows, bars_beside, trend_columns
 from reports.workbook.template import Template, Value, line_number
 
 SUMMARY, BY_LINE, BY_DAY, BY_INTERVAL, DEFINITIONS = "Resumen", "Por línea", "Por día", "Por media hora", "Definiciones"
@@ -235,8 +235,7 @@ def _put_line_verdict(template: Template, figure: Figure | None, verdict: Verdic
 def _put_verdict(template: Template, name: str, figure: Figure | None, verdict: Verdict, *, row: int = 0) -> None:
     """Write mark and word of a verdict, or why there is none."""
     if verdict.complies is None:
-        why = terms.NO_RECORD if figure is None else terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
-        template.put(name, why, row=row, style=BLANK_STYLE)
+        template.put(name, no_verdict_text(figure, verdict), row=row, style=BLANK_STYLE)
     else:
         text = _MARKS[verdict.complies] + verdict_text(verdict.complies)
         template.put(name, text, row=row, style=_STYLES[verdict.complies])
@@ -247,7 +246,10 @@ def _draw_bars(template: Template, prefix: str, names: str, title: str, rows: in
     place = template.place(f"{prefix}_{names}")
     drawn = Rows(template.sheet(title), place.row, place.row + rows - 1)
     share = None if target is None else float(target)
-    heading = terms.SERVICE_LEVEL if target is None else f"{terms.SERVICE_LEVEL}\nraya: meta {target_text(target)}"
+    drawn_target = share is not None and share > LEAST_TARGET_DRAWN
+    heading = (
+        f"{terms.SERVICE_LEVEL}\nraya: meta {target_text(target)}" if target and drawn_target else terms.SERVICE_LEVEL
+    )
     template.put(f"{prefix}_grafico_nivel", heading)
     for column, is_share in (("nivel", True), ("registradas", False)):
         values = template.place(f"{prefix}_{column}").column
@@ -288,4 +290,4 @@ def _target_text(target: Decimal) -> str:
 
 
 def _until_text(summary: MonthSummary) -> str:
-    return f"datos hasta el {moment_text(max(summary.data_until.values()))}" if summary.data_until else "sin datos"
+    return fresh_text(summary.data_until) if summary.data_until else "sin datos"

@@ -29,6 +29,7 @@ from reports.format import period_text
 from reports.measured import data_until, local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
+from reports.wording import fresh_text
 
 PATH = filters.SERVICE_LEVEL_PATH
 TITLE = terms.SERVICE_LEVEL
@@ -109,7 +110,9 @@ def register_callbacks(app: Dash, context: Context) -> None:
         weekday = str(terms.WEEKDAYS.index(point["y"]) + 1)
         return filters.calls_address(asked.narrowed(dia_semana=weekday, media_hora=point["x"]), "registered")
 
-    register_saving(app, "sl-file", "sl-shown", lambda shown, part, _: saved_table(context, shown["address"], part))
+    register_saving(
+        app, context, "sl-file", "sl-shown", lambda shown, part, _: saved_table(context, shown["address"], part)
+    )
 
 
 def page_of(
@@ -123,7 +126,7 @@ def page_of(
             log = recorded(cursor)
             if not log.months:
                 return components.no_data(), "", None
-            fresh = components.fresh_text(data_until(generation))
+            fresh = fresh_text(data_until(generation))
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):
                 return unrecorded(question.filters.period, log.days[0], log.days[-1]), fresh, question

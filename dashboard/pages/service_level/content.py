@@ -6,6 +6,7 @@ In: a question and its frames. Out: parts of a page, each a way to the calls it 
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pandas as pd
 from dash import dcc, html
@@ -28,10 +29,12 @@ from reports.wording import clause_text
 
 def content(question: Question, found: Measured, scheme: figures.Scheme) -> Component:
     """Return everything below the controls."""
-    asked = question.filters
+    unit, period = question.filters.unit, question.filters.period
+    # A chart saved as a picture bears what was asked.
+    asked: dict[str, Any] = {"data-says": " · ".join(question.says)}
     target = None if question.target is None else float(question.target)
     heat = figures.heat_map(found.heat, target, scheme)
-    says = f"% de {_the(asked.unit)} {unit_text(2, asked.unit, 'registrad')} en cada media hora; vacío: nadie llamó."
+    says = f"% de {_the(unit)} {unit_text(2, unit, 'registrad')} en cada media hora; vacío: nadie llamó."
     return html.Div(
         [
             html.Div([_headline(question, found), _waits(question, found, target, scheme)], className="half-row"),
@@ -46,16 +49,17 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
             ),
             html.Div(
                 [
-                    _over(asked.period, found.by_hour, Dimension.HOUR, target, scheme),
-                    _over(asked.period, found.by_step, found.step, target, scheme),
+                    _over(period, found.by_hour, Dimension.HOUR, target, scheme),
+                    _over(period, found.by_step, found.step, target, scheme),
                 ],
                 className="half-row",
             ),
             _by_line(question, found),
             _all_figures(question, found),
-            rules_panel(period_text(asked.period), question.rules.in_force(asked.period)),
+            rules_panel(period_text(period), question.rules.in_force(period)),
         ],
         className="month",
+        **asked,
     )
 
 
@@ -95,6 +99,7 @@ def _headline(question: Question, found: Measured) -> Component:
         asked,
         question.thresholds,
         [*trial, components.facts(pairs), covered],
+        terms.TARGET_CHANGES if question.target_says == terms.TARGET_CHANGES else terms.NO_TARGET,
     )
 
 

@@ -52,8 +52,10 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     figures = figures_of(question.ask(cursor, *names))
     by_line = question.ask(cursor, *LINE_FIGURES, by=(Dimension.SERVICE,))
     on_record = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
-    still_open = open_calls(cursor, question.rules, asked.period, asked.lines)
-    verdict = verdict_of(figures["service_level"], question.target)
+    still_open = open_calls(cursor, question.rules, asked.period, asked.lines, asked.unit)
+    # What is not one of the lines of the total has no target.
+    target = question.target if on_record.lines else None
+    verdict = verdict_of(figures["service_level"], target)
     heat = question.ask(cursor, "service_level", by=(Dimension.WEEKDAY, Dimension.INTERVAL))
     return Measured(
         heat=heat,
@@ -69,5 +71,5 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
         still_open=still_open,
         verdict=verdict,
         total=LineFigures("", terms.WITH_DATA, figures, verdict),
-        lines=lines_of(by_line, question.target, on_record, still_open),
+        lines=lines_of(by_line, target, on_record, still_open),
     )  # fmt: skip

@@ -36,9 +36,8 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
     if part not in _PARTS:
         return None
     title, columns, rows = _PARTS[part](found)
-    asked = question.filters
     return Table(
-        name=f"nivel-de-servicio-{_file_word(title)}_{asked.period.first:%Y-%m-%d}_{asked.period.last:%Y-%m-%d}",
+        name=f"nivel-de-servicio-{_file_word(title)}{question.file_suffix}{terms.SAMPLE_SUFFIX if demo else ''}",
         title=f"{terms.SERVICE_LEVEL}: {title}",
         says=(*([terms.DEMO_DATA] if demo else []), *question.says, found.on_record.text),
         columns=tuple(columns),
