@@ -5,6 +5,7 @@ In: an app, a host and a port. Out: pages, until it is told to stop.
 
 from __future__ import annotations
 
+import gc
 import socket
 from ipaddress import ip_address
 
@@ -59,11 +60,18 @@ def serve(app: Dash, host: str = "127.0.0.1", port: int = 8050) -> None:
         app.server, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=_REQUEST_LIMIT_BYTES
     )
     where = address(host, listening.getsockname()[1])
+    leave_imports_uncollected()
     print(f"El sistema está abierto en {where}   (Ctrl+C para cerrarlo)", flush=True)
     try:
         server.run()
     finally:
         server.close()
+
+
+def leave_imports_uncollected() -> None:
+    """Let the garbage collector pass over what importing made: to walk it holds a request up by a tenth of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 import duckdb
 import pandas as pd
@@ -83,10 +84,10 @@ class Recorded:
 
     days: tuple[date, ...]
 
-    @property
+    @cached_property
     def months(self) -> tuple[str, ...]:
         """Months with a log, oldest first, as "2026-10"."""
-        return tuple(dict.fromkeys(f"{day:%Y-%m}" for day in self.days))
+        return tuple(f"{year:04}-{number:02}" for year, number in dict.fromkeys((d.year, d.month) for d in self.days))
 
     def is_over(self, text: str) -> bool:
         """Tell whether the logs reach the last day of a month."""

@@ -23,6 +23,7 @@ from werkzeug.test import Client
 
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.server import leave_imports_uncollected
 from etl.settings import Settings
 from etl.warehouse import Generation
 from reports.terms import LINES
@@ -84,6 +85,7 @@ def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     opened: list[float] = []
     context = _RecordingContext(settings)
     app = create_app(context)
+    leave_imports_uncollected()
     for question in questions(months, generation):
         chance = random.Random(question.name)
         ours, bare = Taken(), Taken()
@@ -208,7 +210,7 @@ def _post(client: Client, body: dict[str, Any]) -> float:
     started = time.perf_counter()
     answer = client.post("/_dash-update-component", json=body)
     seconds = time.perf_counter() - started
-    if answer.status_code != 200 or "failure" in answer.text[:200]:
+    if answer.status_code != 200 or '"failure":{"children":{' in answer.text[:200]:
         raise RuntimeError(f"{body['output']}: {answer.status_code} {answer.text[:300]}")
     return seconds
 
