@@ -37,7 +37,7 @@ ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this comput
 IN_MENU = False  # reached from a figure
 
 #: Calls shown of a list; the figure itself says how many there are.
-_SHOWN = 1000
+_SHOWN = 500
 _SECONDS = ("wait_seconds", "talk_seconds")
 # Texts that look like numbers.
 _CODES = ("callid", "queue", "agent")
