@@ -16,9 +16,9 @@ import duckdb
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from etl.pipeline import DEMO, store_kind
 from etl.records.site import Line, read_site, reference_lines
 from etl.settings import ZONE, ZONE_OFFSET_SECONDS, Settings
+from etl.store import DEMO, store_kind
 from etl.warehouse import CURRENT, Generation, WarehouseError, open_generation
 from reports.rules import Rules
 

@@ -1,6 +1,6 @@
 """What stands behind the figures of a page: definition, what is left out, parameters in force.
 
-In: parameters. Out: a part of a page, closed until somebody asks.
+In: a unit, parameters. Out: a part of a page, closed until somebody asks.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from dash.development.base_component import Component
 
 from dashboard import components
 from reports import terms
+from reports.definition import Unit
 from reports.indicators import BY_NAME
 from reports.rules import Parameter
 from reports.wording import parameter_text, validity_text
 
 
-def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
-    """Return what is counted and how, what is left out, and the parameters in force in a period ("octubre de 2026")."""
+def rules_panel(period: str, unit: Unit, parameters: Sequence[Parameter]) -> Component:
+    """Return what is counted in a unit and how, what is left out, and the parameters in force in a period.
+
+    `period` is named as users say it: "octubre de 2026".
+    """
 
     def item(value: str, heading: str, body: Sequence[Component]) -> Any:
         return dmc.AccordionItem([dmc.AccordionControl(heading), dmc.AccordionPanel(list(body))], value=value)
@@ -29,7 +33,7 @@ def rules_panel(period: str, parameters: Sequence[Parameter]) -> Component:
     definition = [
         html.P(f"{indicator.label} = {indicator.clause.partition(': ')[2]} ({indicator.clause.partition(': ')[0]})."),
         html.P(indicator.edge_case),
-        html.Ul([html.Li(text) for text in terms.COUNTING]),
+        html.Ul([html.Li(text) for text in (terms.UNITS_EXPLAINED[unit], *terms.COUNTING)]),
     ]
     left_out = [html.Ul([html.Li(text) for text in terms.NOT_IN_REGISTERED])]
     in_force: list[Component] = [

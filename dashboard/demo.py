@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from etl import pipeline
+from etl import store as stores
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.records.models import Load
@@ -18,35 +18,33 @@ MONTHS = 13
 
 def open_demo(
     settings: Settings, *, until: str | None = None, today: date | None = None
-) -> tuple[pipeline.OpenStore, str]:
+) -> tuple[stores.OpenStore, str]:
     """Open the demo store and tell its last month: the one asked for, else the last complete one.
 
     Raises StoreError when the folder holds a site's store, or the month is not written yyyy-mm or not over yet.
     """
     last = last_complete_month(today or datetime.now(UTC).astimezone(ZONE).date())
     if until is not None and not re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", until):
-        raise pipeline.StoreError(f"--until {until}: escriba el mes como aaaa-mm, por ejemplo {last}.")
+        raise stores.StoreError(f"--until {until}: escriba el mes como aaaa-mm, por ejemplo {last}.")
     if until is not None and until > last:
-        raise pipeline.StoreError(
-            f"--until {until}: el último mes completo es {last}; la muestra no inventa el futuro."
-        )
-    return pipeline.open_store(settings, kind=pipeline.DEMO), until or last
+        raise stores.StoreError(f"--until {until}: el último mes completo es {last}; la muestra no inventa el futuro.")
+    return stores.open_store(settings, kind=stores.DEMO), until or last
 
 
-def needs_sample(store: pipeline.OpenStore, month: str) -> bool:
+def needs_sample(store: stores.OpenStore, month: str) -> bool:
     """Whether the store does not hold the whole sample of that month yet. Raises StoreError for another month's."""
     with transaction(store.records) as session:
         states = set(session.scalars(select(Load.state).distinct()))
     marker = _marker(store.settings)
     made = marker.read_text(encoding="utf-8").strip() if marker.exists() else None
     if made is not None and made != month and states:
-        raise pipeline.StoreError(
+        raise stores.StoreError(
             f"La muestra de {store.settings.data} termina en {made}; borre esa carpeta o pida --until {made}."
         )
     return made != month or states != {"published"}
 
 
-def write_sample_files(store: pipeline.OpenStore, month: str) -> list[Path]:
+def write_sample_files(store: stores.OpenStore, month: str) -> list[Path]:
     """Write the sample's logs and give the store its mapping; return the logs, as a real PBX would leave them."""
     from etl.simulation.sample import write_sample
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import parse_qs, urlencode
 
+from etl.model import WITHIN_SECONDS
 from reports.definition import Dimension, Period, Unit, month
 
 #: Years that a period may lie in, and how many days it may have.
 YEARS = (1990, 2100)
 MOST_DAYS = 10 * 366
 #: Seconds between which a threshold may be tried.
-THRESHOLDS = (10, 60)
+THRESHOLDS = (min(WITHIN_SECONDS), max(WITHIN_SECONDS))
 CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
 #: Figures that open their calls wherever they stand.

@@ -14,10 +14,10 @@ from dashboard import components, filters
 from dashboard.components import explained, status
 from dashboard.filters import Filters
 from reports import terms
-from reports.format import number_text, percent_text, period_text, target_text, unit_text
+from reports.format import number_text, percent_text, period_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Verdict
-from reports.wording import clause_text, gap_text, threshold_text, unrounded_text
+from reports.wording import aim_text, clause_text, gap_text, threshold_text, unrounded_text
 
 
 def headline(
@@ -37,7 +37,7 @@ def headline(
     indicator = BY_NAME["service_level"]
     threshold = threshold_text(thresholds)
     monthly = "meta" if asked.period.is_month else "meta mensual"
-    target = f"{monthly}: {target_text(verdict.target)} o más" if verdict.target is not None else ""
+    target = f"{monthly}: {aim_text(verdict.target)}" if verdict.target is not None else ""
     otherwise = without if verdict.target is None else terms.NO_CALLS
     in_time, registered = number_text(figure.numerator), number_text(figure.denominator)
     how = explained(

@@ -5,7 +5,6 @@ In: a context, the query of an address, the days on record. Out: Question; pages
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -16,11 +15,12 @@ from dashboard.context import Context, Cursor
 from dashboard.filters import Filters
 from reports import terms
 from reports.definition import Dimension, Unit, month
-from reports.format import dimension_text, period_text, target_text
+from reports.export import file_word
+from reports.format import dimension_text, period_text
 from reports.measured import Recorded
 from reports.query import measure
 from reports.rules import Rules
-from reports.wording import threshold_text
+from reports.wording import aim_text, threshold_text
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,8 @@ class Question:
 
     @property
     def thresholds(self) -> tuple[int, ...]:
-        """The thresholds in force in the period, by date: more than one where it changed."""
-        pieces = self.rules.pieces("threshold_seconds", self.filters.period)
-        return tuple(piece.value for piece in pieces if isinstance(piece.value, int))
+        """The thresholds in force in the period, by date: more than one where it changed. Raises RulesError."""
+        return self.rules.thresholds(self.filters.period)
 
     @property
     def target(self) -> Decimal | None:
@@ -45,11 +44,7 @@ class Question:
     @property
     def target_says(self) -> str:
         """The target as users read it: "80 % o más", "sin meta", or that it changes."""
-        targets = self._targets()
-        if len(targets) > 1:
-            return terms.TARGET_CHANGES
-        target = targets.pop()
-        return f"{target_text(target)} o más" if target is not None else terms.NO_TARGET
+        return terms.TARGET_CHANGES if len(self._targets()) > 1 else aim_text(self.target)
 
     def _targets(self) -> set[Decimal | None]:
         return {self.rules.target(part.first) for part in self.filters.period.months()}
@@ -61,18 +56,18 @@ class Question:
 
     @property
     def file_suffix(self) -> str:
-        """What tells a saved file from that of another question: "_2026-10-01_2026-10-31_linea-101_umbral-30"."""
+        """What tells a saved file from that of another question: "_2026-10-01_2026-10-31_linea-101_prueba-30s"."""
         asked = self.filters
         parts = [f"{asked.period.first:%Y-%m-%d}", f"{asked.period.last:%Y-%m-%d}"]
-        parts += [f"linea-{line.replace(' ', '-')}" for line in asked.lines]
-        parts += [f"{word}-{re.sub('[^0-9a-zA-Z]+', '-', value)}" for word, value in asked.parts]
+        parts += [f"linea-{file_word(line)}" for line in asked.lines]
+        parts += [f"{word}-{file_word(value)}" for word, value in asked.parts]
         parts += [filters.word_of(asked.unit)] if asked.unit is not Unit.LINE else []
         parts += [f"prueba-{asked.threshold}s"] if asked.threshold is not None else []
         return "".join(f"_{part}" for part in parts)
 
     @property
     def says(self) -> tuple[str, ...]:
-        """What was asked for, a line each, as it stands above a saved table."""
+        """What was asked for, a line each, as it stands above a list and a saved table. Raises RulesError."""
         asked = self.filters
         trial = " (prueba; no es la cifra del manual)" if asked.threshold is not None else ""
         narrowed = [

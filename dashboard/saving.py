@@ -60,7 +60,7 @@ def register_saving(app: Dash, context: Context, download: str, store: str, tabl
         if table is None:
             return no_update
         set_props("failure", {"children": None})
-        return sent_file(f"{table.name}.{ending}", _KINDS[ending].write(table), ending)
+        return sent_file(f"{table.file_name}.{ending}", _KINDS[ending].write(table), ending)
 
 
 def still_shown(context: Context, shown: dict[str, Any]) -> bool:

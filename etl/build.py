@@ -96,13 +96,10 @@ class Build:
 
     def _count(self, month: Month) -> None:
         """Add up the calls of a month by wait and by half hour, anew."""
-        for table, order in (
-            ("counts", "entered_date, service, wait_seconds"),
-            ("half_hours", "entered_date, half_hour"),
-        ):
+        for table in ("counts", "half_hours"):
             rows = model(table).replace(":segment", month.alias)
             self.draft.run(f"DELETE FROM {month.alias}.core.{table}")
-            self.draft.run(f"INSERT INTO {month.alias}.core.{table} {rows} ORDER BY {order}")
+            self.draft.run(f"INSERT INTO {month.alias}.core.{table} {rows}")
 
     def _check(self, month: Month) -> None:
         for severity, name, sql in checks():

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.orm import Session
 
-from etl import landing, pipeline
+from etl import landing
 from etl.build import Build
 from etl.draft import Draft
 from etl.pipeline import FileReport
@@ -17,6 +17,7 @@ from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.store import store_key, store_kind
 from etl.warehouse import read_current
 
 #: A silence longer than this, inside the span of the files, is told as a gap.
@@ -65,7 +66,7 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
     with tempfile.TemporaryDirectory(prefix="callcenter-check-") as name:
         scratch = settings.model_copy(update={"data": Path(name), "records_url": ""})
         records = open_records(scratch.database_url)
-        known = pipeline.store_kind(settings) is not None
+        known = store_kind(settings) is not None
         with transaction(records) as session:
             if known:
                 _copy_manifest(settings, session)
@@ -79,7 +80,7 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
                     session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load])))
                 )
                 site = sites.read_site(session)
-                key = pipeline.store_key(settings if known else scratch)
+                key = store_key(settings if known else scratch)
                 build = Build(Draft(
                     settings=settings, site=site, key=key, folder=Path(name) / "build",
                     current=read_current(settings.warehouse) if known else None, number=0,

@@ -5,6 +5,7 @@ from pathlib import Path
 from etl import pipeline
 from etl.records import site as sites
 from etl.records.engine import transaction
+from etl.store import OpenStore, warehouse_lock
 from etl.warehouse import open_generation, read_current
 
 QUEUES, AGENTS = "queues", "agents"
@@ -16,7 +17,7 @@ _COLUMNS = {
 _WEIGHT = ("calls", "first_day", "last_day")
 
 
-def as_csv(store: pipeline.OpenStore, what: str) -> str:
+def as_csv(store: OpenStore, what: str) -> str:
     """Return the mapping of queues or agents; what has calls and no rule comes first, with a blank to fill in."""
     site = store.site()
     rules: tuple[sites.QueueRule, ...] | tuple[sites.PersonRule, ...] = site.queues if what == QUEUES else site.persons
@@ -34,7 +35,7 @@ def read_text(path: Path) -> str:
     raise sites.MappingError(f"{path.name}: no es un texto CSV; guárdelo en la planilla como «CSV»")
 
 
-def take_in(store: pipeline.OpenStore, what: str, text: str, *, name: str) -> int:
+def take_in(store: OpenStore, what: str, text: str, *, name: str) -> int:
     """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
 
     Raises MappingError naming file, line, column and remedy, and AnotherLoadRuns; then nothing is changed.
@@ -48,7 +49,7 @@ def take_in(store: pipeline.OpenStore, what: str, text: str, *, name: str) -> in
             persons = sites.person_rules(text)
     except sites.MappingError as error:
         raise sites.MappingError(f"{name}: {error}") from None
-    with pipeline.warehouse_lock(store.settings), transaction(store.records) as session:
+    with warehouse_lock(store.settings), transaction(store.records) as session:
         if what == QUEUES:
             sites.replace_queues(session, queues)
         else:

@@ -11,7 +11,7 @@ from etl.sources.queue_log import QUEUE_LOG
 _MODELS = Path(__file__).parent / "models"
 #: Waits for which the calls answered within them are counted by half hour: the thresholds that may be tried.
 WITHIN_SECONDS = range(10, 61)
-_WITHIN = "CAST(SUM(CASE WHEN answered AND wait_seconds <= {0} THEN 1 ELSE 0 END) AS INTEGER) AS answered_within_{0}"
+_WITHIN = "CAST(SUM(CASE WHEN answered_wait <= {0} THEN 1 ELSE 0 END) AS INTEGER) AS answered_within_{0}"
 
 
 def model(name: str) -> str:

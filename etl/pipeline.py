@@ -1,19 +1,13 @@
 """land -> read -> validate -> load -> build -> check -> publish; the only module that knows all of them."""
 
-import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import duckdb
-from filelock import FileLock, Timeout
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from etl import landing
@@ -21,16 +15,17 @@ from etl.build import Build, CheckError
 from etl.draft import Draft
 from etl.faults import reach
 from etl.lines import Piece, Progress, ReconciliationError, Tally, no_progress
-from etl.pseudonyms import read_key
 from etl.records import site as sites
-from etl.records.engine import open_records, transaction
-from etl.records.models import Load, Store
+from etl.records.engine import transaction
+from etl.records.models import Load
 from etl.settings import Settings
+from etl.store import OpenStore, full_disk_told, is_no_space, now, warehouse_lock
 from etl.warehouse import (
     CURRENT,
     DamagedError,
     Generation,
     WarehouseError,
+    files_in_service,
     next_number,
     open_generation,
     publish,
@@ -38,18 +33,6 @@ from etl.warehouse import (
     remove_unused,
     set_stray_logs_aside,
 )
-
-SITE, DEMO = "site", "demo"
-#: What the system, DuckDB and SQLite say when a disk, a quota or the size of a file is at its limit.
-_NO_SPACE = ("no space left", "disk is full", "quota exceeded", "file too large")
-
-
-class StoreError(Exception):
-    """The store is not one that this command may touch; the message says which and what to do."""
-
-
-class AnotherLoadRuns(Exception):
-    """Another process holds the warehouse's lock; the message says which and since when."""
 
 
 @dataclass
@@ -71,115 +54,13 @@ class FileReport:
     generation: int | None = None
 
 
-@dataclass
-class OpenStore:
-    """An open store: its settings, its records, its kind (site or demo) and the key of its pseudonyms."""
-
-    settings: Settings
-    records: Engine
-    kind: str
-    key: bytes = field(repr=False)
-
-    def site(self) -> sites.Site:
-        """Read the site's mappings and parameters."""
-        with transaction(self.records) as session:
-            return sites.read_site(session)
-
-
-def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> OpenStore:
-    """Open a store, creating a plain one where there is none.
-
-    Raises StoreError when the folder holds a store of the other kind, or none and ``create`` is false.
-    """
-    if not create and not settings.records_url and not (settings.data / "records.sqlite").exists():
-        raise StoreError(f"En {settings.data} no hay un almacén: cargue primero un registro con «callcenter ingest».")
-    settings.data.mkdir(parents=True, exist_ok=True)
-    records = open_records(settings.database_url)
-    with transaction(records) as session:
-        store = session.scalar(select(Store).limit(1))
-        if store is None:
-            store = Store(store_id=1, kind=kind, created_at=_now())
-            session.add(store)
-            sites.seed(session)
-        found = store.kind
-    if found != kind:
-        shown = {SITE: "de un sitio", DEMO: "de demostración (DATOS DE MUESTRA)"}
-        raise StoreError(
-            f"El almacén de {settings.data} es {shown[found]} y esta orden trabaja con uno {shown[kind]}: "
-            "indique otra carpeta con --data."
-        )
-    return OpenStore(settings, records, kind, store_key(settings))
-
-
-def store_key(settings: Settings) -> bytes:
-    """Read the key of the store, made at first use. With another one, what is known would be counted twice."""
-    path = settings.data / "pseudonyms.key"
-    remedy = "restáurelo de un respaldo; si se perdió, borre la carpeta warehouse y ejecute «callcenter rebuild»."
-    if not path.exists() and (settings.warehouse / CURRENT).exists():
-        raise StoreError(f"Falta {path}, con el que se hicieron las cifras en servicio: {remedy}")
-    try:
-        return read_key(path)
-    except ValueError as error:
-        raise StoreError(f"{path} está dañado: {remedy}") from error
-
-
-def store_kind(settings: Settings) -> str | None:
-    """Return the kind of the store in the folder, None where there is none."""
-    if not settings.records_url and not (settings.data / "records.sqlite").exists():
-        return None
-    records = open_records(settings.database_url)
-    try:
-        with transaction(records) as session:
-            store = session.scalar(select(Store).limit(1))
-            return store.kind if store else None
-    finally:
-        records.dispose()
-
-
-@contextmanager
-def warehouse_lock(settings: Settings) -> Iterator[None]:
-    """Hold the one lock of the warehouse (freed by the kernel when a process dies). Raises AnotherLoadRuns."""
-    settings.warehouse.mkdir(parents=True, exist_ok=True)
-    note = settings.warehouse / ".lock-holder"
-    lock = FileLock(settings.warehouse / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = note.read_text(encoding="utf-8") if note.exists() else "otro proceso"
-        raise AnotherLoadRuns(f"Otra carga está en curso ({holder}): espere a que termine.") from None
-    try:
-        note.write_text(f"proceso {os.getpid()}, desde {_now():%d/%m/%Y %H:%M:%S} UTC", encoding="utf-8")
-        yield
-    finally:
-        note.unlink(missing_ok=True)
-        lock.release()
-
-
-@contextmanager
-def _full_disk_told(settings: Settings) -> Iterator[None]:
-    """Say what a full disk means for whoever runs a load. Raises WarehouseError."""
-    try:
-        yield
-    except (OSError, duckdb.Error, DBAPIError) as error:
-        if not _is_no_space(error):
-            raise
-        raise WarehouseError(
-            f"No hay espacio en el disco de {settings.data}: las cifras anteriores siguen en servicio. "
-            "Libere espacio y repita la carga; lo que ya se había recibido se completa solo."
-        ) from error
-
-
-def _is_no_space(error: Exception) -> bool:
-    return any(sign in str(error).lower() for sign in _NO_SPACE)
-
-
 def ingest(store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress) -> list[FileReport]:
     """Load files into the warehouse: land each, then build and publish one generation with all of them.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
     completed first. Raises AnotherLoadRuns, CheckError, ReconciliationError, WarehouseError.
     """
-    with _full_disk_told(store.settings), warehouse_lock(store.settings):
+    with full_disk_told(store.settings), warehouse_lock(store.settings):
         recover(store)
         _apply_site(store, progress)
         reports = []
@@ -223,7 +104,7 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation
 
     What is in service is not asked: a damaged CURRENT, and loads that the manifest does not know, end here.
     """
-    with _full_disk_told(store.settings), warehouse_lock(store.settings):
+    with full_disk_told(store.settings), warehouse_lock(store.settings):
         _clear_builds(store.settings)
         generation = _publish_landed(store, progress, {}, anew=True)
         if generation is not None:
@@ -234,7 +115,7 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation
 
 def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
     """Apply the site's mappings and parameters as they are now to the figures in service."""
-    with _full_disk_told(store.settings), warehouse_lock(store.settings):
+    with full_disk_told(store.settings), warehouse_lock(store.settings):
         recover(store)
         return _apply_site(store, progress)
 
@@ -253,7 +134,7 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
         build = _new_build(store, session, current)
     try:
         build.remap()
-        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+        built, generation = build.finish(code=code_version(), made_at=now().isoformat())
         publish(store.settings.warehouse, built, generation)
     finally:
         build.close()
@@ -264,12 +145,12 @@ def _land(store: OpenStore, path: Path) -> FileReport:
     report = FileReport(name=path.name)
     try:
         with transaction(store.records) as session:
-            landed = landing.land(path, session, store.settings, name=path.name, now=_now())
+            landed = landing.land(path, session, store.settings, name=path.name, now=now())
     except landing.Refused as refusal:
         report.state, report.message = "refused", f"{path.name}: rechazado: {refusal}"
         return report
     except OSError as error:
-        if _is_no_space(error):
+        if is_no_space(error):
             raise
         report.state, report.message = "refused", f"{path.name}: no se pudo recibir: {error.strerror or error}"
         return report
@@ -303,38 +184,39 @@ def _publish_landed(
     rounds = _rounds(todo, store.settings.round_lines)
     tallies: list[Tally] = []
     passing: list[Path] = []
-    for number, part in enumerate(rounds, start=1):
-        told = {piece.load: reports[piece.load] for piece in part if piece.load in reports}
-        last = number == len(rounds)
-        try:
+    try:
+        for number, part in enumerate(rounds, start=1):
+            told = {piece.load: reports[piece.load] for piece in part if piece.load in reports}
+            last = number == len(rounds)
             built, current, counted = _build_round(store, progress, told, part, current, anew=anew and number == 1)
-        except _Refused as refused:
-            if anew:
-                raise ReconciliationError(refused.reason) from refused
-            for load_id, reason in _refuse(store, refused.load, refused.reason).items():
-                if (report := reports.pop(load_id, None)) is not None:
-                    report.state, report.message, report.load, report.generation = "refused", reason, None, None
-                    report.loaded = report.duplicates = report.quarantined = report.blank = 0
-            return _publish_landed(store, progress, reports)
-        except CheckError as error:
-            if _refuse_landed(store, [piece.load for piece in todo], str(error)):
-                raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
-            raise
-        tallies += counted
-        if last:
-            progress("publicando", 1.0)
-        try:
-            publish(store.settings.warehouse, built, current, in_service=last)
-        finally:
-            shutil.rmtree(_build_folder(store, current.number), ignore_errors=True)
-        if not last:
+            tallies += counted
+            if last:
+                progress("publicando", 1.0)
             passing += [store.settings.warehouse / path.name for path in built]
-    if current is not None and rounds:
-        reach("before_manifest")
-        _mark_tallies(store, tallies, current)
-        _settle_reports(store.settings, reports, current, several=len(rounds) > 1)
-        _drop_passing(passing, current)
-    return current
+            try:
+                publish(store.settings.warehouse, built, current, in_service=last)
+            finally:
+                shutil.rmtree(_build_folder(store, current.number), ignore_errors=True)
+    except _Refused as refused:
+        if anew:
+            raise ReconciliationError(refused.reason) from refused
+        for load_id, reason in _refuse(store, refused.load, refused.reason).items():
+            if (report := reports.pop(load_id, None)) is not None:
+                report.state, report.message, report.load, report.generation = "refused", reason, None, None
+                report.loaded = report.duplicates = report.quarantined = report.blank = 0
+    except CheckError as error:
+        if _refuse_landed(store, [piece.load for piece in todo], str(error)):
+            raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
+        raise
+    else:
+        if current is not None and rounds:
+            reach("before_manifest")
+            _mark_tallies(store, tallies, current)
+            _settle_reports(store.settings, reports, current, several=len(rounds) > 1)
+        return current
+    finally:
+        _drop_passing(store.settings, passing)
+    return _publish_landed(store, progress, reports)
 
 
 def _settle_reports(
@@ -355,10 +237,10 @@ def _settle_reports(
             connection.close()
 
 
-def _drop_passing(passing: Sequence[Path], generation: Generation) -> None:
-    """Delete the segments that only a round on the way needed; they were never in service."""
-    named = {segment.file for segment in generation.segments}
-    for path in passing:
+def _drop_passing(settings: Settings, built: Sequence[Path]) -> None:
+    """Delete the segments that only a round on the way needed, or one of a load that failed: none was in service."""
+    named = files_in_service(settings.warehouse)
+    for path in built:
         if path.name not in named:
             path.unlink(missing_ok=True)
 
@@ -415,7 +297,7 @@ def _build_round(
         build.build_visits()
         for report in reports.values():
             _move_strays(build, report)
-        built, generation = build.finish(code=code_version(), made_at=_now().isoformat())
+        built, generation = build.finish(code=code_version(), made_at=now().isoformat())
     except BaseException:
         build.close()
         raise
@@ -484,7 +366,7 @@ def _build_folder(store: OpenStore, number: int) -> Path:
 
 
 def _mark_published(load: Load, generation: int, loaded: int, duplicates: int, quarantined: int, blank: int) -> None:
-    load.state, load.generation, load.published_at = "published", generation, _now()
+    load.state, load.generation, load.published_at = "published", generation, now()
     load.loaded, load.duplicates, load.quarantined, load.blank = loaded, duplicates, quarantined, blank
 
 
@@ -515,7 +397,3 @@ def code_version() -> str:
         return version("comteco-callcenter")
     except PackageNotFoundError:
         return "0"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

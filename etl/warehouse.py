@@ -124,8 +124,8 @@ def digest(path: Path, length: int | None = None) -> str:
 def publish(folder: Path, built: Iterable[Path], generation: Generation, *, in_service: bool = True) -> None:
     """Put closed, checked segment files into service: rename each, then replace CURRENT. All or nothing is seen.
 
-    Not `in_service`, the files lie there for the next round of a rebuild, and CURRENT says what it said. Raises
-    WarehouseError when a built file still has a write-ahead log beside it.
+    Not `in_service`, the files lie there for the next round of the load or rebuild, and CURRENT says what it said.
+    Raises WarehouseError when a built file still has a write-ahead log beside it.
     """
     built = list(built)
     for path in built:
@@ -139,7 +139,7 @@ def publish(folder: Path, built: Iterable[Path], generation: Generation, *, in_s
     sync_folder(folder)
     if not in_service:
         return
-    superseded = _files_in_service(folder) - {segment.file for segment in generation.segments}
+    superseded = files_in_service(folder) - {segment.file for segment in generation.segments}
     reach("before_current")
     replace_text(folder / CURRENT, json.dumps(asdict(generation), ensure_ascii=False, separators=(",", ":")))
     reach("after_current")
@@ -148,7 +148,8 @@ def publish(folder: Path, built: Iterable[Path], generation: Generation, *, in_s
             os.utime(folder / name)  # its age counts from here
 
 
-def _files_in_service(folder: Path) -> set[str]:
+def files_in_service(folder: Path) -> set[str]:
+    """Return the names of the segments in service; none where CURRENT does not tell them."""
     try:
         current = read_current(folder)
     except DamagedError:

@@ -7,6 +7,7 @@ dd/mm/yyyy) and Excel, as bytes.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -56,8 +57,9 @@ class Valued:
 class Table:
     """A table to be saved: `name` is the file's without ending, `says` the lines that stand above it.
 
+    Of invented data (`demo`) both say so: `file_name` and `heading`. `made_at` is when its figures were made.
     Values: counts as whole numbers, percentages as fractions of one, waits in seconds, None or NaN for a blank. A text
-    where a number is usual ("sin registro") stays a text. `made_at` is when its figures were made.
+    where a number is usual ("sin registro") stays a text.
     """
 
     name: str
@@ -66,6 +68,23 @@ class Table:
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Any]]
     made_at: datetime
+    demo: bool
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file without its ending."""
+        return f"{self.name}_muestra" if self.demo else self.name
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """The lines that stand above the table, below its title."""
+        return (terms.DEMO_DATA, *self.says) if self.demo else self.says
+
+
+def file_word(text: str) -> str:
+    """Return a text as a word of a file's name: "Por línea" as "por-linea"."""
+    plain = text.lower().translate(str.maketrans("áéíóúüñ", "aeiouun"))
+    return re.sub("[^0-9a-z]+", "-", plain).strip("-")
 
 
 def csv_bytes(table: Table) -> bytes:
@@ -105,9 +124,9 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
     day, moment = book.add_format({"num_format": _DATE}), book.add_format({"num_format": _MOMENT})
     sheet.hide_gridlines(2)
     sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
-    for number, line in enumerate(table.says, start=1):
+    for number, line in enumerate(table.heading, start=1):
         sheet.write_string(number, 0, line, bold if line == terms.DEMO_DATA else text)
-    top = len(table.says) + 2
+    top = len(table.heading) + 2
     for place, column in enumerate(table.columns):
         sheet.write_string(top, place, column.heading, heading if column.unit is None else heading_right)
         sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]))

@@ -171,7 +171,10 @@ def by_month(
     chosen: int,
     scheme: Scheme = LIGHT,
 ) -> Figure:
-    """The service level of months side by side, the chosen one in the accent, the target of each a line across it."""
+    """The service level of months side by side, the chosen one in the accent, the target of each a line across it.
+
+    `labels` name the months on the axis: "oct<br>2026".
+    """
     places = list(range(len(labels)))
     colours = [scheme.accent if place == chosen else scheme.bar for place in places]
     bars = {
@@ -185,7 +188,10 @@ def by_month(
         "constraintext": "none",
         "textangle": 0,
         "textfont": {"color": [scheme.surface if place == chosen else scheme.text for place in places]},
-        "hovertemplate": "%{x}<extra></extra>",
+        "customdata": [
+            f"{label.replace('<br>', ' ')}: {percent_text(value)}" for label, value in zip(labels, values, strict=True)
+        ],
+        "hovertemplate": "%{customdata}<extra></extra>",
     }
     shapes = [
         _line(scheme, x0=place - 0.5, x1=place + 0.5, y0=target, y1=target)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -159,9 +160,9 @@ def figures_of(rows: pd.DataFrame) -> dict[str, Figure]:
     }
 
 
-def whole(value: object) -> int | None:
+def whole(value: Any) -> int | None:
     """Return a cell of a frame as a whole number, None for a blank."""
-    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]
+    return None if pd.isna(value) else int(value)
 
 
 def verdict_of(figure: Figure | None, target: Decimal | None) -> Verdict:

@@ -284,13 +284,12 @@ def _check_dimensions(indicator: Indicator, dimensions: Iterable[Dimension]) -> 
             raise QueryError(f"«{indicator.label}» no se mide por {terms.DIMENSIONS[dimension]}")
 
 
-def _thresholds(rules: Rules, period: Period) -> list[int]:
+def _thresholds(rules: Rules, period: Period) -> tuple[int, ...]:
     """Return the thresholds in force; none where the rules lack it, which is told where it is needed."""
     try:
-        pieces = rules.pieces("threshold_seconds", period)
+        return rules.thresholds(period)
     except RulesError:
-        return []
-    return [piece.value for piece in pieces if isinstance(piece.value, int)]
+        return ()
 
 
 def _between(

@@ -237,6 +237,14 @@ class Rules:
             raise RulesError(f"No hay valor de «{terms.PARAMETERS.get(name, name)}» para el {next_day:%d/%m/%Y}")
         return tuple(pieces)
 
+    def thresholds(self, period: Period) -> tuple[int, ...]:
+        """Return the thresholds in force in a period, in seconds by date: more than one where it changed.
+
+        RulesError if a day of the period has none.
+        """
+        pieces = self.pieces("threshold_seconds", period)
+        return tuple(piece.value for piece in pieces if isinstance(piece.value, int))
+
     def counted_lines(self, period: Period) -> tuple[str, ...]:
         """Return the lines that enter the total on some day of a period, in the order declared."""
         pieces = self.pieces("counted_lines", period)

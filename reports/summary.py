@@ -100,9 +100,7 @@ def summarize(
         unit=Unit.LINE,
         figures=total,
         verdict=verdict_of(total["service_level"], target),
-        threshold_seconds=tuple(
-            piece.value for piece in rules.pieces("threshold_seconds", period) if isinstance(piece.value, int)
-        ),
+        threshold_seconds=rules.thresholds(period),
         previous_month=before,
         previous=previous,
         causes=tuple(

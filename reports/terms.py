@@ -142,7 +142,6 @@ BY_CAUSE = "No atendidas por causa"
 RULES = "Reglas y parámetros"
 NO_TARGET = "sin meta"
 TARGET_CHANGES = "la meta cambia en el período"
-SAMPLE_SUFFIX = "_muestra"
 HOW_IT_COUNTS = "Cómo se cuenta"
 LIGHT_OR_DARK = "Cambiar entre claro y oscuro"
 LINE_COLUMNS = {
@@ -177,10 +176,17 @@ NOT_IN_REGISTERED = (
     "Las llamadas salientes no entran en ninguna de estas cifras.",
     "Las llamadas en curso no son atendidas ni abandonadas: entran cuando se cargue su final.",
 )
-# What the counting means, in the order in which it is asked.
+# What is counted, by unit.
+UNITS_EXPLAINED = {
+    Unit.VISIT: "Unidad: el ingreso a cola. Si una llamada pasa de una cola a otra, o entra otra vez a la misma, cada "
+    "ingreso se cuenta y su espera corre desde ese ingreso.",
+    Unit.LINE: "Unidad: la llamada a la línea. Si pasa de una cola a otra de la misma línea sin ser atendida, es una "
+    "sola llamada y su espera corre desde el primer ingreso.",
+    Unit.CALL: "Unidad: la llamada del cliente. Aunque pase por varias colas y líneas, es una sola llamada, de la "
+    "línea a la que entró primero, y su espera corre desde el primer ingreso hasta que se la atiende por primera vez.",
+}
+# What the counting means whatever the unit, in the order in which it is asked.
 COUNTING = (
-    "Unidad: la llamada a la línea. Si pasa de una cola a otra de la misma línea sin ser atendida, es una sola llamada "
-    "y su espera corre desde el primer ingreso.",
     "Registradas = atendidas + abandonadas. Abandonada es toda la que entró y no fue atendida, por la causa que sea; "
     "no se descuentan los abandonos cortos.",
     "La central resta segundos enteros: una espera anotada de 20 segundos fue de entre 19 y 21.",

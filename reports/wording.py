@@ -33,6 +33,19 @@ def no_verdict_text(figure: Figure | None, verdict: Verdict) -> str:
     return terms.NO_TARGET if verdict.target is None else terms.NO_CALLS
 
 
+def aim_text(target: Decimal | None) -> str:
+    """Return what is to be reached: "80 % o más", "sin meta"."""
+    return terms.NO_TARGET if target is None else f"{target_text(target)} o más"
+
+
+def aims_text(targets: Sequence[Decimal | None]) -> str:
+    """Return what the line across months side by side stands for: "línea: meta 80 %", "línea: meta de cada mes"."""
+    found = {target for target in targets if target is not None}
+    if not found:
+        return terms.NO_TARGET
+    return f"línea: meta {target_text(min(found)) if len(found) == 1 else 'de cada mes'}"
+
+
 def clause_text(indicator: Indicator) -> str:
     """Return the rule an indicator comes from, as a sentence."""
     return f"{indicator.clause[:1].upper()}{indicator.clause[1:]}."
@@ -49,7 +62,7 @@ def parameter_text(parameter: Parameter) -> str:
         case tuple() as lines:
             return f"{len(lines)}: {', '.join(lines)}"
         case Decimal() as share:
-            return f"{target_text(share)} o más"
+            return aim_text(share)
         case number:
             unit = next((text for suffix, text in _UNIT_SUFFIXES.items() if parameter.name.endswith(suffix)), "")
             return f"{number_text(number)} {unit}".strip()

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from dashboard.context import Context
 from etl.settings import Settings
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
 from tests.product import Product
-from tests.served import load_sample, served
+from tests.served import load_sample, one_call, served
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [
@@ -112,6 +114,21 @@ def address(sample: Settings) -> Iterator[str]:
 def product(tmp_path: Path) -> Product:
     """A product without any log yet."""
     return Product(tmp_path)
+
+
+@pytest.fixture
+def store_context(product: Product) -> Iterator[Context]:
+    """What pages read from: the store of `product`, with one call in it."""
+    product.load(one_call("one", 0))
+    with closing(Context(product.settings())) as context:
+        yield context
+
+
+@pytest.fixture
+def empty_context(tmp_path: Path) -> Iterator[Context]:
+    """The same where nothing has been loaded yet."""
+    with closing(Context(Settings(data=tmp_path / "nothing"))) as context:
+        yield context
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from etl import pipeline
+from etl import store as stores
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.settings import Settings
@@ -42,8 +43,8 @@ class Product:
             round_lines=self.round_lines,
         )
 
-    def store(self, pbx: str = "pbx") -> pipeline.OpenStore:
-        return pipeline.open_store(self.settings(pbx))
+    def store(self, pbx: str = "pbx") -> stores.OpenStore:
+        return stores.open_store(self.settings(pbx))
 
     def map(self, rules: Iterable[QueueRule]) -> None:
         store = self.store()

@@ -11,7 +11,7 @@ from typing import Literal
 from playwright.sync_api import sync_playwright
 
 from dashboard.pages import PAGES
-from etl import pipeline
+from etl import store as stores
 from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.served import load_sample, served
 
@@ -28,7 +28,7 @@ def main(out: Path = OUT) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     saved = []
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
-        settings = load_sample(Path(folder), months=13, kind=pipeline.DEMO)
+        settings = load_sample(Path(folder), months=13, kind=stores.DEMO)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         with served(settings) as address:
             for size, (width, height) in SIZES.items():

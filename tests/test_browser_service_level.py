@@ -139,7 +139,7 @@ def test_a_figure_is_followed_to_its_calls_and_a_call_to_its_file_and_line(tab: 
     number = link.inner_text()
     link.click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(f"Abandonadas: {number} llamadas")
-    expect(tab.get_by_text("Octubre de 2026 · 101 Reclamos Técnicos.")).to_be_visible()
+    expect(tab.get_by_text("Período: octubre de 2026 · Líneas: 101 Reclamos Técnicos · Unidad")).to_be_visible()
     expect(tab.locator("#calls-list .ag-paging-row-summary-panel")).to_contain_text(f"de {min(int(number), 500)}")
     tab.locator("#calls-list [col-id=callid] a").first.click()
     lines = tab.locator(".events tbody tr")
@@ -155,7 +155,7 @@ def test_a_cell_of_the_heat_map_opens_its_calls(tab: Page) -> None:
     assert box
     tab.mouse.click(box["x"] + box["width"] * 10.7 / 24, box["y"] + box["height"] * 0.5 / 7)
     expect(tab.get_by_role("heading", level=1)).to_contain_text("Registradas: ")
-    expect(tab.get_by_text("día de la semana: lunes · media hora: 10:30")).to_be_visible()
+    expect(tab.get_by_text("Día de la semana: lunes · Media hora: 10:30")).to_be_visible()
 
 
 def test_nothing_is_cut_at_any_width(tab: Page) -> None:

@@ -9,7 +9,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from dashboard import cli
-from etl import pipeline
+from etl import store as stores
 from etl.settings import Settings
 from reports.definition import Dimension
 from tests.commands import AWFUL, DAY, DONE, GOOD, REFUSED, USAGE, call, done, files_of
@@ -99,7 +99,7 @@ def test_a_question_to_no_store_is_answered_in_spanish_and_makes_none(words: lis
 def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo store without its data, which are another test's."""
     data = tmp_path_factory.mktemp("demo")
-    pipeline.open_store(Settings(data=data), kind=pipeline.DEMO)
+    stores.open_store(Settings(data=data), kind=stores.DEMO)
     return data
 
 

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from dashboard.console import hidden
-from etl import pipeline
+from etl import store as stores
 from etl.settings import Settings
 from tests.commands import AWFUL, BUSY, DAY, DONE, EIGHT, GOOD, REFUSED, call, done, files_of, log_of
 
@@ -105,7 +105,7 @@ def test_another_load_that_runs_is_told_and_exits_75(store: Path) -> None:
 
 
 def test_the_holder_of_the_lock_is_named_with_its_hour(store: Path) -> None:
-    with pipeline.warehouse_lock(Settings(data=store)):
+    with stores.warehouse_lock(Settings(data=store)):
         result = call(store, "ingest", AWFUL)
     assert result.exit_code == BUSY
     assert re.fullmatch(

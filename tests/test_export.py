@@ -1,6 +1,7 @@
 """A downloaded table opens in a spreadsheet in Spanish with the values the page shows."""
 
 import csv
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
@@ -11,7 +12,7 @@ from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from reports.definition import ValueUnit
-from reports.export import Column, Table, csv_bytes, xlsx_bytes
+from reports.export import Column, Table, csv_bytes, file_word, xlsx_bytes
 
 
 def read_back(content: bytes) -> list[list[str]]:
@@ -43,6 +44,21 @@ def read_back(content: bytes) -> list[list[str]]:
 )
 def test_a_cell_is_written_as_a_spreadsheet_in_spanish_reads_it(value: object, written: str) -> None:
     assert read_back(csv_bytes(drawn([Column("x")], [[value]]))) == [["x"], [written]]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Por línea", "por-linea"),
+        ("Por día de la semana y media hora", "por-dia-de-la-semana-y-media-hora"),
+        ("sin línea", "sin-linea"),
+        ("> 300", "300"),
+        ("08:30", "08-30"),
+        ("../../x; rm\u202e", "x-rm"),
+    ],
+)
+def test_a_text_becomes_a_word_of_a_files_name(text: str, word: str) -> None:
+    assert file_word(text) == word
 
 
 def test_a_table_without_rows_keeps_its_headings() -> None:
@@ -99,12 +115,14 @@ def test_a_book_says_what_it_shows_and_is_the_same_each_time() -> None:
         "Línea",
         "101",
     ]
+    assert table.file_name == "x_muestra"
+    real = replace(table, demo=False)
+    assert (real.file_name, real.heading, sheet(real)["A2"].value) == ("x", ("octubre",), "octubre")
     assert (found.freeze_panes, found.page_setup.paperSize, found.print_title_rows) == ("B6", 1, "$5:$5")
 
 
 def drawn(columns: list[Column], rows: list[list[object]]) -> Table:
-    says = ("DATOS DE MUESTRA", "octubre")
-    return Table("x", "Por línea", says, tuple(columns), rows, datetime(2026, 11, 1, 8))
+    return Table("x", "Por línea", ("octubre",), tuple(columns), rows, datetime(2026, 11, 1, 8), demo=True)
 
 
 def sheet(table: Table) -> Worksheet:

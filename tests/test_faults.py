@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from etl import pipeline
+from etl import store as stores
 from etl.faults import FAULT_POINTS, reach
 from etl.records.engine import transaction
 from etl.records.models import Load
@@ -36,6 +37,7 @@ LOADER = """
 import json, os, signal, sys, time
 from pathlib import Path
 from etl import pipeline
+from etl import store as stores
 from etl.settings import Settings
 import sqlalchemy.dialects.sqlite
 print("ready", flush=True)
@@ -45,7 +47,7 @@ for line in sys.stdin:
     if child == 0:
         try:
             os.environ["CALLCENTER_FAULT"] = fault
-            pipeline.ingest(pipeline.open_store(Settings(data=Path(folder))), [Path(file) for file in files])
+            pipeline.ingest(stores.open_store(Settings(data=Path(folder))), [Path(file) for file in files])
         finally:
             os._exit(1 if sys.exc_info()[0] else 0)
     if seconds is not None:
@@ -178,7 +180,7 @@ def assert_whole(product: Product, situation: Situation) -> str:
 def assert_completed(product: Product, situation: Situation) -> None:
     """Loading the same files again leads to the same store, and then no trace of the interruption is left."""
     settings = product.settings().model_copy(update={"keep_generations_seconds": 0})
-    store = pipeline.open_store(settings)
+    store = stores.open_store(settings)
     reports = pipeline.ingest(store, situation.paths)
     assert {report.state for report in reports} <= {"published", "known"}
     assert tables(product) == situation.new

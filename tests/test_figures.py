@@ -84,8 +84,10 @@ def test_hours_show_level_and_calls_under_each_other(connection: duckdb.DuckDBPy
 
 
 def test_months_stand_side_by_side_each_with_its_target() -> None:
-    figure = by_month(["sep", "oct"], [None, 0.7604], [0.8, None], 1)
+    figure = by_month(["sep<br>2026", "oct<br>2026"], [None, 0.7604], [0.8, None], 1)
     (bars,) = figure["data"]
+    assert bars["customdata"] == ["sep 2026: —", "oct 2026: 76,0 %"]
+    assert bars["hovertemplate"] == "%{customdata}<extra></extra>"
     assert bars["text"] == [terms.BLANK, "76,0"] and bars["marker"]["color"] == [LIGHT.bar, LIGHT.accent]
     assert [(line["x0"], line["y0"]) for line in figure["layout"]["shapes"]] == [(-0.5, 0.8)]
 

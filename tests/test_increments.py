@@ -113,8 +113,8 @@ def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed:
     assert business(at_once) == business(product)
     pipeline.rebuild(product.store())
     assert business(at_once) == business(product)
-    for load in product.rows("SELECT lines, loaded, duplicates, quarantined, blank FROM meta.loads"):
-        assert load[0] == sum(load[1:])  # type: ignore[arg-type]
+    sums = "loaded + duplicates + quarantined + blank"
+    assert product.rows(f"SELECT * FROM meta.loads WHERE lines IS DISTINCT FROM {sums}") == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -169,7 +169,9 @@ def test_rounds_that_fail_leave_the_figures_in_service(
     with pytest.raises(WarehouseError, match="No hay espacio en el disco"):
         run()
     monkeypatch.undo()
-    assert read_current(product.settings().warehouse) == before
+    assert before is not None and read_current(product.settings().warehouse) == before
+    named = {segment.file for segment in before.segments}
+    assert {path.name for path in product.settings().warehouse.glob("*.duckdb")} == named, "none of a round on the way"
     assert business(product) == whole
     run()
     assert business(product) == business(store_in(tmp_path / "at once", files, RULES))

@@ -14,6 +14,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 from etl import pipeline
+from etl import store as stores
 from etl.settings import Settings
 from etl.warehouse import open_generation
 from reports import terms
@@ -26,6 +27,7 @@ from tests.commands import GOOD
 from tests.notebooks import NOTEBOOKS, PARAMETERS, ROOT, cells, code, content, run
 from tests.test_words import banned_words
 
+NBFORMAT: Any = nbformat  # its functions have no types
 MAY_IMPORT = {"datetime", "os", "pathlib", "pandas", "plotly", "IPython", "etl", "reports"}
 # A module that Python imports before anything else; it lets the kernel talk to this computer only.
 OFFLINE = """
@@ -60,7 +62,7 @@ def test_a_notebook_is_committed_without_outputs_counts_and_machine(path: Path) 
         assert set(cell["metadata"]) <= {"tags"}
         assert cell["cell_type"] != "code" or (cell["outputs"], cell["execution_count"]) == ([], None)
     text = path.read_text(encoding="utf-8")
-    saved = nbformat.writes(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
+    saved = NBFORMAT.writes(NBFORMAT.reads(text, as_version=4))
     assert text == saved + "\n", "as Jupyter saves it"
     assert not re.search(r"(?<![A-Za-z])[A-Za-z]:\\\\|(?<![\w.}])/(?:home|root|tmp|work|Users|mnt|opt|var|usr)/", text)
 
@@ -105,7 +107,7 @@ def test_a_reader_is_told_of_every_parameter() -> None:
 
 def executed(path: Path, folder: Path) -> Any:
     """The notebook after a run in this very Python, in `folder`, without internet."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = NBFORMAT.read(path, as_version=4)
     manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = NotebookClient(
         notebook, km=manager, timeout=120, startup_timeout=120, resources={"metadata": {"path": str(folder)}}
@@ -167,7 +169,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = tmp_path_factory.mktemp("demo")
-    store = pipeline.open_store(Settings(data=data), kind=pipeline.DEMO)
+    store = stores.open_store(Settings(data=data), kind=stores.DEMO)
     pipeline.ingest(store, [GOOD])
     yield data
     store.records.dispose()
@@ -224,5 +226,5 @@ def test_a_wrong_parameter_is_told(
 
 @each_notebook
 def test_a_folder_without_a_store_is_told(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(pipeline.StoreError, match="no hay un almacén"):
+    with pytest.raises(stores.StoreError, match="no hay un almacén"):
         run(path, DATA=tmp_path)

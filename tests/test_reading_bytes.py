@@ -43,9 +43,10 @@ def test_a_load_stays_small_whatever_the_length_of_a_line(tmp_path: Path) -> Non
         import resource, sys
         from pathlib import Path
         from etl import pipeline
+        from etl import store as stores
         from etl.settings import Settings
 
-        store = pipeline.open_store(Settings(data=Path(sys.argv[1])))
+        store = stores.open_store(Settings(data=Path(sys.argv[1])))
         for name in sys.argv[2:]:
             (report,) = pipeline.ingest(store, [Path(name)])
             print(report.loaded, report.quarantined, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

@@ -21,10 +21,10 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.utils.datetime import from_excel
 
 from dashboard.context import Context
-from dashboard.filters import Filters
+from dashboard.filters import Filters, preset
 from dashboard.pages import month as month_page
 from dashboard.pages import service_level as level_page
-from etl import pipeline
+from etl import store as stores
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.records.site import ParameterRule
@@ -41,7 +41,7 @@ from reports.workbook.sheets import TABLE_FIGURES
 from tests.commands import done
 from tests.notebooks import FIGURES as FIGURES_CELL
 from tests.notebooks import NOTEBOOKS, SETUP, code, run
-from tests.test_dashboard import find, texts
+from tests.served import find, texts
 from tests.test_workbook import at
 
 NOTEBOOK = NOTEBOOKS[0]
@@ -120,14 +120,9 @@ def drawn_day(chance: Random) -> date:
 
 def drawn_period(chance: Random) -> Period:
     day = drawn_day(chance)
-    match chance.choice(["day", "week", "month", "months", "any"]):
-        case "day":
-            return Period(day, day)
-        case "week":
-            monday = day - timedelta(days=day.weekday())
-            return Period(monday, monday + timedelta(days=6))
-        case "month":
-            return month(f"{day:%Y-%m}")
+    match chance.choice(["hoy", "semana", "mes", "months", "any"]):
+        case "hoy" | "semana" | "mes" as word:
+            return preset(word, day)
         case "months":
             return Period(month(MONTHS[0]).first, month(MONTHS[-1]).last)
         case _:
@@ -153,7 +148,7 @@ def store(sample: Settings, tmp_path_factory: pytest.TempPathFactory) -> Setting
     data = tmp_path_factory.mktemp("same") / "data"
     shutil.copytree(sample.data, data)
     settings = Settings(data=data)
-    opened = pipeline.open_store(settings, create=False)
+    opened = stores.open_store(settings, create=False)
     changed = {each.name for each in DATED}
     kept = [each for each in sites.reference_parameters() if each.name not in changed]
     with transaction(opened.records) as session:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.context import Context
+from dashboard.filters import UNITS
 from dashboard.pages import calls, service_level
 from etl.records.site import ParameterRule, reference_parameters
+from reports import terms
 from reports.definition import Period, month
 from reports.export import Table, csv_bytes
 from reports.figures import LIGHT
@@ -16,7 +18,7 @@ from reports.format import period_text
 from reports.rules import Rules
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile
-from tests.test_dashboard import texts
+from tests.served import texts
 
 pytestmark = pytest.mark.duckdb
 AT = 1793181600  # 28/10/2026 06:00 in La Paz
@@ -73,6 +75,9 @@ def test_what_cannot_be_shown_is_told(store: Context, search: str, says: str) ->
 def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
     found = texts(calls.page_of(store, "?mes=2026-10&cifra=abandoned"))
     assert "Abandonadas: 1 llamada " in found and "Volver a las cifras" in found
+    assert "Período: octubre de 2026 · Líneas: todas · Unidad: llamada · Umbral: 20 s · Meta: 80 % o más." in found
+    part = texts(calls.page_of(store, "?mes=2026-10&cifra=abandoned&causa=colgó&umbral=30"))
+    assert "· Causa: colgó · Unidad: llamada · Umbral: 30 s (prueba; no es la cifra del manual) · Meta" in part
     opened = texts(calls.page_of(store, "?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=2026-10-28T06:00:00"))
     assert "Líneas del registro de la llamada 1.1" in opened and "COMPLETECALLER" in opened
     assert "No hay líneas de esa llamada." in texts(
@@ -98,7 +103,7 @@ def test_a_list_that_cannot_be_shown_is_told(store: Context, search: str, says: 
 def saved(table: Table | None) -> tuple[str, list[str]]:
     """The name of a file and the lines of its CSV."""
     assert table is not None
-    return table.name, csv_bytes(table).decode("utf-8-sig").splitlines()
+    return table.file_name, csv_bytes(table).decode("utf-8-sig").splitlines()
 
 
 def test_files_are_named_for_figure_and_period(store: Context) -> None:
@@ -158,6 +163,8 @@ def test_a_file_that_does_not_hold_the_whole_list_says_so(store: Context) -> Non
 def test_figures_are_told_in_the_words_of_their_unit(store: Context, unit: str, says: str) -> None:
     found = shown(store, f"?mes=2026-10&unidad={unit}")
     assert says in found and "faltó 1 " in found
+    counted = [text for text in terms.UNITS_EXPLAINED.values() if text in found]
+    assert counted == [terms.UNITS_EXPLAINED[UNITS[unit]]] and all(text in found for text in terms.COUNTING)
 
 
 def test_a_file_of_another_question_has_another_name(store: Context) -> None:
@@ -166,7 +173,7 @@ def test_a_file_of_another_question_has_another_name(store: Context) -> None:
         "nivel-de-servicio-por-linea_2026-10-01_2026-10-31_linea-101_ingreso_prueba-60s"
     )
     name, _ = saved(calls.saved_calls(store, "?mes=2026-10&cifra=answered&hora=06&linea=sin línea", 9))
-    assert name == "llamadas_answered_2026-10-01_2026-10-31_linea-sin-línea_hora-06"
+    assert name == "llamadas_answered_2026-10-01_2026-10-31_linea-sin-linea_hora-06"
 
 
 @pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31", "2026-10-28T06:00:00+04:00"])

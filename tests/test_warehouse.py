@@ -1,4 +1,4 @@
-"""What is in service is opened, replaced and cleared as promised; the records are what the migrations make of them."""
+"""What is in service is opened, replaced and cleared as promised, whatever the disk and other loads do meanwhile."""
 
 import json
 import os
@@ -10,20 +10,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
 
 from etl import pipeline, warehouse
-from etl.records import engine as records_engine
-from etl.records.engine import REVISION, RecordsError, open_records, transaction, upgrade
-from etl.records.models import Load, Record
-from etl.settings import Settings
+from etl import store as stores
+from etl.lines import Piece
+from etl.records.engine import transaction
+from etl.records.models import Load
 from etl.simulation.volume import write_day
 from etl.warehouse import (
     DamagedError,
@@ -183,12 +179,12 @@ def test_another_key_of_pseudonyms_is_not_taken_for_that_of_the_figures(product:
     key = product.settings().data / "pseudonyms.key"
     whole = key.read_text()
     key.unlink()
-    with pytest.raises(pipeline.StoreError, match="restáurelo de un respaldo"):
+    with pytest.raises(stores.StoreError, match="restáurelo de un respaldo"):
         product.load(one_call(1))
     assert not key.exists()
     for damaged in ("", whole[:-3], "no key"):
         key.write_text(damaged)
-        with pytest.raises(pipeline.StoreError, match=r"pseudonyms\.key está dañado"):
+        with pytest.raises(stores.StoreError, match=r"pseudonyms\.key está dañado"):
             product.load(one_call(1))
     key.write_text(whole)
     product.load(one_call(0), one_call(1))
@@ -251,14 +247,14 @@ def test_a_file_that_vanished_between_current_and_opening_is_looked_for_in_the_n
     really_open = warehouse._open
     opened: list[int] = []
 
-    def slowly(folder: Path, current: Generation, *limits: object) -> duckdb.DuckDBPyConnection:
+    def slowly(folder: Path, current: Generation, *limits: Any) -> duckdb.DuckDBPyConnection:
         opened.append(current.number)
         if len(opened) == 1:
             monkeypatch.setattr(warehouse, "_open", really_open)
             product.load(one_call(1))
             monkeypatch.setattr(warehouse, "_open", slowly)
             remove_unused(folder, current_of(product), older_than_seconds=0)
-        return really_open(folder, current, *limits)  # type: ignore[arg-type]
+        return really_open(folder, current, *limits)
 
     monkeypatch.setattr(warehouse, "_open", slowly)
     generation, connection = open_generation(folder_of(product))
@@ -361,8 +357,8 @@ def callcenter(*arguments: object) -> list[str]:
 
 def test_a_second_load_is_told_who_runs_and_loads_nothing(product: Product) -> None:
     path = product.write(one_call(1))
-    with pipeline.warehouse_lock(product.settings()):
-        with pytest.raises(pipeline.AnotherLoadRuns, match=rf"proceso {os.getpid()}, desde \d\d/\d\d/\d{{4}} "):
+    with stores.warehouse_lock(product.settings()):
+        with pytest.raises(stores.AnotherLoadRuns, match=rf"proceso {os.getpid()}, desde \d\d/\d\d/\d{{4}} "):
             pipeline.ingest(product.store(), [path])
         second = subprocess.run(
             callcenter("--data", product.settings().data, "ingest", path), capture_output=True, text=True, timeout=60
@@ -390,14 +386,15 @@ def test_loads_started_together_load_everything_once(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_killed_load_is_free(product: Product) -> None:
     holding = (
-        "import sys, time; from pathlib import Path; from etl import pipeline; from etl.settings import Settings\n"
-        "with pipeline.warehouse_lock(Settings(data=Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from etl.store import warehouse_lock; "
+        "from etl.settings import Settings\n"
+        "with warehouse_lock(Settings(data=Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", holding, str(product.settings().data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(pipeline.AnotherLoadRuns, match=f"proceso {holder.pid}"):
+        with pytest.raises(stores.AnotherLoadRuns, match=f"proceso {holder.pid}"):
             product.load(one_call(1))
         holder.send_signal(signal.SIGKILL)
         holder.wait(timeout=10)
@@ -412,9 +409,10 @@ LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from etl import pipeline
+from etl import store as stores
 from etl.settings import Settings
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-store = pipeline.open_store(Settings(data=Path(sys.argv[1])))
+store = stores.open_store(Settings(data=Path(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 try:
     print(pipeline.ingest(store, [Path(sys.argv[2])])[0].state)
@@ -480,10 +478,10 @@ def test_a_piece_that_does_not_add_up_is_refused_and_the_others_are_loaded(
     """It would otherwise stand in the way of every load to come."""
     really_add = pipeline.Build.add
 
-    def add(build: pipeline.Build, piece: object) -> object:
-        if piece.info.name.endswith("-1"):  # type: ignore[attr-defined]
+    def add(build: pipeline.Build, piece: Piece) -> object:
+        if piece.info.name.endswith("-1"):
             raise pipeline.ReconciliationError("no suman; no se cargó nada")
-        return really_add(build, piece)  # type: ignore[arg-type]
+        return really_add(build, piece)
 
     monkeypatch.setattr(pipeline.Build, "add", add)
     good, bad = product.load(one_call(2), one_call(1))
@@ -498,79 +496,3 @@ def test_a_piece_that_does_not_add_up_is_refused_and_the_others_are_loaded(
     monkeypatch.undo()
     assert [report.state for report in product.load(one_call(1))] == ["published"]
     assert len(product.visits()) == 4
-
-
-# --- records
-
-
-@pytest.fixture
-def migrated(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.sqlite'}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
-
-
-def test_the_newest_migration_is_the_revision_of_the_code() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(records_engine._MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
-
-
-def test_the_migrations_make_what_the_models_say(migrated: Engine) -> None:
-    with migrated.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, Record.metadata) == []
-
-
-def test_new_records_are_as_the_migrations_would_leave_them(migrated: Engine, tmp_path: Path) -> None:
-    made = open_records(f"sqlite:///{tmp_path / 'new.sqlite'}")
-    found = []
-    for engine in (migrated, made):
-        tables = inspect(engine)
-        found.append(
-            {
-                table: (
-                    [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in tables.get_columns(table)],
-                    tables.get_pk_constraint(table)["constrained_columns"],
-                    tables.get_foreign_keys(table),
-                    tables.get_indexes(table),
-                    [(check["name"], check["sqltext"]) for check in tables.get_check_constraints(table)],
-                )
-                for table in tables.get_table_names()
-            }
-        )
-    assert found[0] == found[1]
-    with made.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISION]
-    made.dispose()
-
-
-def test_older_records_are_migrated_and_newer_ones_refused(migrated: Engine) -> None:
-    url = migrated.url.render_as_string()
-    open_records(url).dispose()
-    with migrated.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(
-        RecordsError, match=rf"revisión 9999, esta versión conoce hasta {REVISION}\): instale la versión"
-    ):
-        open_records(url)
-
-
-def test_records_are_opened_with_what_makes_a_commit_durable(product: Product) -> None:
-    engine = product.store().records
-    with engine.connect() as connection:
-        pragmas = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("foreign_keys", "synchronous", "journal_mode", "busy_timeout")
-        }
-    assert pragmas == {"foreign_keys": 1, "synchronous": 2, "journal_mode": "truncate", "busy_timeout": 10_000}
-    with pytest.raises(Exception, match="FOREIGN KEY"), transaction(engine) as session:
-        session.execute(text("UPDATE loads SET file_id = 99"))
-
-
-def test_stores_of_two_kinds_are_not_mixed(product: Product) -> None:
-    with pytest.raises(pipeline.StoreError, match="es de un sitio"):
-        pipeline.open_store(product.settings(), kind=pipeline.DEMO)
-    with pytest.raises(pipeline.StoreError, match="no hay un almacén"):
-        pipeline.open_store(Settings(data=product.folder / "nothing"), create=False)

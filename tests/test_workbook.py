@@ -382,10 +382,10 @@ def test_the_same_generation_makes_the_same_bytes(book: Book) -> None:
     assert "<dc:creator>COMTECO R.L.</dc:creator>" in core and "octubre de 2026" in core
 
 
-def tampered(book: Book, name: str, row: int, value: object) -> Book:
+def tampered(book: Book, name: str, row: int, value: Any) -> Book:
     """The book with one cell changed between writing and handing over."""
     changed = load_workbook(BytesIO(book.content))
-    at(changed, name, row).value = value  # type: ignore[assignment]
+    at(changed, name, row).value = value
     content = BytesIO()
     changed.save(content)
     return replace(book, content=content.getvalue())

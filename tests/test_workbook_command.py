@@ -1,13 +1,17 @@
 """`callcenter report`: the book in its place, or a Spanish message, an exit code and nothing left behind."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
 
-from dashboard import cli
+from dashboard.commands import figures
+from reports.workbook.handover import Book, hand_over
 from reports.workbook.sheets import SHEETS
+from reports.workbook.template import WorkbookError
 from tests.commands import DONE, REFUSED, USAGE, call, done
 
 pytestmark = pytest.mark.duckdb
@@ -36,7 +40,8 @@ def test_what_stood_there_is_replaced_by_the_same_bytes_for_the_same_month(site:
 @pytest.mark.parametrize(
     ("words", "exit_code", "says"),
     [
-        (("monthly", "--month", "2024-3"), REFUSED, "«2024-3» no es un mes; se escribe como 2026-10."),
+        (("monthly", "--month", "2024-3"), USAGE, "«2024-3» no es un mes; se escribe como 2026-10."),
+        (("monthly", "--month", ""), USAGE, "«» no es un mes; se escribe como 2026-10."),
         (("monthly", "--month", "2023-01"), REFUSED, "No hay registro de enero de 2023; hay desde marzo de 2024"),
         (("weekly",), USAGE, "no existe el informe «weekly»; hay monthly."),
     ],
@@ -73,33 +78,67 @@ def test_a_place_that_cannot_be_written_to_is_told(site: Path, tmp_path: Path) -
     assert names(tmp_path) == ["file"]
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="whoever may write everywhere is not refused")
-def test_a_folder_without_permission_is_told(site: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o500)
-    result = call(site, "report", "monthly", "--out", folder / "libro.xlsx")
-    assert result.exit_code == REFUSED
-    assert "no hay permiso" in result.stderr
+NO_PERMISSION = "no hay permiso para escribir ahí, o el archivo está abierto en otro programa"
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, step: str, folder: Path, number: int) -> None:
+    """Let the system refuse one step of writing in a folder: root, whom no permission stops, meets it too."""
+    module, name = {"open": (Path, "open"), "fsync": (os, "fsync"), "replace": (Path, "replace")}[step]
+    really = getattr(module, name)
+
+    def fail(target: Path | int, *others: Any, **options: Any) -> Any:
+        if isinstance(target, int) or target.parent == folder:
+            raise OSError(number, os.strerror(number))
+        return really(target, *others, **options)
+
+    monkeypatch.setattr(module, name, fail)
+
+
+@pytest.mark.parametrize(
+    ("step", "number", "says"),
+    [
+        ("open", errno.EACCES, NO_PERMISSION),
+        ("fsync", errno.ENOSPC, "no queda espacio en el disco"),
+        ("fsync", errno.EACCES, NO_PERMISSION),
+        ("fsync", errno.EIO, "el disco falla"),
+        ("replace", errno.EACCES, NO_PERMISSION),
+    ],
+)
+def test_a_disk_that_refuses_any_step_leaves_what_was_there(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, says: str
+) -> None:
+    path = tmp_path / "libro.xlsx"
+    path.write_bytes(b"before")
+    with monkeypatch.context() as patch:
+        refuse(patch, step, tmp_path, number)
+        result = call(site, "report", "monthly", "--out", path)
+    assert (result.exit_code, result.stdout) == (REFUSED, "")
+    assert result.stderr == f"No se pudo escribir {path}: {says}.\n"
+    assert (names(tmp_path), path.read_bytes()) == (["libro.xlsx"], b"before")
 
 
 @pytest.mark.parametrize(
     ("number", "says"),
-    [(28, "no queda espacio en el disco"), (13, "no hay permiso para escribir ahí"), (5, "el disco falla")],
+    [
+        (errno.EACCES, NO_PERMISSION),
+        (errno.EPERM, "no hay permiso para escribir ahí"),
+        (errno.EROFS, "ese disco es solo de lectura"),
+        (errno.ENOSPC, "no queda espacio en el disco"),
+        (errno.EDQUOT, "no queda espacio para este usuario en el disco"),
+        (errno.EIO, "el disco falla"),
+        (errno.EFBIG, "no cabe en el disco"),
+        (errno.EMFILE, os.strerror(errno.EMFILE)),
+    ],
 )
-def test_a_disk_that_fails_leaves_what_was_there(
-    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+def test_what_the_system_refuses_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
 ) -> None:
     path = tmp_path / "libro.xlsx"
-    path.write_bytes(b"before")
-
-    def fail(_descriptor: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr("reports.workbook.handover.os.fsync", fail)
-    result = call(site, "report", "monthly", "--out", path)
-    assert result.exit_code == REFUSED
-    assert says in result.stderr and "Traceback" not in result.stderr
-    assert (names(tmp_path), path.read_bytes()) == (["libro.xlsx"], b"before")
+    refuse(monkeypatch, "open", tmp_path, number)
+    with pytest.raises(WorkbookError) as told:
+        hand_over(Book("libro.xlsx", b"", {}), path)
+    assert str(told.value) == f"No se pudo escribir {path}: {says}"
+    assert not names(tmp_path)
 
 
 def test_without_any_figures_the_command_says_what_to_do(tmp_path: Path) -> None:
@@ -110,12 +149,12 @@ def test_without_any_figures_the_command_says_what_to_do(tmp_path: Path) -> None
 
 def test_the_help_names_the_reports() -> None:
     text = call(Path("nowhere"), "report", "--help").stdout
-    assert all(name in text for name in cli.REPORTS)
+    assert all(name in text for name in figures.REPORTS)
     assert "libro del mes" in text
 
 
 def test_reports_are_not_imported_before_they_are_asked_for() -> None:
-    source = Path(cli.__file__).read_text(encoding="utf-8")
+    source = Path(figures.__file__).read_text(encoding="utf-8")
     assert not [line for line in source.splitlines() if line.startswith(("from reports", "import openpyxl"))]
     assert call(Path("nowhere"), "report", "weekly").exit_code not in (DONE, REFUSED)
 

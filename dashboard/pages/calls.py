@@ -24,7 +24,7 @@ from reports import terms
 from reports.calls import list_calls, list_events
 from reports.definition import PeriodError, Unit, ValueUnit
 from reports.export import Column, Table
-from reports.format import date_text, dimension_text, duration_text, number_text, period_text, unit_text
+from reports.format import date_text, duration_text, number_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import data_until, local_time, recorded
 from reports.query import QueryError
@@ -77,7 +77,7 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
         with context.reading() as (generation, cursor):
             question = read_question(context, search, recorded(cursor))
             asked = question.filters
-            number = _number(question.ask(cursor, name))
+            says, number = question.says, _number(question.ask(cursor, name))
             calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most)
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
@@ -95,15 +95,16 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
         rows.append([texts[key] for key in shown])
     left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
-        name=f"llamadas_{name}{question.file_suffix}{terms.SAMPLE_SUFFIX if context.is_demo else ''}",
+        name=f"llamadas_{name}{question.file_suffix}",
         title=f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}",
-        says=(*([terms.DEMO_DATA] if context.is_demo else []), *question.says, *left),
+        says=(*says, *left),
         columns=tuple(
             Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
             for key in shown
         ),
         rows=rows,
         made_at=made_at,
+        demo=context.is_demo,
     )
 
 
@@ -134,14 +135,14 @@ def page_of(context: Context, search: str | None) -> Component:
             question = read_question(context, search, log)
             asked = question.filters
             calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN)
-            number = _number(question.ask(cursor, name))
+            says, number = question.says, _number(question.ask(cursor, name))
             events = None
             if "llamada" in words:
                 pbx, _, callid = words["llamada"][-1].partition("|")
                 events = (callid, list_events(cursor, pbx, callid, _instant(words)))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
-        says = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
-        return components.notice("No se puede mostrar este listado", says, heading=1)
+        told = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
+        return components.notice("No se puede mostrar este listado", told, heading=1)
     return html.Div(
         [
             html.Div(
@@ -151,7 +152,7 @@ def page_of(context: Context, search: str | None) -> Component:
                 ],
                 className="page-head",
             ),
-            html.P([_asked_text(asked), " ", dcc.Link("Volver a las cifras", href=_back(question))]),
+            html.P([f"{' · '.join(says)}. ", dcc.Link("Volver a las cifras", href=_back(question))]),
             *([_events(*events)] if events is not None else []),
             _list(asked, name, number, calls),
         ],
@@ -168,19 +169,6 @@ def _instant(words: dict[str, list[str]]) -> datetime:
     if instant is None or instant.tzinfo is not None or not first <= instant.year <= last:
         raise FilterError("La dirección de la llamada está incompleta: ábrala desde su listado")
     return instant
-
-
-def _asked_text(asked: Filters) -> str:
-    parts = [period_text(asked.period)]
-    parts.append(", ".join(map(terms.line_name, asked.lines)) if asked.lines else "todas las líneas")
-    parts += [
-        f"{terms.DIMENSIONS[filters.PARTS[word]]}: {dimension_text(filters.PARTS[word], value)}"
-        for word, value in asked.parts
-    ]
-    if asked.threshold is not None:
-        parts.append(f"prueba con un umbral de {asked.threshold} s")
-    text = " · ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _back(question: Question) -> str:

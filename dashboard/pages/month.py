@@ -22,19 +22,29 @@ from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
 from dashboard.saving import register_saving, sent_file, still_shown
 from etl.warehouse import WarehouseError
 from reports import figures, terms
-from reports.definition import PeriodError, ValueUnit, month
-from reports.export import Column, Table
+from reports.definition import Dimension, PeriodError, ValueUnit, month
+from reports.export import Column, Table, file_word
 from reports.figures import Figure
-from reports.format import moment_text, month_text, number_text, percent_text, target_text, value_text
+from reports.format import moment_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
 from reports.on_record import missing_from_record
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.summary import MonthSummary, TrendMonth, summarize
-from reports.wording import clause_text, comparison_text, fresh_text, no_verdict_text, threshold_text, verdict_text
+from reports.wording import (
+    aim_text,
+    aims_text,
+    clause_text,
+    comparison_text,
+    fresh_text,
+    no_verdict_text,
+    threshold_text,
+    verdict_text,
+)
 from reports.workbook.handover import Book
 from reports.workbook.monthly import monthly_workbook
+from reports.workbook.template import WorkbookError
 
 PATH = "/"
 TITLE = terms.HOME
@@ -92,7 +102,12 @@ def register_callbacks(app: Dash, context: Context) -> None:
     def save_book(clicks: int | None, shown: dict[str, Any] | None) -> Any:
         if not clicks or not shown or not still_shown(context, shown):
             return no_update
-        book = book_of(context, shown["month"])
+        try:
+            book = book_of(context, shown["month"])
+        except (PeriodError, QueryError, RulesError, WarehouseError, WorkbookError) as error:
+            set_props("failure", {"children": components.notice("No se hizo el libro del mes", html.P(f"{error}."))})
+            return no_update
+        set_props("failure", {"children": None})
         return sent_file(book.name, book.content, "xlsx")
 
     register_saving(
@@ -157,7 +172,7 @@ def content(summary: MonthSummary, log: Recorded) -> Component:
             html.Div([_headline(summary), _trend(summary), _on_record(summary)], className="first-row"),
             _other_figures(summary),
             _by_line(summary),
-            rules_panel(month_text(summary.month), summary.parameters),
+            rules_panel(month_text(summary.month), summary.unit, summary.parameters),
         ],
         className="month",
     )
@@ -268,7 +283,6 @@ def _against_year_before(summary: MonthSummary) -> str:
 
 def _trend(summary: MonthSummary) -> Component:
     several = len(summary.trend) > 1
-    targets = [each.verdict.target for each in summary.trend if each.verdict.target is not None]
     columns = []
     for each in summary.trend:
         share = each.figure.value if each.figure else None
@@ -296,14 +310,11 @@ def _trend(summary: MonthSummary) -> Component:
                 spoken=spoken,
             )
         )
-    same = targets and len(set(targets)) == 1
-    note = (
-        f"línea: meta {target_text(targets[0])}" if same else "línea: meta de cada mes" if targets else terms.NO_TARGET
-    )
+    aims = aims_text([each.verdict.target for each in summary.trend])
     return components.panel(
         terms.TREND,
         [
-            html.P(f"% de las llamadas registradas; {note}", className="quiet"),
+            html.P(f"% de las llamadas registradas; {aims}", className="quiet"),
             html.Div(components.columns_chart(columns, terms.TREND), className="month-trend"),
             *([] if several else [html.P("Hay registro de un solo mes.", className="quiet")]),
         ],
@@ -403,27 +414,27 @@ def _table_of(summary: MonthSummary, part: str, *, demo: bool) -> Table | None:
     """Return the table behind a part of the page, None for a part that it does not have."""
     match part:
         case "lines":
-            title, columns, rows = terms.BY_LINE, list(LINE_TABLE_COLUMNS), line_rows(summary.lines, _total(summary))
+            word, title = file_word(terms.BY_LINE), terms.BY_LINE
+            columns, rows = LINE_TABLE_COLUMNS, line_rows(summary.lines, _total(summary))
         case "trend":
-            title, columns, rows = terms.TREND, list(_TREND_COLUMNS), [_trend_row(each) for each in summary.trend]
+            word, title = file_word(terms.OVER[Dimension.MONTH]), terms.TREND
+            columns, rows = _TREND_COLUMNS, [_trend_row(each) for each in summary.trend]
         case _:
             return None
-    words = {terms.BY_LINE: "por-linea", terms.TREND: "por-mes"}
-    target = f"{target_text(summary.verdict.target)} o más" if summary.verdict.target is not None else terms.NO_TARGET
     return Table(
-        name=f"{words[title]}_{summary.month}{terms.SAMPLE_SUFFIX if demo else ''}",
+        name=f"{word}_{summary.month}",
         title=f"{terms.SERVICE_LEVEL}, {month_text(summary.month)}",
         says=(
-            *([terms.DEMO_DATA] if demo else []),
             title,
             f"{terms.COUNTED_IN}: {terms.UNITS[summary.unit]}",
             f"Umbral: {threshold_text(summary.threshold_seconds)}",
-            f"Meta: {target}",
+            f"Meta: {aim_text(summary.verdict.target)}",
             summary.completeness.text,
         ),
-        columns=tuple(columns),
+        columns=columns,
         rows=rows,
         made_at=summary.made_at,
+        demo=demo,
     )
 
 

@@ -8,11 +8,21 @@ WITH source AS (
         service,
         answered,
         wait_seconds,
-        talk_seconds
+        -- Told once here, not once for each of the seconds counted below.
+        CASE WHEN answered THEN wait_seconds END AS answered_wait,
+        CASE WHEN answered THEN talk_seconds END AS answered_talk
     FROM :segment.core.queue_visits
     WHERE NOT is_open
     UNION ALL
-    SELECT unit AS part, entered_date, entered_epoch, service, answered, wait_seconds, talk_seconds
+    SELECT
+        unit AS part,
+        entered_date,
+        entered_epoch,
+        service,
+        answered,
+        wait_seconds,
+        CASE WHEN answered THEN wait_seconds END AS answered_wait,
+        CASE WHEN answered THEN talk_seconds END AS answered_talk
     FROM :segment.core.chained_calls
     WHERE NOT is_open
 )
@@ -24,10 +34,10 @@ SELECT
     service,
     CAST(COUNT(*) AS INTEGER) AS calls,
     CAST(SUM(CASE WHEN answered THEN 1 ELSE 0 END) AS INTEGER) AS answered_calls,
-    CAST(SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN 1 ELSE 0 END) AS INTEGER) AS waits,
-    CAST(SUM(CASE WHEN answered AND wait_seconds IS NOT NULL THEN wait_seconds ELSE 0 END) AS BIGINT) AS waited_seconds,
-    CAST(SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN 1 ELSE 0 END) AS INTEGER) AS talks,
-    CAST(SUM(CASE WHEN answered AND talk_seconds IS NOT NULL THEN talk_seconds ELSE 0 END) AS BIGINT) AS talked_seconds,
+    CAST(COUNT(answered_wait) AS INTEGER) AS waits,
+    CAST(COALESCE(SUM(answered_wait), 0) AS BIGINT) AS waited_seconds,
+    CAST(COUNT(answered_talk) AS INTEGER) AS talks,
+    CAST(COALESCE(SUM(answered_talk), 0) AS BIGINT) AS talked_seconds,
     MAX(wait_seconds) AS longest_wait,
     :within_sums
 FROM source

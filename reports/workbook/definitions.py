@@ -6,7 +6,7 @@ In: declarations, parameters, a month's summary. Out: rows for the sheet of defi
 from __future__ import annotations
 
 from reports import terms
-from reports.definition import Indicator, Kind
+from reports.definition import Indicator, Kind, Unit
 from reports.format import moment_text
 from reports.indicators import INDICATORS
 from reports.query import resolve_unit
@@ -36,9 +36,9 @@ def division_text(indicator: Indicator) -> str:
     return "no se divide: la mayor" if indicator.kind is Kind.MAXIMUM else "no se divide: se cuentan"
 
 
-def criteria() -> tuple[str, ...]:
-    """Return what the counting means and what it leaves out, one sentence a row."""
-    return (*terms.COUNTING, *terms.NOT_IN_REGISTERED)
+def criteria(unit: Unit) -> tuple[str, ...]:
+    """Return what the counting in a unit means and what it leaves out, one sentence a row."""
+    return (terms.UNITS_EXPLAINED[unit], *terms.COUNTING, *terms.NOT_IN_REGISTERED)
 
 
 def parameter_rows(parameters: tuple[Parameter, ...]) -> list[tuple[str, str, str, str]]:

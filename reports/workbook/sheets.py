@@ -16,8 +16,17 @@ from reports.format import month_text, target_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure, Figures, Verdict
 from reports.on_record import facts_on_record
-from reports.summary import MonthSummary, TrendMonth
-from reports.wording import comparison_text, fresh_text, gap_text, no_verdict_text, threshold_text, verdict_text
+from reports.summary import MonthSummary
+from reports.wording import (
+    aim_text,
+    aims_text,
+    comparison_text,
+    fresh_text,
+    gap_text,
+    no_verdict_text,
+    threshold_text,
+    verdict_text,
+)
 from reports.workbook.definitions import (
     criteria,
     division_text,
@@ -101,7 +110,7 @@ def _fill_summary(template: Template, summary: MonthSummary) -> None:
     template.put("resumen_alcance", " · ".join(scope))
     template.put("nivel_valor", figure.value, ValueUnit.PERCENT)
     _put_verdict(template, "nivel_veredicto", figure, verdict)
-    template.put("nivel_meta", f"meta: {_target_text(verdict.target)}" if verdict.target is not None else None)
+    template.put("nivel_meta", f"meta: {aim_text(verdict.target)}" if verdict.target is not None else None)
     template.put("nivel_brecha", gap_text(figure, verdict, summary.unit))
     in_time = f"{unit_text(2, summary.unit, 'atendid').capitalize()} a tiempo"
     template.put("nivel_a_tiempo_texto", f"{in_time}, hasta {threshold_text(summary.threshold_seconds)} de espera")
@@ -162,20 +171,13 @@ def _fill_trend(template: Template, summary: MonthSummary) -> None:
         target = each.verdict.target
         template.put("tendencia_meta", float(target) if target is not None else None, ValueUnit.PERCENT, row=row)
         _put_verdict(template, "tendencia_cumple", each.figure, each.verdict, row=row)
-    template.put("tendencia_texto", _trend_note(summary.trend))
+    aims = aims_text([each.verdict.target for each in summary.trend])
+    template.put("tendencia_texto", f"% de las registradas; {aims}")
     place = template.place("tendencia_mes")
     rows = Rows(template.sheet(place.sheet), place.row, place.row + len(summary.trend) - 1)
     names, values, targets = (template.place(f"tendencia_{name}").column for name in ("mes", "nivel", "meta"))
     chosen = next(row for row, each in enumerate(summary.trend) if each.month == summary.month)
     trend_columns(rows, names, values, targets, chosen, template.place("tendencia_grafico"))
-
-
-def _trend_note(trend: Sequence[TrendMonth]) -> str:
-    targets = {each.verdict.target for each in trend if each.verdict.target is not None}
-    if not targets:
-        return f"% de las registradas; {terms.NO_TARGET}"
-    line = f"meta {target_text(min(targets))}" if len(targets) == 1 else "meta de cada mes"
-    return f"% de las registradas; línea: {line}"
 
 
 def _fill_lines(template: Template, summary: MonthSummary) -> None:
@@ -261,7 +263,7 @@ def _fill_definitions(template: Template, summary: MonthSummary) -> None:
     template.put("definicion_alcance", f"{month_text(summary.month, capital=True)} · {_until_text(summary)}")
     _put_rows(template, ("indicador_nombre", "indicador_division", "indicador_caso", "indicador_regla",
                          "indicador_unidad"), indicator_rows())  # fmt: skip
-    _put_rows(template, ("criterio_texto",), [(text,) for text in criteria()])
+    _put_rows(template, ("criterio_texto",), [(text,) for text in criteria(summary.unit)])
     _put_rows(template, ("parametro_nombre", "parametro_valor", "parametro_vigencia", "parametro_regla"),
               parameter_rows(summary.parameters))  # fmt: skip
     _put_rows(template, ("origen_nombre", "origen_texto"), origin_rows(summary))
@@ -279,14 +281,10 @@ def _put_rows(template: Template, names: Sequence[str], rows: Iterable[Sequence[
 def _scope_text(summary: MonthSummary) -> str:
     parts = [month_text(summary.month, capital=True)]
     if summary.verdict.target is not None:
-        parts.append(f"meta: {_target_text(summary.verdict.target)}")
+        parts.append(f"meta: {aim_text(summary.verdict.target)}")
     threshold = threshold_text(summary.threshold_seconds)
     parts += [f"a tiempo: hasta {threshold} de espera", f"unidad: {terms.UNITS[summary.unit]}", _until_text(summary)]
     return " · ".join(parts)
-
-
-def _target_text(target: Decimal) -> str:
-    return f"{target_text(target)} o más"
 
 
 def _until_text(summary: MonthSummary) -> str:

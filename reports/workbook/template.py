@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 from openpyxl import load_workbook
@@ -131,7 +132,7 @@ class Template:
             for column in range(1, sheet.max_column + 1):
                 source = sheet.cell(pattern.row, column)
                 if isinstance(source, Cell) and source.has_style:
-                    sheet.cell(row, column)._style = copy(source._style)  # type: ignore[attr-defined, union-attr]
+                    _copy_style(source, sheet.cell(row, column))
             for each in merged:
                 if each.min_row == each.max_row == pattern.row:
                     sheet.merge_cells(start_row=row, end_row=row, start_column=each.min_col, end_column=each.max_col)
@@ -188,10 +189,11 @@ class Template:
         """Give a cell the font and the fill of a named style and leave the rest of its look."""
         if style not in self.book.named_styles:
             raise WorkbookError(f"A la plantilla {self.name} le falta el estilo de celda «{style}»")
-        alignment, border, number_format = copy(cell.alignment), copy(cell.border), cell.number_format
+        alignment: Any = copy(cell.alignment)
+        border: Any = copy(cell.border)
+        number_format = cell.number_format
         cell.style = style
-        cell.alignment, cell.border = alignment, border  # type: ignore[assignment]
-        cell.number_format = number_format
+        cell.alignment, cell.border, cell.number_format = alignment, border, number_format
 
 
 def open_template(path: Path) -> Template:
@@ -214,6 +216,11 @@ def line_number(service: str) -> str | int:
     """Return a line's number as a number, so that no spreadsheet marks it as one kept as text; other text as it is."""
     plain = service.isascii() and service.isdigit() and len(service) <= _DIGITS
     return int(service) if plain and str(int(service)) == service else service
+
+
+def _copy_style(source: Any, target: Any) -> None:
+    """Give a cell the whole style of another, which openpyxl has no public name for."""
+    target._style = copy(source._style)
 
 
 def _stored(value: Value, unit: ValueUnit | None) -> tuple[Value, str | None]:

@@ -56,7 +56,7 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
             ),
             _by_line(question, found),
             _all_figures(question, found),
-            rules_panel(period_text(period), question.rules.in_force(period)),
+            rules_panel(period_text(period), unit, question.rules.in_force(period)),
         ],
         className="month",
         **asked,
@@ -99,7 +99,7 @@ def _headline(question: Question, found: Measured) -> Component:
         asked,
         question.thresholds,
         [*trial, components.facts(pairs), covered],
-        terms.TARGET_CHANGES if question.target_says == terms.TARGET_CHANGES else terms.NO_TARGET,
+        question.target_says if question.target is None else terms.NO_TARGET,
     )
 
 

@@ -16,7 +16,7 @@ from dashboard.pages.service_level.measured import Measured
 from dashboard.question import Question
 from reports import terms
 from reports.definition import Dimension, ValueUnit
-from reports.export import Column, Table, Valued
+from reports.export import Column, Table, Valued, file_word
 from reports.format import dimension_text
 from reports.indicators import BY_NAME
 
@@ -37,18 +37,14 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
         return None
     title, columns, rows = _PARTS[part](found)
     return Table(
-        name=f"nivel-de-servicio-{_file_word(title)}{question.file_suffix}{terms.SAMPLE_SUFFIX if demo else ''}",
+        name=f"{file_word(terms.SERVICE_LEVEL)}-{file_word(title)}{question.file_suffix}",
         title=f"{terms.SERVICE_LEVEL}: {title}",
-        says=(*([terms.DEMO_DATA] if demo else []), *question.says, found.on_record.text),
+        says=(*question.says, found.on_record.text),
         columns=tuple(columns),
         rows=rows,
         made_at=made_at,
+        demo=demo,
     )
-
-
-def _file_word(title: str) -> str:
-    """Return a title as part of a file's name: "Por línea" as "por-linea"."""
-    return title.lower().translate(str.maketrans("áéíóúñ ", "aeioun-"))
 
 
 _Part = tuple[str, list[Column], list[list[Any]]]

@@ -1,0 +1,1 @@
+"""The verbs of ``callcenter``, a module for each subject."""

@@ -1,0 +1,162 @@
+"""What every verb of the command needs: the store that was chosen, errors told to the user, progress, exit codes.
+
+In: what the user typed. Out: settings, files, days; or a message and an exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import date
+    from typing import NoReturn
+
+    from etl.lines import Progress
+    from etl.pipeline import FileReport
+    from etl.settings import Settings
+    from etl.store import OpenStore
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY = 1, 2, 75
+
+
+class Chosen:
+    """The folder of the store that --data names, for the verb that runs."""
+
+    data: Path | None = None
+
+
+def store_settings() -> Settings:
+    """Return the settings of the store that was chosen."""
+    from etl.settings import Settings
+
+    return Settings(data=Chosen.data) if Chosen.data is not None else Settings()
+
+
+def store_kind_or_site() -> str:
+    """Reading verbs work on either kind of store."""
+    from etl import store as stores
+
+    return stores.store_kind(store_settings()) or stores.SITE
+
+
+def usage(message: str) -> NoReturn:
+    """Say how the command is used, and end it."""
+    typer.echo(f"Uso: {message}", err=True)
+    raise typer.Exit(EXIT_USAGE)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the errors that a user can act on into their message and an exit code."""
+    import duckdb
+
+    from etl.build import CheckError
+    from etl.lines import ReconciliationError
+    from etl.records.engine import RecordsError
+    from etl.records.site import MappingError
+    from etl.store import AnotherLoadRuns, StoreError
+    from etl.warehouse import WarehouseError
+
+    try:
+        yield
+    except AnotherLoadRuns as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_BUSY) from None
+    except (CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{name}{error.strerror or error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        typer.echo(f"No se pudo completar ({reason}). Las cifras anteriores siguen en servicio.", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except Exception as error:
+        if type(error).__name__ == "ServerError":
+            typer.echo(str(error), err=True)
+            raise typer.Exit(EXIT_REFUSED) from None
+        raise
+
+
+@contextmanager
+def progress_shown(title: str, *, quiet: bool) -> Iterator[Progress]:
+    """Show a progress bar on the terminal's error stream, nothing where there is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        from etl.lines import no_progress
+
+        yield no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[detail]}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0, detail="")
+
+        def tell(text: str, share: float | None) -> None:
+            bar.update(task, detail=text, completed=share if share is not None else bar.tasks[0].completed)
+
+        yield tell
+
+
+def files_named(paths: list[Path] | None, settings: Settings) -> list[Path]:
+    """Files as named, folders walked, hidden ones left out; without paths, those of the inbox."""
+    if not paths:
+        settings.inbox.mkdir(parents=True, exist_ok=True)
+        paths = [settings.inbox]
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        else:
+            files.append(path)
+    return files
+
+
+def day_of(text: str, option: str) -> date:
+    """Return the day that an option names (aaaa-mm-dd)."""
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        usage(f"{option} {text}: no es una fecha; escriba aaaa-mm-dd.")
+
+
+def known_source(source: str | None) -> None:
+    """Refuse a source that is none."""
+    from etl.sources import SOURCES
+
+    names = [known.name for known in SOURCES]
+    if source is not None and source not in names:
+        usage(f"no existe la fuente «{source}»; hay {', '.join(names)}.")
+
+
+def ingest_shown(store: OpenStore, files: list[Path], *, quiet: bool) -> list[FileReport]:
+    """Load files with a progress bar."""
+    if not files:
+        typer.echo(f"No hay archivos nuevos en {store.settings.inbox}.", err=True)
+        return []
+    from etl import pipeline
+
+    with progress_shown("Cargando", quiet=quiet) as tell:
+        return pipeline.ingest(store, files, progress=tell)
+
+
+def print_reports(reports: list[FileReport], *, json_lines: bool) -> None:
+    """Print a line per file."""
+    import json
+    from dataclasses import asdict
+
+    from dashboard.console import report_text
+
+    for report in reports:
+        typer.echo(json.dumps(asdict(report), ensure_ascii=False) if json_lines else report_text(report))

@@ -1,0 +1,129 @@
+"""Verbs of what comes in: ingest, check, map, quarantine, rebuild, load.
+
+In: files and the store. Out: the same store with them, or what they hold.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dashboard.commands.base import (
+    EXIT_REFUSED,
+    files_named,
+    ingest_shown,
+    known_source,
+    print_reports,
+    progress_shown,
+    store_kind_or_site,
+    store_settings,
+    told,
+    usage,
+)
+
+verbs = typer.Typer()
+load_verbs = typer.Typer(help="Qué se cargó.", no_args_is_help=True, rich_markup_mode=None)
+verbs.add_typer(load_verbs, name="load")
+
+
+@verbs.command()
+def ingest(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Archivos o carpetas; sin ellos, lo nuevo de <data>/inbox/.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Fuente esperada, por ejemplo queue_log.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="Una línea JSON por archivo.")] = False,
+) -> None:
+    """Carga archivos: los reconoce por su contenido y publica las cifras nuevas."""
+    from etl import store as stores
+
+    settings = store_settings()
+    with told():
+        known_source(source)
+        store = stores.open_store(settings)
+        files = files_named(paths, settings)
+        reports = ingest_shown(store, files, quiet=json_lines)
+        print_reports(reports, json_lines=json_lines)
+    if any(report.state == "refused" for report in reports):
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@verbs.command()
+def check(paths: Annotated[list[Path], typer.Argument(help="Archivos o carpetas que se quieren revisar.")]) -> None:
+    """Da el mismo dictamen que la carga y un resumen (período, huecos, colas, DID, operadores), sin cargar nada."""
+    from dashboard import console
+    from etl import checkup
+
+    with told():
+        found = checkup.check(store_settings(), files_named(paths, store_settings()))
+        typer.echo(console.checkup_text(found), nl=False)
+    if any(report.state == "refused" for report in found.files):
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@verbs.command(name="map")
+def map_(
+    what: Annotated[str, typer.Argument(help="queues (colas y DID a líneas) o agents (interfaces a personas).")],
+    out: Annotated[Path | None, typer.Option("--out", help="Escribe el CSV en este archivo.")] = None,
+    source: Annotated[Path | None, typer.Option("--in", help="Toma este CSV en lugar de las reglas actuales.")] = None,
+) -> None:
+    """Muestra o cambia a qué línea pertenece cada cola y qué persona es cada interfaz; lo no asignado va primero."""
+    from etl import mapping
+    from etl import store as stores
+
+    if what not in ("queues", "agents"):
+        usage(f"«{what}» no se puede asignar: escriba queues o agents.")
+    if out is not None and source is not None:
+        usage("indique --out o --in, no los dos.")
+    with told():
+        store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=source is not None)
+        if source is not None:
+            rules = mapping.take_in(store, what, mapping.read_text(source), name=source.name)
+            typer.echo(f"{source.name}: {rules} reglas en vigor; las cifras ya las aplican.")
+            return
+        text = mapping.as_csv(store, what)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8")
+
+
+@verbs.command()
+def quarantine(
+    source: Annotated[str | None, typer.Option("--source", help="Solo las de esta fuente.")] = None,
+    load: Annotated[int | None, typer.Option("--load", help="Solo las de esta carga.")] = None,
+) -> None:
+    """Muestra las filas observadas: archivo, línea, motivos y el texto con los números ocultos."""
+    from dashboard import console
+    from etl.warehouse import open_generation
+
+    with told():
+        known_source(source)
+        _, connection = open_generation(store_settings().warehouse)
+        typer.echo(console.set_aside_text(connection, source=source, load=load), nl=False)
+
+
+@verbs.command()
+def rebuild() -> None:
+    """Arma de nuevo todas las cifras desde los archivos recibidos y los registros."""
+    from etl import pipeline
+    from etl import store as stores
+
+    with told():
+        store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=False)
+        with progress_shown("Armando de nuevo", quiet=False) as tell:
+            generation = pipeline.rebuild(store, progress=tell)
+        typer.echo("No hay cargas." if generation is None else f"Generación {generation.number} en servicio.")
+
+
+@load_verbs.command(name="list")
+def load_list() -> None:
+    """Muestra las cargas en servicio: archivo, PBX, líneas leídas, cargadas, repetidas y observadas."""
+    from dashboard import console
+    from etl.warehouse import open_generation
+
+    with told():
+        _, connection = open_generation(store_settings().warehouse)
+        typer.echo(console.loads_text(connection), nl=False)
