@@ -1,8 +1,24 @@
 """Tables of the records, the same on SQLite and PostgreSQL; changed only through a migration."""
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, DateTime, ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import (
+    DDL,
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    event,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -50,7 +66,8 @@ class LogFile(Record):
 class Load(Record):
     """One landed piece: where it lies, what became of its lines, and whether it is in service.
 
-    ``state`` goes landed -> published; a piece that the build refuses is ``refused``. ``first_byte`` and ``bytes`` are
+    ``state`` goes landed -> published; a piece that the build refuses, or that is taken out again, is ``refused`` (the
+    reason in ``refusal``): the same bytes may then be received anew. ``first_byte`` and ``bytes`` are
     the part of the file that this piece holds; ``first_line`` is the number of its first line in the file.
     """
 
@@ -116,3 +133,161 @@ class Parameter(Record):
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
     rule: Mapped[str] = mapped_column(Text)
+
+
+class Account(Record):
+    """Somebody who signs in. ``name`` is typed in small letters; ``subject`` is who a single sign-on says they are.
+
+    An account is never deleted, since the audit names it: it is ``disabled``.
+    """
+
+    __tablename__ = "accounts"
+
+    account_id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    full_name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    must_change: Mapped[bool] = mapped_column(Boolean)
+    disabled: Mapped[bool] = mapped_column(Boolean)
+    subject: Mapped[str | None] = mapped_column(String(255), unique=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    password_at: Mapped[datetime | None] = mapped_column(DateTime)
+
+    __table_args__ = (
+        CheckConstraint(
+            "role in ('operator', 'supervisor', 'manager', 'chief', 'quality', 'administrator')", name="role"
+        ),
+    )
+
+
+class SignIn(Record):
+    """A session: who holds the cookie whose SHA-256 this is, from when to when. Ended ones stay, as a trace."""
+
+    __tablename__ = "sign_ins"
+
+    sign_in_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.account_id"), index=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    started_at: Mapped[datetime] = mapped_column(DateTime)
+    seen_at: Mapped[datetime] = mapped_column(DateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+    address: Mapped[str] = mapped_column(String(64))
+    browser: Mapped[str] = mapped_column(String(200))
+
+
+class AuditEntry(Record):
+    """One act that matters: who did what to what, with which outcome. Only ever added to.
+
+    ``details`` is text of one line without personal data. ``who`` and ``role`` are what they were then.
+    """
+
+    __tablename__ = "audit_entries"
+
+    entry_id: Mapped[int] = mapped_column(primary_key=True)
+    entered_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.account_id"))
+    who: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(40), index=True)
+    object: Mapped[str] = mapped_column(Text)
+    result: Mapped[str] = mapped_column(String(16))
+    details: Mapped[str] = mapped_column(Text)
+
+
+class AuditSeal(Record):
+    """A day of the audit, closed: the SHA-256 of its entries and of the seal before. Only ever added to."""
+
+    __tablename__ = "audit_seals"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    entries: Mapped[int] = mapped_column(BigInteger)
+    last_entry: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    sealed_at: Mapped[datetime] = mapped_column(DateTime)
+
+
+class Job(Record):
+    """Work for the worker: queued -> running -> done, failed or cancelled. What ended is tried again as a new row.
+
+    ``work`` names it, ``asked`` is what it needs, ``answer`` what came of it (both plain JSON). A running job whose
+    worker died (``beat_at`` too old) is queued again, at most so many ``attempts``.
+    """
+
+    __tablename__ = "jobs"
+
+    job_id: Mapped[int] = mapped_column(primary_key=True)
+    work: Mapped[str] = mapped_column(String(20))
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.account_id"))
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    cancel: Mapped[bool] = mapped_column(Boolean)
+    attempts: Mapped[int] = mapped_column()
+    share: Mapped[float | None] = mapped_column(Float)
+    tells: Mapped[str] = mapped_column(Text)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    queued_at: Mapped[datetime] = mapped_column(DateTime)
+    started_at: Mapped[datetime | None] = mapped_column(DateTime)
+    beat_at: Mapped[datetime | None] = mapped_column(DateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+    retry_of: Mapped[int | None] = mapped_column(ForeignKey("jobs.job_id"))
+
+    __table_args__ = (CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),)
+
+
+class Upload(Record):
+    """A file that somebody sent, under a name of ours until it is loaded; ``name`` is only ever shown.
+
+    ``state`` goes received -> checked (its verdict is there) -> loading -> loaded; or refused, or discarded.
+    """
+
+    __tablename__ = "uploads"
+
+    upload_id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.account_id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(40))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime] = mapped_column(DateTime)
+    state: Mapped[str] = mapped_column(String(10))
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    loads: Mapped[list[int] | None] = mapped_column(JSON)
+
+    __table_args__ = (
+        CheckConstraint("state in ('received', 'checked', 'loading', 'loaded', 'refused', 'discarded')", name="state"),
+    )
+
+
+#: Tables that are only ever added to, and what makes the database itself hold to that.
+APPEND_ONLY = ("audit_entries", "audit_seals")
+
+
+def append_only(table: str, dialect: str) -> list[str]:
+    """Return the statements after which a table refuses every change of a row and every deletion."""
+    if dialect == "sqlite":
+        return [
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is only added to'); END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+    return [
+        f"CREATE FUNCTION {table}_only_added() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{table} is only added to'; END $$",
+        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_only_added()",
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_only_added()",
+    ]
+
+
+def _hold_to_that() -> None:
+    ddl: Any = DDL  # SQLAlchemy gives it no types
+    for table in APPEND_ONLY:
+        for dialect in ("sqlite", "postgresql"):
+            for statement in append_only(table, dialect):
+                event.listen(Record.metadata.tables[table], "after_create", ddl(statement).execute_if(dialect=dialect))
+
+
+_hold_to_that()

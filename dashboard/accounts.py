@@ -1,0 +1,251 @@
+"""Accounts, passwords and sessions: who may come in, and who holds which cookie.
+
+In: the records' engine. Out: accounts and sign-ins. A password is never kept, logged or shown, a cookie only as hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from etl.records.audit import Action, Actor, note
+from etl.records.engine import transaction
+from etl.records.models import Account, SignIn
+
+IDLE = timedelta(minutes=60)
+LONGEST = timedelta(hours=12)
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 128
+_SEEN_EVERY = timedelta(seconds=30)  # how exactly the last request is known; each note of it is a write
+_TOKEN_BYTES = 32
+#: OWASP's second choice and the client's bar (19 MiB, two passes); so many at once keep the memory bounded.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_HASHING = BoundedSemaphore(4)
+_COMMON = Path(__file__).parent / "common_passwords.txt"
+
+
+class Role(StrEnum):
+    """What somebody is to the call centre. What each may do stands in access.csv."""
+
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    MANAGER = "manager"
+    CHIEF = "chief"
+    QUALITY = "quality"
+    ADMINISTRATOR = "administrator"
+
+
+class AccountError(Exception):
+    """An account or password that will not do; the message, for users, says why."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks, as the records have it at this very request."""
+
+    account_id: int
+    name: str
+    full_name: str
+    role: Role
+    must_change: bool
+    sign_in_id: int
+    address: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """Return whom the audit names."""
+        return Actor(self.account_id, self.name, self.role, self.address)
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of a password (2 passes, 19 MiB, one lane)."""
+    with _HASHING:
+        return _HASHER.hash(password)
+
+
+def is_password(password: str, hashed: str | None) -> bool:
+    """Tell whether a password is the one of a hash; without a hash it takes as long and is none."""
+    with _HASHING:
+        try:
+            return _HASHER.verify(hashed or _nobody(), password) and hashed is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def check_password(password: str, *, name: str = "") -> None:
+    """Refuse a password that is too short or long, among the most used, or the account's own name. AccountError."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise AccountError(f"La contraseña necesita al menos {SHORTEST_PASSWORD} caracteres.")
+    if len(password) > LONGEST_PASSWORD:
+        raise AccountError(f"La contraseña admite hasta {LONGEST_PASSWORD} caracteres.")
+    plain = password.casefold()
+    if plain in _common() or (name and name in plain) or len(set(plain)) < 4:
+        raise AccountError("Esa contraseña se adivina fácilmente: use una frase de varias palabras.")
+
+
+def new_password() -> str:
+    """Return a first password: 16 letters and digits that are not mistaken for each other, in groups of four."""
+    letters = "".join(sorted(set(string.ascii_lowercase + string.digits) - set("0o1li")))
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+def add_account(
+    session: Session, by: Actor, name: str, full_name: str, role: Role, password: str | None, *, must_change: bool
+) -> Account:
+    """Add an account; without a password it only signs in through the site's single sign-on. AccountError."""
+    name = name_of(name)
+    full_name = " ".join(full_name.split())
+    if not full_name or len(full_name) > 120:
+        raise AccountError(f"Falta el nombre completo de «{name}» (hasta 120 letras).")
+    if session.scalar(select(Account).where(Account.name == name)) is not None:
+        raise AccountError(f"La cuenta «{name}» ya existe.")
+    if password is not None:
+        check_password(password, name=name)
+    account = Account(
+        name=name, full_name=full_name, role=role, password_hash=hash_password(password) if password else None,
+        must_change=must_change and password is not None, disabled=False, subject=None,
+        created_at=_now(), password_at=_now() if password else None,
+    )  # fmt: skip
+    session.add(account)
+    session.flush()
+    note(session, by, Action.ACCOUNT, name, change="added", role=role)
+    return account
+
+
+def name_of(text: str) -> str:
+    """Return the name of an account as it is kept: small letters, digits, point, dash. AccountError."""
+    name = text.strip().casefold()
+    if not (2 <= len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "._-@") for c in name)):
+        raise AccountError(f"«{text.strip()[:64]}» no sirve como nombre de cuenta: de 2 a 64 letras sin tilde, "
+                           "números, punto, guion o arroba.")  # fmt: skip
+    return name
+
+
+def find_account(session: Session, name: str) -> Account:
+    """Return the account of a name. AccountError."""
+    account = session.scalar(select(Account).where(Account.name == name.strip().casefold()))
+    if account is None:
+        raise AccountError(f"No existe la cuenta «{name.strip()[:64]}».")
+    return account
+
+
+def set_password(session: Session, by: Actor, account: Account, password: str, *, must_change: bool) -> None:
+    """Give an account another password and end its sessions. AccountError."""
+    check_password(password, name=account.name)
+    if is_password(password, account.password_hash):
+        raise AccountError("La contraseña nueva es la que ya tenía: elija otra.")
+    account.password_hash, account.password_at, account.must_change = hash_password(password), _now(), must_change
+    end_sign_ins(session, account.account_id)
+    note(session, by, Action.PASSWORD, account.name, must_change=must_change)
+
+
+def set_role(session: Session, by: Actor, account: Account, role: Role) -> None:
+    """Give an account another role, from its next request on."""
+    if account.role != role:
+        note(session, by, Action.ROLE, account.name, before=account.role, after=role)
+        account.role = role
+
+
+def set_disabled(session: Session, by: Actor, account: Account, disabled: bool) -> None:
+    """Close an account, and its sessions, or open it again."""
+    if account.disabled != disabled:
+        account.disabled = disabled
+        if disabled:
+            end_sign_ins(session, account.account_id)
+        note(session, by, Action.ACCOUNT, account.name, change="disabled" if disabled else "enabled")
+
+
+def sign_in(session: Session, account: Account, *, address: str, browser: str) -> str:
+    """Begin a session and return what its cookie holds, which is kept nowhere."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    now = _now()
+    session.add(SignIn(
+        account_id=account.account_id, token_sha256=_sha256(token), started_at=now, seen_at=now, ended_at=None,
+        address=address[:64], browser=browser[:200],
+    ))  # fmt: skip
+    return token
+
+
+def identify(engine: Engine, token: str, *, address: str) -> Identity | None:
+    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old."""
+    now = _now()
+    with Session(engine) as session:
+        found = session.execute(
+            select(SignIn, Account)
+            .join(Account, Account.account_id == SignIn.account_id)
+            .where(SignIn.token_sha256 == _sha256(token))
+        ).one_or_none()
+        if found is None:
+            return None
+        held, account = found
+        alive = held.ended_at is None and now - held.seen_at < IDLE and now - held.started_at < LONGEST
+        if not alive or account.disabled:
+            return None
+        identity = Identity(
+            account.account_id, account.name, account.full_name, Role(account.role), account.must_change,
+            held.sign_in_id, address,
+        )  # fmt: skip
+    if now - held.seen_at > _SEEN_EVERY:
+        with transaction(engine) as session:
+            session.execute(update(SignIn).where(SignIn.sign_in_id == identity.sign_in_id).values(seen_at=now))
+    return identity
+
+
+def end_sign_in(session: Session, sign_in_id: int, account_id: int | None = None) -> bool:
+    """End one session (of that account, where one is named); tell whether there was one to end."""
+    ending = update(SignIn).where(SignIn.sign_in_id == sign_in_id, SignIn.ended_at.is_(None))
+    if account_id is not None:
+        ending = ending.where(SignIn.account_id == account_id)
+    return session.execute(ending.values(ended_at=_now()).returning(SignIn.sign_in_id)).first() is not None
+
+
+def end_sign_ins(session: Session, account_id: int) -> None:
+    """End every session of an account."""
+    session.execute(
+        update(SignIn).where(SignIn.account_id == account_id, SignIn.ended_at.is_(None)).values(ended_at=_now())
+    )
+
+
+def open_sign_ins(session: Session, account_id: int) -> Sequence[SignIn]:
+    """Return the sessions of an account that are still good, the newest first."""
+    now = _now()
+    return session.scalars(
+        select(SignIn)
+        .where(
+            SignIn.account_id == account_id, SignIn.ended_at.is_(None),
+            SignIn.seen_at > now - IDLE, SignIn.started_at > now - LONGEST,
+        )
+        .order_by(SignIn.started_at.desc(), SignIn.sign_in_id.desc())
+    ).all()  # fmt: skip
+
+
+@cache
+def _nobody() -> str:
+    """Return a hash for accounts that are not there, so that looking for one takes as long as having one."""
+    return _HASHER.hash(secrets.token_urlsafe(16))
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(_COMMON.read_text(encoding="utf-8").split())
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
