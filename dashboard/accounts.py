@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -34,7 +33,8 @@ _TOKEN_BYTES = 32
 #: OWASP's second choice and the client's bar (19 MiB, two passes); so many at once keep the memory bounded.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _HASHING = BoundedSemaphore(4)
-_COMMON = Path(__file__).parent / "common_passwords.txt"
+#: As many guesses, by zxcvbn, as an attacker with the hash needs days for.
+_FEWEST_GUESSES_LOG10 = 8.0
 
 
 class Role(StrEnum):
@@ -91,8 +91,11 @@ def check_password(password: str, *, name: str = "") -> None:
         raise AccountError(f"La contraseña necesita al menos {SHORTEST_PASSWORD} caracteres.")
     if len(password) > LONGEST_PASSWORD:
         raise AccountError(f"La contraseña admite hasta {LONGEST_PASSWORD} caracteres.")
-    plain = password.casefold()
-    if plain in _common() or (name and name in plain) or len(set(plain)) < 4:
+    from zxcvbn import zxcvbn  # its lists take a while to read
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    guessed = zxcvbn(password[:72], user_inputs=[name, "comteco", "callcenter", "cochabamba"])
+    if password.casefold() in FREQUENCY_LISTS["passwords"] or guessed["guesses_log10"] < _FEWEST_GUESSES_LOG10:
         raise AccountError("Esa contraseña se adivina fácilmente: use una frase de varias palabras.")
 
 
@@ -179,10 +182,10 @@ def sign_in(session: Session, account: Account, *, address: str, browser: str) -
     return token
 
 
-def identify(engine: Engine, token: str, *, address: str) -> Identity | None:
+def identify(reading: Engine, writing: Engine, token: str, *, address: str) -> Identity | None:
     """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old."""
     now = _now()
-    with Session(engine) as session:
+    with Session(reading) as session:
         found = session.execute(
             select(SignIn, Account)
             .join(Account, Account.account_id == SignIn.account_id)
@@ -199,7 +202,7 @@ def identify(engine: Engine, token: str, *, address: str) -> Identity | None:
             held.sign_in_id, address,
         )  # fmt: skip
     if now - held.seen_at > _SEEN_EVERY:
-        with transaction(engine) as session:
+        with transaction(writing) as session:
             session.execute(update(SignIn).where(SignIn.sign_in_id == identity.sign_in_id).values(seen_at=now))
     return identity
 
@@ -236,11 +239,6 @@ def open_sign_ins(session: Session, account_id: int) -> Sequence[SignIn]:
 def _nobody() -> str:
     """Return a hash for accounts that are not there, so that looking for one takes as long as having one."""
     return _HASHER.hash(secrets.token_urlsafe(16))
-
-
-@cache
-def _common() -> frozenset[str]:
-    return frozenset(_COMMON.read_text(encoding="utf-8").split())
 
 
 def _sha256(token: str) -> str:

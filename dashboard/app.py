@@ -6,7 +6,6 @@ In: a Context. Out: a Dash app whose pages ask nothing of any other server.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from secrets import token_hex
@@ -15,15 +14,22 @@ from typing import Any, cast
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html, set_props
 from dash.development.base_component import Component
-from flask import Flask, Response, abort, request
+from dash.exceptions import DependencyException
+from flask import Flask, Response
+from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 
+from dashboard.accounts import Identity
 from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.pages import PAGES
 from dashboard.saving import register_pictures
-from dashboard.server import is_loopback
+from dashboard.security.access import PAGE, may
+from dashboard.security.door import PASSWORD, SIGN_OUT, Door, guard, refused, wants_page
+from dashboard.security.headers import content_security_policy, protect
+from dashboard.security.identity import allowed, who
+from dashboard.security.sign_in import register_sign_in
 from reports import terms
 
 _LOG = logging.getLogger(__name__)
@@ -59,30 +65,24 @@ _PLAIN = """<!DOCTYPE html>
 </html>"""
 # Heading and text of each refusal; any other failure reads as 500.
 _REFUSALS = {
-    400: (
-        "Pedido no válido",
-        "El pedido no se entiende o no nombra a esta misma computadora: use http://127.0.0.1 o http://localhost.",
-    ),
+    400: ("Pedido no válido", "El pedido no se entiende, o no nombra a este servidor como corresponde."),
+    401: ("Ingrese al sistema", "La sesión terminó o no hay ninguna."),
+    403: ("No tiene permiso", "Su cuenta no abre esta página. Si la necesita, pídala a quien administra las cuentas."),
     404: ("Esta página no existe", "Revise la dirección: puede que esté mal escrita o que la página haya cambiado."),
     405: ("Pedido no válido", "Esta dirección no admite ese pedido."),
+    411: ("Pedido no válido", "El pedido no dice cuánto mide."),
     413: ("Pedido demasiado grande", "El pedido supera el tamaño que el sistema acepta."),
+    415: ("Pedido no válido", "El pedido no viene en la forma que el sistema entiende."),
     500: ("Algo falló", "El sistema no pudo responder. Vuelva a intentarlo; la causa quedó anotada en el servidor."),
 }
+#: The callback that takes a file.
+UPLOAD = "uploads-answer.children"
 _CHECK_EVERY_MS = 60_000  # how often an open page asks whether new data are in service
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
 
 
-def create_app(context: Context) -> Dash:
-    """Return the app of a store, ready to be served on loopback."""
+def create_app(context: Context, door: Door) -> Dash:
+    """Return the app of a store behind its door. AccessError when a page or callback has no row in access.csv."""
     server = Flask("callcenter", static_folder=None)
-    server.before_request(_refuse_strangers)
     app = Dash(
         __name__,
         server=cast(Any, server),
@@ -107,34 +107,33 @@ def create_app(context: Context) -> Dash:
     register_pictures(app)
     for page in PAGES:
         page.register_callbacks(app, context)
-
-    policy = _content_security_policy(app.csp_hashes())
-
-    @server.after_request
-    def protect(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
-            response.headers["Cache-Control"] = "no-store"
-        return response
-
+    paths = tuple(page.PATH for page in PAGES)
+    limits = guard(app, context, door, paths, upload=UPLOAD)
+    register_sign_in(server, context, door, limits, paths)
+    policy = content_security_policy(app.csp_hashes())
+    server.after_request(lambda response: protect(response, policy, tls=door.tls))
     server.register_error_handler(HTTPException, _refusal)
+    server.register_error_handler(DependencyException, lambda _: _plain(404))  # a file that no component has
     server.register_error_handler(Exception, _failure)
     return app
 
 
 def _frame(context: Context) -> Component:
-    """Return what stays while pages change."""
+    """Return what stays while pages change, for whoever asks."""
+    me = who()
+    if me is None:  # Dash looks at it once by itself; the door lets nobody else this far
+        return html.Div()
+    menu = [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
     frame: Component = dmc.MantineProvider(
         [
             dcc.Location(id="location", refresh="callback-nav"),
             dcc.Interval(id="clock", interval=_CHECK_EVERY_MS),
             dcc.Store(id="title"),
             dcc.Store(id="scheme"),
-            header(terms.PRODUCT, [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU]),
+            header(terms.PRODUCT, menu, _account(me)),
             *([demo_strip()] if context.is_demo else []),
             html.Div(id="failure", role="alert"),
+            html.Div(id="refusal", role="alert", className="refused", hidden=True),
             html.Main(id="page", tabIndex=-1),
         ],
         theme=THEME,
@@ -146,9 +145,24 @@ def _frame(context: Context) -> Component:
 def _page(path: str | None) -> Component:
     for page in PAGES:
         if path == page.PATH:
-            return page.layout()
-    heading, says = _REFUSALS[404]
+            return page.layout() if allowed(PAGE, page.PATH) else _no_page(403)
+    return _no_page(404)
+
+
+def _no_page(code: int) -> Component:
+    heading, says = _REFUSALS[code]
     return notice(heading, [html.P(says), html.P(dcc.Link("Ir a la página de inicio", href="/"))], heading=1)
+
+
+def _account(me: Identity) -> Component:
+    """Return who is signed in, and the way out."""
+    token = dcc.Input(type="hidden", name="csrf_token", value=generate_csrf(), id="sign-out-token")
+    name = html.A(me.full_name, href=PASSWORD, title="Cambiar la contraseña")
+    leave: Component = html.Form(
+        [name, token, html.Button("Salir", type="submit")],
+        action=SIGN_OUT, method="post", className="account",
+    )  # fmt: skip
+    return leave
 
 
 def _report_failure(error: Exception) -> None:
@@ -159,47 +173,28 @@ def _report_failure(error: Exception) -> None:
     set_props("failure", {"children": notice("El sistema no pudo mostrar esta página", html.P(text))})
 
 
-def _content_security_policy(hashes: Sequence[str]) -> str:
-    """Return what a page may load: its own files and nothing else.
-
-    Mantine and AG Grid write style elements, AG Grid has its icons as data, plotly draws a picture to be saved from a
-    blob of the page's own.
-    """
-    rules = {
-        "default-src": "'self'",
-        "script-src": " ".join(["'self'", *hashes]),
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
-        "object-src": "'none'",
-        "base-uri": "'none'",
-        "form-action": "'self'",
-        "frame-ancestors": "'none'",
-    }
-    return "; ".join(f"{name} {value}" for name, value in rules.items())
-
-
-def _refuse_strangers() -> None:
-    """Refuse a request that does not name this computer (another site's name led here), and a page that is not ours."""
-    if not is_loopback(request.headers.get("Host", "")):
-        abort(400)
-    if request.path not in {page.PATH for page in PAGES} and not request.path.startswith(("/_dash-", "/assets/")):
-        abort(404)
-
-
 def _refusal(error: HTTPException) -> Response:
     code = error.code or 500
     if code < 400:
         return Response(error.get_body(), code, error.get_headers())
-    return _plain(code)
+    response = _plain(code)
+    if code == 411:
+        response.headers["Connection"] = "close"
+    return response
 
 
 def _failure(error: Exception) -> Response:
-    _LOG.error("request failed", exc_info=error)
-    return _plain(500)
+    mark = token_hex(4)
+    _LOG.error("request failed, mark %s", mark, exc_info=error)
+    return _plain(500, mark)
 
 
-def _plain(code: int) -> Response:
-    """Return the page of a refusal, which needs no JavaScript."""
+def _plain(code: int, mark: str = "") -> Response:
+    """Return a refusal: a page, which needs no JavaScript, to whoever looks at one, else JSON."""
     heading, says = _REFUSALS.get(code, _REFUSALS[500])
+    if mark:
+        says += f" Marca: {mark}."
+    if not wants_page():
+        return refused(code, f"{heading}. {says}", **({"id": mark} if mark else {}))
     title = f"{heading} · {terms.PRODUCT}"
     return Response(_PLAIN.format(title=escape(title), heading=escape(heading), says=escape(says)), code)

@@ -351,7 +351,7 @@ def demo_strip() -> Component:
     )
 
 
-def header(product: str, menu: Sequence[tuple[str, str]]) -> Component:
+def header(product: str, menu: Sequence[tuple[str, str]], account: Component) -> Component:
     """Return the head of every page; `menu` are title and path of each page that stands in it."""
     return html.Header(
         [
@@ -366,6 +366,7 @@ def header(product: str, menu: Sequence[tuple[str, str]]) -> Component:
                 size="md",
                 **aria(label=terms.LIGHT_OR_DARK),
             ),
+            account,
         ],
         className="top",
     )

@@ -16,6 +16,8 @@ import duckdb
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
+from etl.records.audit import Action, Actor, Result, note
+from etl.records.engine import open_records, transaction
 from etl.records.site import Line, read_site, reference_lines
 from etl.settings import ZONE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO, store_kind
@@ -49,6 +51,7 @@ class Context:
         self._current: _Opened | None = None
         self._retired: _Opened | None = None
         self._records: Engine | None = None
+        self._records_to_read: Engine | None = None
 
     @property
     def is_demo(self) -> bool:
@@ -82,15 +85,35 @@ class Context:
 
     def rules(self) -> Rules:
         """Read the site's dated parameters; those of the manual where there are no records. RulesError."""
+        records = self.records_to_read()
+        if records is None:
+            return Rules.default()
+        with Session(records) as session:
+            return Rules.from_rows(read_site(session).parameters)
+
+    @property
+    def records(self) -> Engine:
+        """What people type, to be written to: every transaction begins as a writer's. RecordsError."""
+        with self._lock:
+            self._records = self._records or open_records(self.settings.database_url)
+            return self._records
+
+    def records_to_read(self) -> Engine | None:
+        """Return the records for reading, which keeps no writer waiting; None where there is no store yet."""
         if self.kind is None:
             self.kind = store_kind(self.settings)
         if self.kind is None:
-            return Rules.default()
+            return None
         with self._lock:
-            # An engine of its own: that of etl.records begins every transaction as a writer, and a page only reads.
-            self._records = self._records or create_engine(self.settings.database_url)
-        with Session(self._records) as session:
-            return Rules.from_rows(read_site(session).parameters)
+            self._records_to_read = self._records_to_read or create_engine(self.settings.database_url)
+            return self._records_to_read
+
+    def note(
+        self, actor: Actor, action: Action, what: str, result: Result = Result.DONE, **details: str | int | bool | None
+    ) -> None:
+        """Add an entry to the audit that stands for itself: a refusal, a file handed out."""
+        with transaction(self.records) as session:
+            note(session, actor, action, what, result, **details)
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Generation, Cursor]]:
@@ -116,9 +139,10 @@ class Context:
                 if opened is not None:
                     opened.connection.close()
             self._current = self._retired = None
-            if self._records is not None:
-                self._records.dispose()
-                self._records = None
+            for records in (self._records, self._records_to_read):
+                if records is not None:
+                    records.dispose()
+            self._records = self._records_to_read = None
 
     @property
     def _pointer(self) -> Path:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
-from dashboard import components, filters
+from dashboard import components, links
 from dashboard.components import explained, status
 from dashboard.filters import Filters
 from reports import terms
@@ -66,9 +66,9 @@ def headline(
             html.P(gap_text(figure, verdict, asked.unit), className="gap"),
             html.P(
                 [
-                    dcc.Link(in_time, href=filters.calls_address(asked, "answered_in_time"), className="figure-link"),
+                    links.calls_link(in_time, asked, "answered_in_time", "figure-link"),
                     f" {unit_text(figure.numerator, asked.unit, 'atendid')} a tiempo (hasta {threshold} de espera) de ",
-                    dcc.Link(registered, href=filters.calls_address(asked, "registered"), className="figure-link"),
+                    links.calls_link(registered, asked, "registered", "figure-link"),
                     f" {unit_text(figure.denominator, asked.unit, 'registrad')}",
                 ]
             ),

@@ -11,7 +11,7 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-from dashboard import components, filters
+from dashboard import components, filters, links
 from dashboard.components import Row
 from dashboard.filters import Filters
 from reports import terms
@@ -87,7 +87,7 @@ def _row(line: LineFigures, asked: Filters) -> Row:
         row[indicator] = figure.value if figure else None
         row[f"{indicator}_text"] = value_text(figure.value if figure else None, BY_NAME[indicator].value_unit)
     for indicator in filters.WITH_CALLS:
-        row[f"{indicator}_href"] = filters.calls_address(asked, indicator)
+        row[f"{indicator}_href"] = links.calls_href(asked, indicator)
     if line.state != terms.WITH_DATA:
         row["registered_text"] = line.state
     return row

@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
@@ -15,6 +16,8 @@ from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_prop
 from dashboard.browser import in_browser
 from dashboard.components import notice
 from dashboard.context import Context
+from dashboard.security.identity import current
+from etl.records.audit import Action
 from reports.export import Table, csv_bytes, xlsx_bytes
 
 
@@ -33,6 +36,8 @@ _KINDS = {
 }
 
 
+#: Files made at the same time, lest they keep the pages of everybody waiting.
+_MAKING = BoundedSemaphore(2)
 # The state of a page as its store holds it, one of its parts, how many rows the file takes; None for a part that the
 # page does not have.
 TableOf = Callable[[dict[str, Any], str, int], Table | None]
@@ -60,7 +65,9 @@ def register_saving(app: Dash, context: Context, download: str, store: str, tabl
         if table is None:
             return no_update
         set_props("failure", {"children": None})
-        return sent_file(f"{table.file_name}.{ending}", _KINDS[ending].write(table), ending)
+        with _MAKING:
+            content = _KINDS[ending].write(table)
+        return sent_file(context, f"{table.file_name}.{ending}", content, ending, rows=len(table.rows))
 
 
 def still_shown(context: Context, shown: dict[str, Any]) -> bool:
@@ -80,7 +87,11 @@ def register_pictures(app: Dash) -> None:
     in_browser(app, "savePicture", Input({"picture": ALL}, "n_clicks"), drawn, prevent_initial_call=True)
 
 
-def sent_file(name: str, content: bytes, ending: str) -> dict[str, Any]:
-    """Return what a dcc.Download takes: a file, the name it is saved under, and what it is."""
+def sent_file(context: Context, name: str, content: bytes, ending: str, **facts: int) -> dict[str, Any]:
+    """Return what a dcc.Download takes: a file, the name it is saved under, and what it is.
+
+    Who took it is written down first: no file without its entry in the audit.
+    """
+    context.note(current().actor, Action.EXPORT, name, bytes=len(content), **facts)
     encoded = b64encode(content).decode("ascii")
     return {"content": encoded, "filename": name, "type": _KINDS[ending].media_type, "base64": True}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dash import Dash
-from werkzeug.test import Client
-
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.server import leave_imports_uncollected
 from etl.settings import Settings
 from etl.warehouse import Generation
 from reports.terms import LINES
+from tests.callbacks import body_of
+from tests.people import DOOR, SignedIn
 
 DRAWS = 30
 #: A callback may take so many times what its queries take, and so much on top; a view of a month, of 13, at most this.
@@ -84,15 +82,15 @@ def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     print(f"{'':34}{'cold':>7}{'bare':>7}{'limit':>7}{'warm':>8}{'bare':>7}{'limit':>7}", flush=True)
     opened: list[float] = []
     context = _RecordingContext(settings)
-    app = create_app(context)
+    app = create_app(context, DOOR)
     leave_imports_uncollected()
     for question in questions(months, generation):
         chance = random.Random(question.name)
         ours, bare = Taken(), Taken()
-        _post(Client(app.server), body_of(app, question.output, question.values(chance)))
+        _post(SignedIn(context, app=app), body_of(app, question.output, question.values(chance)))
         for _ in range(draws):
             body = body_of(app, question.output, question.values(chance))
-            _ask_bare(settings, _ask(context, Client(app.server), body, ours, opened), bare)
+            _ask_bare(settings, _ask(context, SignedIn(context, app=app), body, ours, opened), bare)
         print(_line(question, ours, bare), flush=True)
     context.close()
     print(f"opening a generation: p95 {1000 * p95(opened):.0f} ms, once for all pages", flush=True)
@@ -146,7 +144,7 @@ def _record(settings: Settings) -> tuple[list[str], int]:
 
 
 def _ask(
-    context: _RecordingContext, client: Client, body: dict[str, Any], taken: Taken, opened: list[float]
+    context: _RecordingContext, client: SignedIn, body: dict[str, Any], taken: Taken, opened: list[float]
 ) -> list[tuple[Any, ...]]:
     """Ask cold, then warm, then once more to note the SQL; return it."""
     context.close()
@@ -174,39 +172,7 @@ def _ask_bare(settings: Settings, asked: Sequence[tuple[Any, ...]], taken: Taken
     context.close()
 
 
-def body_of(app: Dash, output: str, values: dict[str, Any]) -> dict[str, Any]:
-    """What the browser sends to the callback with an output, given the values of its inputs and states."""
-    key, found = next((key, found) for key, found in app.callback_map.items() if output in _outputs_of(key))
-    outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in _outputs_of(key)]
-    triggered = values.get("triggered")
-
-    def given(dependency: dict[str, str]) -> Any:
-        if triggered is not None and dependency["id"].startswith("{"):
-            return [{"id": triggered, "property": dependency["property"], "value": 1}]
-        return {**dependency, "value": values.get(f"{dependency['id']}.{dependency['property']}")}
-
-    inputs = [given(dependency) for dependency in found["inputs"]]
-    changed = next(iter(values)) if triggered is None else f"{_id_text(triggered)}.n_clicks"
-    return {
-        "output": key,
-        "outputs": outputs if len(outputs) > 1 or key.startswith("..") else outputs[0],
-        "inputs": inputs,
-        "state": [given(dependency) for dependency in found["state"]],
-        "changedPropIds": [changed],
-    }
-
-
-def _outputs_of(key: str) -> list[str]:
-    """The outputs of a callback by its key: "a.b", or "..a.b...c.d.."."""
-    return [name.partition("@")[0] for name in re.split(r"^\.\.|\.\.\.|\.\.$", key) if name]
-
-
-def _id_text(identity: dict[str, str]) -> str:
-    inside = ",".join(f'"{name}":"{identity[name]}"' for name in sorted(identity))
-    return f"{{{inside}}}"
-
-
-def _post(client: Client, body: dict[str, Any]) -> float:
+def _post(client: SignedIn, body: dict[str, Any]) -> float:
     started = time.perf_counter()
     answer = client.post("/_dash-update-component", json=body)
     seconds = time.perf_counter() - started

@@ -39,6 +39,7 @@ def main(out: Path = OUT) -> list[Path]:
                         locale="es-BO",
                         timezone_id="America/La_Paz",
                     )
+                    tab.context.add_cookies([address.cookie()])
                     for page in PAGES:
                         tab.goto(address + page.PATH)
                         tab.locator("h1").wait_for()

@@ -9,6 +9,7 @@ from typing import Any
 from dash.development.base_component import Component
 from werkzeug.serving import make_server
 
+from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
 from etl import pipeline
@@ -17,6 +18,7 @@ from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.settings import Settings
 from etl.simulation.sample import write_sample
+from tests.people import DOOR, token_of
 from tests.reference_counter import LogFile
 
 DAY_ONE = 1793448000  # 2026-10-31 08:00:00 in La Paz
@@ -43,15 +45,27 @@ def load_sample(folder: Path, *, until: str = "2026-10", months: int = 1, kind: 
     return settings
 
 
+class Served(str):
+    """The address of a served store, without a slash at the end, and the cookies of whoever signed in there."""
+
+    context: Context
+
+    def cookie(self, role: Role = Role.CHIEF) -> dict[str, str]:
+        """The cookie of somebody of a role, as Playwright takes it."""
+        return {"name": DOOR.cookie, "value": token_of(self.context, role), "url": self}
+
+
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    """Serve a store on a free port of 127.0.0.1 and give its address, without a slash at the end."""
+def served(settings: Settings) -> Iterator[Served]:
+    """Serve a store on a free port of 127.0.0.1 and give its address."""
     context = Context(settings)
-    server = make_server("127.0.0.1", 0, create_app(context).server, threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(context, DOOR).server, threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        address = Served(f"http://127.0.0.1:{server.server_port}")
+        address.context = context
+        yield address
     finally:
         server.shutdown()
         thread.join()

@@ -15,6 +15,7 @@ from reports import query
 from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
+from tests.served import Served
 from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def tab(window: BrowserContext, address: str) -> Iterator[Page]:
+def tab(window: BrowserContext, address: Served) -> Iterator[Page]:
     """A tab on the page, filled."""
     with watched(window, address) as page:
         page.goto(address + "/")

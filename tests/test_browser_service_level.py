@@ -15,6 +15,7 @@ from reports import query
 from reports.definition import month
 from reports.format import number_text, percent_text
 from reports.rules import Rules
+from tests.served import Served
 from tests.test_export import read_back
 from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
@@ -23,7 +24,7 @@ PATH = "/nivel-de-servicio"
 
 
 @pytest.fixture
-def tab(window: BrowserContext, address: str) -> Iterator[Page]:
+def tab(window: BrowserContext, address: Served) -> Iterator[Page]:
     """A tab on the page, filled."""
     with watched(window, address) as page:
         page.goto(address + PATH)
@@ -81,7 +82,7 @@ def test_another_threshold_is_recomputed_and_says_that_it_is_a_trial(tab: Page, 
     expect(tab.locator("#sl-value")).to_have_text(level(sample, threshold=10)[0])
 
 
-def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: str) -> None:
+def test_days_are_typed_and_what_cannot_be_shown_is_told(tab: Page, address: Served) -> None:
     first = tab.locator("#sl-first")
     first.fill("31/02/2026")
     first.press("Enter")

@@ -6,9 +6,7 @@ from decimal import Decimal
 
 import pytest
 from dash.development.base_component import Component
-from werkzeug.test import Client
 
-from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import month
 from etl.warehouse import Generation
@@ -18,6 +16,7 @@ from reports.rules import DEFAULTS, Parameter, Rules
 from reports.summary import TrendMonth, summarize
 from reports.wording import days_text, gap_text
 from tests.drawn_calls import warehouse, with_parameter
+from tests.people import SignedIn
 from tests.product import Product
 from tests.served import DAY_ONE, find, one_call, texts
 
@@ -242,7 +241,7 @@ def test_a_month_before_its_target_or_threshold_is_shown_without_it(store_contex
 
 
 def test_a_file_is_not_made_of_other_data_than_those_shown(product: Product, store_context: Context) -> None:
-    client = Client(create_app(store_context).server)
+    client = SignedIn(store_context)
     callbacks = json.loads(client.get("/_dash-dependencies").text)
     (output,) = [
         each["output"]

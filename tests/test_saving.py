@@ -4,18 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from werkzeug.test import Client
 
-from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import calls, month, service_level
+from tests.people import SignedIn
 
 pytestmark = pytest.mark.duckdb
 
 
 def book_asked_for(context: Context, text: str) -> dict[str, Any]:
     """What the button for the book of a month answers, by component and property."""
-    client = Client(create_app(context).server)
+    client = SignedIn(context)
     (output,) = [
         each["output"]
         for each in json.loads(client.get("/_dash-dependencies").text)

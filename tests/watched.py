@@ -7,12 +7,17 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, TimeoutError
 
+from dashboard.accounts import Role
+from tests.served import Served
+
 WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}
 
 
 @contextmanager
-def watched(window: BrowserContext, address: str) -> Iterator[Page]:
-    """Give a new tab and watch it; in the end its console must be clean, and nothing asked of another server."""
+def watched(window: BrowserContext, address: Served, role: Role = Role.CHIEF) -> Iterator[Page]:
+    """Give a new tab of somebody of a role and watch it: a clean console, and nothing asked of another server."""
+    window.clear_cookies()
+    window.add_cookies([address.cookie(role)])
     page = window.new_page()
     complaints: list[str] = []
 

@@ -1,5 +1,31 @@
 // What the browser has to do itself: the title of the tab, and how the table writes, sorts and marks a cell.
 
+// The session may end while a page is open: what the server then refuses is told, and the page stays as it is.
+(function () {
+  var ask = window.fetch;
+  window.fetch = function () {
+    return ask.apply(this, arguments).then(function (answer) {
+      var told = { 401: "Su sesión terminó", 403: "Su cuenta no tiene permiso para esto", 429: "Demasiados pedidos seguidos" };
+      if (told[answer.status] && answer.url.indexOf("/_dash-update-component") > 0) tellRefusal(answer.status, told[answer.status]);
+      return answer;
+    });
+  };
+  function tellRefusal(code, says) {
+    var place = document.getElementById("refusal");
+    if (!place) return;
+    place.textContent = says + ". ";
+    if (code === 401) {
+      var link = document.createElement("a");
+      link.href = "/login?next=" + encodeURIComponent(window.location.pathname + window.location.search);
+      link.textContent = "Ingresar de nuevo";
+      place.appendChild(link);
+    } else if (code === 429) {
+      place.appendChild(document.createTextNode("Espere un minuto y vuelva a probar."));
+    }
+    place.hidden = false;
+  }
+})();
+
 // Plotly comes with the first chart of a page; a page without one fetches it when it is needed.
 function withPlotly(then) {
   if (window.Plotly) return then(window.Plotly);

@@ -1,4 +1,4 @@
-"""PAGES, in menu order. A page is a module with what ``Page`` lists."""
+"""PAGES, in menu order. A page is a module with what ``Page`` lists; who may open it stands in access.csv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ class Page(Protocol):
 
     PATH: str
     TITLE: str
-    ROLES: tuple[str, ...]
     IN_MENU: bool
 
     def layout(self) -> Component:

@@ -33,7 +33,6 @@ from reports.wording import fresh_text
 
 PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
-ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this computer
 IN_MENU = False  # reached from a figure
 
 #: Calls shown of a list; the figure itself says how many there are.

@@ -12,7 +12,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import components
+from dashboard import components, links
 from dashboard.components import Children, explained, icon, page_title
 from dashboard.context import Context
 from dashboard.definitions import rules_panel
@@ -48,7 +48,6 @@ from reports.workbook.template import WorkbookError
 
 PATH = "/"
 TITLE = terms.HOME
-ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this computer
 IN_MENU = True
 
 _QUERY = "mes"
@@ -108,7 +107,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
             set_props("failure", {"children": components.notice("No se hizo el libro del mes", html.P(f"{error}."))})
             return no_update
         set_props("failure", {"children": None})
-        return sent_file(book.name, book.content, "xlsx")
+        return sent_file(context, book.name, book.content, "xlsx")
 
     register_saving(
         app, context, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part)
@@ -244,7 +243,11 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
                 title=f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
             ),
             html.Button(
-                [icon("download"), "Libro del mes (Excel)"], id="month-book", type="button", className="action"
+                [icon("download"), "Libro del mes (Excel)"],
+                id="month-book",
+                type="button",
+                className="action",
+                hidden=not links.may_export(),
             ),
             _picker(summary.month, log),
         ],
@@ -319,7 +322,7 @@ def _trend(summary: MonthSummary) -> Component:
             *([] if several else [html.P("Hay registro de un solo mes.", className="quiet")]),
         ],
         kind="trend",
-        actions=components.saving("trend", picture="month-trend", drawn=_trend_figure(summary)),
+        actions=links.saving("trend", picture="month-trend", drawn=_trend_figure(summary)),
     )
 
 
@@ -406,7 +409,7 @@ def _by_line(summary: MonthSummary) -> Component:
         terms.BY_LINE,
         [table, *[html.P(note, className="quiet") for note in notes]],
         kind="by-line",
-        actions=components.saving("lines"),
+        actions=links.saving("lines"),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import components, filters
+from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
@@ -33,7 +33,6 @@ from reports.wording import fresh_text
 
 PATH = filters.SERVICE_LEVEL_PATH
 TITLE = terms.SERVICE_LEVEL
-ROLES: tuple[str, ...] = ()  # until accounts exist: whoever sits at this computer
 IN_MENU = True
 
 
@@ -108,7 +107,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         asked = filters.read(shown["address"], today=context.today())
         point = click["points"][0]
         weekday = str(terms.WEEKDAYS.index(point["y"]) + 1)
-        return filters.calls_address(asked.narrowed(dia_semana=weekday, media_hora=point["x"]), "registered")
+        return links.calls_href(asked.narrowed(dia_semana=weekday, media_hora=point["x"]), "registered") or no_update
 
     register_saving(
         app, context, "sl-file", "sl-shown", lambda shown, part, _: saved_table(context, shown["address"], part)

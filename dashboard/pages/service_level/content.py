@@ -12,7 +12,7 @@ import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, filters
+from dashboard import components, filters, links
 from dashboard.components import Children, explained
 from dashboard.definitions import rules_panel
 from dashboard.headline import headline
@@ -45,7 +45,7 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
                     components.chart("sl-heat", heat, terms.HEAT_MAP),
                 ],
                 kind="heat",
-                actions=components.saving("heat", picture="sl-heat"),
+                actions=links.saving("heat", picture="sl-heat"),
             ),
             html.Div(
                 [
@@ -103,10 +103,8 @@ def _headline(question: Question, found: Measured) -> Component:
     )
 
 
-def _link(question: Question, name: str, figure: Figure) -> Component:
-    return dcc.Link(
-        number_text(figure.numerator), href=filters.calls_address(question.filters, name), className="figure-link"
-    )
+def _link(question: Question, name: str, figure: Figure) -> Component | str:
+    return links.calls_link(number_text(figure.numerator), question.filters, name, "figure-link")
 
 
 def _value(name: str, figure: Figure) -> str:
@@ -130,7 +128,7 @@ def _waits(question: Question, found: Measured, target: float | None, scheme: fi
             [
                 f"{label} s" if label[-1].isdigit() else label,
                 *(
-                    dcc.Link(number_text(n), href=filters.calls_address(here, name)) if n else number_text(n)
+                    links.calls_link(number_text(n), here, name) if n else number_text(n)
                     for name, n in zip(("answered", "abandoned"), both, strict=True)
                 ),
             ]
@@ -153,7 +151,7 @@ def _waits(question: Question, found: Measured, target: float | None, scheme: fi
             ),
         ],
         kind="waits",
-        actions=components.saving({"curve": "Curva", "classes": "Tramos"}, picture="sl-curve"),
+        actions=links.saving({"curve": "Curva", "classes": "Tramos"}, picture="sl-curve"),
     )
 
 
@@ -176,7 +174,7 @@ def _over(
         title,
         components.chart(identity, figures.by_time(frame, labels, short, target, scheme), title),
         kind=f"over-{dimension.value}",
-        actions=components.saving(dimension.value, picture=identity),
+        actions=links.saving(dimension.value, picture=identity),
     )
 
 
@@ -188,7 +186,7 @@ def _by_line(question: Question, found: Measured) -> Component:
             html.P("Cada número abre las llamadas que cuenta.", className="quiet"),
         ],
         kind="by-line",
-        actions=components.saving("lines"),
+        actions=links.saving("lines"),
     )
 
 
@@ -217,5 +215,5 @@ def _all_figures(question: Question, found: Measured) -> Component:
             components.table((terms.INDICATOR, terms.VALUE, terms.NUMERATOR, terms.DENOMINATOR, terms.RULE), rows),
         ],
         kind="all-figures",
-        actions=components.saving("all"),
+        actions=links.saving("all"),
     )

@@ -1,0 +1,46 @@
+"""What is offered to whoever asks: links to pages they may open, files they may take. The door itself decides.
+
+In: where a link leads, or the choices of a part. Out: the link, or its text alone; the choices, or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import dcc
+from dash.development.base_component import Component
+
+from dashboard import components, filters
+from dashboard.filters import CALLS_PATH, Filters
+from dashboard.security.access import PAGE, RIGHT, may
+from dashboard.security.identity import who
+
+
+def calls_href(asked: Filters, indicator: str) -> str | None:
+    """Return the address of the calls behind a figure, None for who may not open them."""
+    return filters.calls_address(asked, indicator) if _offered(PAGE, CALLS_PATH) else None
+
+
+def calls_link(text: str, asked: Filters, indicator: str, class_name: str = "") -> Component | str:
+    """Return a number that opens its calls, or the number alone."""
+    href = calls_href(asked, indicator)
+    if href is None:
+        return text
+    link: Component = dcc.Link(text, href=href, className=class_name)
+    return link
+
+
+def saving(*parts: Any, **options: Any) -> Component | None:
+    """Return the choice of files of a part (components.saving), None for who may take none."""
+    return components.saving(*parts, **options) if may_export() else None
+
+
+def may_export() -> bool:
+    """Tell whether files are offered to whoever asks."""
+    return _offered(RIGHT, "export")
+
+
+def _offered(kind: str, name: str) -> bool:
+    """Tell whether something is offered: outside of any request there is nobody to keep it from."""
+    identity = who()
+    return identity is None or may(identity.role, kind, name)

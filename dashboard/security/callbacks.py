@@ -1,0 +1,91 @@
+"""What the request of a callback must be, told before anything of it runs.
+
+In: the body of a request and the app's callbacks. Out: the name of the callback, or why the request is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.security.access import callback_name
+
+
+class NotACallback(Exception):
+    """The body asks for nothing that the app answers."""
+
+
+def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the name of the callback that a body asks for, as access.csv has it. NotACallback.
+
+    Its outputs, inputs and states must be those that the app declares: Dash itself answers 500 to most others.
+    """
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotACallback("no JSON") from error
+    if not isinstance(asked, dict) or not isinstance(asked.get("output"), str):
+        raise NotACallback("no output")
+    declared = callbacks.get(asked["output"])
+    if declared is None or "callback" not in declared:
+        raise NotACallback("unknown output")
+    changed = asked.get("changedPropIds", [])
+    if not isinstance(changed, list) or not all(isinstance(each, str) for each in changed):
+        raise NotACallback("changed properties are names")
+    for part, wanted in (("inputs", declared["inputs"]), ("state", declared["state"])):
+        given = asked.get(part, [])
+        if not isinstance(given, list) or len(given) != len(wanted):
+            raise NotACallback(f"{part} are not those declared")
+        for each, one in zip(given, wanted, strict=True):
+            if not _is_of(each, one):
+                raise NotACallback(f"{part} are not those declared")
+    if not _are_outputs(asked.get("outputs"), asked["output"]):
+        raise NotACallback("outputs are not those declared")
+    return callback_name(asked["output"], declared)
+
+
+def _is_of(given: Any, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a given property is the one declared, or a list of those that match its pattern."""
+    pattern = _pattern(wanted["id"])
+    if pattern is None:
+        return _is_property(given) and given["id"] == wanted["id"] and given["property"] == wanted["property"]
+    many = any(value == ["ALL"] or value == ["ALLSMALLER"] for value in pattern.values())
+    listed = given if many else [given]
+    return isinstance(listed, list) and all(
+        _is_property(each) and isinstance(each["id"], dict) and set(each["id"]) == set(pattern)
+        and all(isinstance(value, str | int | float | bool) for value in each["id"].values())
+        and all(isinstance(value, list) or each["id"][key] == value for key, value in pattern.items())
+        and each["property"] == wanted["property"]
+        for each in listed
+    )  # fmt: skip
+
+
+def _are_outputs(given: Any, output: str) -> bool:
+    """Tell whether the outputs are those that the callback's own name lists."""
+    names = output.strip(".").split("...") if output.startswith("..") else [output]
+    listed = given if output.startswith("..") else [given]
+    if not isinstance(listed, list) or len(listed) != len(names):
+        return False
+    for each, name in zip(listed, names, strict=True):
+        own, _, prop = name.partition("@")[0].rpartition(".")
+        if _pattern(own) is not None:
+            if not _is_of(each, {"id": own, "property": prop}):
+                return False
+        elif not _is_property(each) or each["id"] != own or each["property"].partition("@")[0] != prop:
+            return False
+    return True
+
+
+def _is_property(given: Any) -> bool:
+    if not isinstance(given, dict):
+        return False
+    return isinstance(given.get("property"), str) and isinstance(given.get("id"), str | dict)
+
+
+def _pattern(declared: str) -> dict[str, Any] | None:
+    """Return the parts of an id that is a pattern, None for a plain name."""
+    if not declared.startswith("{"):
+        return None
+    parts = json.loads(declared)
+    return parts if isinstance(parts, dict) else None

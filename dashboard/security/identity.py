@@ -1,0 +1,67 @@
+"""Who asks: known from the session's cookie and the records at every request, never from what a browser says.
+
+In: a request. Out: an Identity, or none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Request, request
+from flask_login import LoginManager, UserMixin, current_user
+
+from dashboard.accounts import Identity, identify
+from dashboard.context import Context
+from dashboard.security.access import may
+
+
+class NobodyError(Exception):
+    """Nobody is signed in where somebody must be."""
+
+
+class _User(UserMixin):
+    """What flask-login holds of an identity."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def get_id(self) -> str:
+        return str(self.identity.account_id)
+
+
+def register_identity(server: Flask, context: Context, cookie: str) -> None:
+    """Let every request know who sent it, by the cookie of that name."""
+    manager: Any = LoginManager()
+    manager.session_protection = None
+    manager.init_app(server)
+
+    @manager.request_loader
+    def load(asking: Request) -> _User | None:
+        token = asking.cookies.get(cookie)
+        if not token or len(token) > 200:
+            return None
+        records = context.records_to_read()
+        if records is None:
+            return None
+        identity = identify(records, context.records, token, address=asking.remote_addr or "")
+        return _User(identity) if identity else None
+
+
+def who() -> Identity | None:
+    """Return who asks, None for nobody."""
+    user = current_user._get_current_object() if request else None
+    return user.identity if isinstance(user, _User) else None
+
+
+def current() -> Identity:
+    """Return who asks. NobodyError: the door lets nobody through to where this is asked."""
+    identity = who()
+    if identity is None:
+        raise NobodyError
+    return identity
+
+
+def allowed(kind: str, name: str) -> bool:
+    """Tell whether who asks may."""
+    identity = who()
+    return identity is not None and may(identity.role, kind, name)

@@ -1,0 +1,204 @@
+"""Signing in and out, and changing one's own password: plain forms that need no JavaScript.
+
+In: the server, its context and door. Out: the routes /login, /logout, /password and /healthz.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request, session
+from flask_wtf.csrf import generate_csrf
+
+from dashboard.accounts import (
+    AccountError,
+    check_password,
+    end_sign_in,
+    find_account,
+    is_password,
+    set_password,
+    sign_in,
+)
+from dashboard.context import Context
+from dashboard.security.door import HEALTH, PASSWORD, SIGN_IN, SIGN_OUT, Door
+from dashboard.security.identity import current, who
+from dashboard.security.limits import Limits
+from etl.records.audit import Action, Actor, Result, note
+from etl.records.engine import transaction
+from etl.records.models import Account
+from reports import terms
+
+_WRONG = "La cuenta o la contraseña no es correcta."
+_PAGE = """<!DOCTYPE html>
+<html lang="es-BO">
+    <head>
+        <meta charset="UTF-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>{title}</title>
+        <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+        <link rel="stylesheet" href="/assets/callcenter.css">
+    </head>
+    <body>{strip}<main class="sign-in"><h1>{heading}</h1>{says}
+        <form method="post" action="{action}">
+            <input type="hidden" name="csrf_token" value="{token}">
+            {fields}
+            <button type="submit">{button}</button>
+        </form>{after}</main></body>
+</html>"""
+_FIELD = """<label for="{name}">{label}</label>
+            <input id="{name}" name="{name}" type="{kind}" autocomplete="{fills}" value="{value}" required{more}>"""
+
+
+def register_sign_in(
+    server: Flask, context: Context, door: Door, limits: Limits, paths: tuple[str, ...], elsewhere: str = ""
+) -> None:
+    """Add the routes. `elsewhere` is HTML under the form: another way in."""
+
+    def page(heading: str, fields: str, action: str, button: str, says: str = "", after: str = "") -> str:
+        return _PAGE.format(
+            title=escape(f"{heading} · {terms.PRODUCT}"), heading=escape(heading), fields=fields, action=escape(action),
+            button=escape(button), token=generate_csrf(), after=after,
+            says=f'<p class="refused" role="alert">{escape(says)}</p>' if says else "",
+            strip=f'<div class="demo"><strong>{escape(terms.DEMO_DATA)}</strong></div>' if context.is_demo else "",
+        )  # fmt: skip
+
+    def form(code: int = 200, says: str = "", name: str = "", wait: int = 0) -> Response:
+        after = "" if door.tls else '<p class="quiet">Solo en esta computadora.</p>'
+        fields = _field("name", "Cuenta", value=name, fills="username", more=" autofocus") + _field(
+            "password", "Contraseña", kind="password", fills="current-password"
+        )
+        where = request.args.get("next", "")
+        action = f"{SIGN_IN}?{request.query_string.decode('latin-1')}" if _is_page(where, paths) else SIGN_IN
+        text = page("Ingresar", fields, action, "Ingresar", says, f"{elsewhere}{after}")
+        response = Response(text, code)
+        if wait:
+            response.headers["Retry-After"] = str(wait)
+        return response
+
+    @server.get(SIGN_IN)
+    def show_sign_in() -> Response:
+        if who() is not None:
+            return _see("/")
+        return form()
+
+    @server.post(SIGN_IN)
+    def do_sign_in() -> Response:
+        name, password = request.form.get("name", "")[:200], request.form.get("password", "")[:1000]
+        typed, address = name.strip().casefold(), request.remote_addr or ""
+        # Counted before the password is looked at: attempts side by side are not more than one after another.
+        wait = limits.wait(limits.wrong_from_address, address) or limits.hit(limits.wrong_passwords, typed, address)
+        if wait:
+            _note_refused(context, None, address, "too many")
+            return form(429, f"Demasiados intentos: espere {-(-wait // 60)} min y vuelva a probar.", name, wait)
+        with transaction(context.records) as records:
+            try:
+                account: Account | None = find_account(records, typed)
+            except AccountError:
+                account = None
+        good = is_password(password, account.password_hash if account else None)
+        if not good or account is None or account.disabled:
+            limits.hit(limits.wrong_from_address, address)
+            _note_refused(context, account, address, "wrong")
+            return form(401, _WRONG, name)
+        limits.forget(limits.wrong_passwords, typed, address)
+        return admit(context, door, account, _next(paths))
+
+    @server.post(SIGN_OUT)
+    def do_sign_out() -> Response:
+        me = current()
+        with transaction(context.records) as records:
+            end_sign_in(records, me.sign_in_id)
+            note(records, me.actor, Action.SIGN_OUT, me.name)
+        session.clear()
+        response = _see(SIGN_IN)
+        response.delete_cookie(door.cookie, secure=door.tls, httponly=True, samesite="Lax")
+        response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        return response
+
+    def password_form(code: int = 200, says: str = "") -> Response:
+        me = current()
+        fields = "".join((
+            f'<input type="hidden" name="name" autocomplete="username" value="{escape(me.name)}">',
+            _field("old", "Contraseña actual", kind="password", fills="current-password", more=" autofocus"),
+            _field("new", "Contraseña nueva", kind="password", fills="new-password"),
+            _field("again", "Contraseña nueva, otra vez", kind="password", fills="new-password"),
+        ))  # fmt: skip
+        after = '<p class="quiet">Al menos 10 caracteres: sirve una frase de varias palabras.</p>'
+        if not me.must_change:
+            after += '<p><a href="/">Volver sin cambiarla</a></p>'
+        heading = "Elija su contraseña" if me.must_change else "Cambiar la contraseña"
+        return Response(page(heading, fields, PASSWORD, "Guardar", says, after), code)
+
+    @server.get(PASSWORD)
+    def show_password() -> Response:
+        return password_form()
+
+    @server.post(PASSWORD)
+    def do_password() -> Response:
+        me = current()
+        old, new, again = (request.form.get(field, "")[:1000] for field in ("old", "new", "again"))
+        if wait := limits.hit(limits.wrong_passwords, me.name, me.address):
+            return password_form(429, f"Demasiados intentos: espere {-(-wait // 60)} min.")
+        with transaction(context.records) as records:
+            account = find_account(records, me.name)
+        if not is_password(old, account.password_hash):
+            return password_form(401, "La contraseña actual no es correcta.")
+        try:
+            if new != again:
+                raise AccountError("Las dos contraseñas nuevas no son iguales.")
+            check_password(new, name=me.name)
+            with transaction(context.records) as records:
+                account = find_account(records, me.name)
+                set_password(records, me.actor, account, new, must_change=False)
+        except AccountError as error:
+            return password_form(422, str(error))
+        finally:
+            limits.forget(limits.wrong_passwords, me.name, me.address)
+        return admit(context, door, account, "/")
+
+    @server.get(HEALTH)
+    def health() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+
+def admit(context: Context, door: Door, account: Account, where: str) -> Response:
+    """Begin a session for an account that has shown who it is, and send it on."""
+    address = request.remote_addr or ""
+    with transaction(context.records) as records:
+        token = sign_in(records, account, address=address, browser=request.headers.get("User-Agent", ""))
+        note(records, Actor(account.account_id, account.name, account.role, address), Action.SIGN_IN, account.name)
+    session.clear()  # another token for the forms of another person
+    response = _see(where)
+    response.set_cookie(door.cookie, token, secure=door.tls, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+def _note_refused(context: Context, account: Account | None, address: str, why: str) -> None:
+    # What was typed as a name may be a password: only a name that is one is written down.
+    actor = Actor(account.account_id if account else None, account.name if account else "(desconocida)", "", address)
+    context.note(actor, Action.SIGN_IN, actor.name, Result.REFUSED, why=why)
+
+
+def _next(paths: tuple[str, ...]) -> str:
+    where = request.args.get("next", "")
+    return where if _is_page(where, paths) else "/"
+
+
+def _is_page(where: str, paths: tuple[str, ...]) -> bool:
+    """Tell whether an address is one of our own pages: nobody is sent elsewhere after signing in."""
+    try:
+        parts = urlsplit(where)
+    except ValueError:
+        return False
+    own = not parts.scheme and not parts.netloc and parts.path in paths
+    return own and where.startswith("/") and where.isprintable()
+
+
+def _see(where: str) -> Response:
+    return Response(status=302, headers={"Location": where})
+
+
+def _field(name: str, label: str, *, kind: str = "text", fills: str, value: str = "", more: Any = "") -> str:
+    return _FIELD.format(name=name, label=escape(label), kind=kind, fills=fills, value=escape(value), more=more)
