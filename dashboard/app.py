@@ -25,11 +25,12 @@ from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.pages import PAGES
 from dashboard.saving import register_pictures
+from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
 from dashboard.security.door import PASSWORD, SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
-from dashboard.security.sign_in import register_sign_in
+from dashboard.security.sign_in import SignInPage, register_sign_in
 from reports import terms
 
 _LOG = logging.getLogger(__name__)
@@ -108,8 +109,13 @@ def create_app(context: Context, door: Door) -> Dash:
     for page in PAGES:
         page.register_callbacks(app, context)
     paths = tuple(page.PATH for page in PAGES)
-    limits = guard(app, context, door, paths, upload=UPLOAD)
-    register_sign_in(server, context, door, limits, paths)
+    by_site = single_sign_on.is_set(context.settings)
+    public = (single_sign_on.START, single_sign_on.BACK) if by_site else ()
+    limits = guard(app, context, door, paths, upload=UPLOAD, public=public)
+    forms = SignInPage(context, paths, single_sign_on.button(context.settings) if by_site else "")
+    register_sign_in(server, door, limits, forms)
+    if by_site:
+        single_sign_on.register_single_sign_on(server, context, door, forms)
     policy = content_security_policy(app.csp_hashes())
     server.after_request(lambda response: protect(response, policy, tls=door.tls))
     server.register_error_handler(HTTPException, _refusal)

@@ -432,7 +432,10 @@ def test_files_asked_for_again_and_again_are_refused_for_a_minute(sample: Settin
         browser = somebody(address, Role.MANAGER)
         app = create_app(address.context, DOOR)
         (key,) = [key for name, key in CALLBACK_NAMES.items() if name == "calls-file.data"]
-        body = body_of(app, key, {})
+        asked = body_of(app, key, {})
+        for _ in range(40):  # a page asks once by itself, with nothing pressed
+            assert browser.call(asked).status in (200, 204)
+        body = body_of(app, key, {"triggered": {"part": "calls", "ending": "csv"}})
         answers = [browser.call(body) for _ in range(31)]
         assert {answer.status for answer in answers[:30]} <= {200, 204}
         assert answers[30].status == 429 and 1 <= int(answers[30].headers["Retry-After"]) <= 60

@@ -201,6 +201,13 @@ def _unrecorded(text: str, log: Recorded) -> Component:
     )
 
 
+def _book_button() -> Component:
+    button: Component = html.Button(
+        [icon("download"), "Libro del mes (Excel)"], id="month-book", type="button", className="action"
+    )
+    return button
+
+
 def _picker(text: str, log: Recorded) -> Component:
     """Return the choice of the month, with a step to each side."""
     earlier = [each for each in log.months if each < text]
@@ -242,13 +249,7 @@ def _head(summary: MonthSummary, log: Recorded) -> Component:
                 className="fresh",
                 title=f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
             ),
-            html.Button(
-                [icon("download"), "Libro del mes (Excel)"],
-                id="month-book",
-                type="button",
-                className="action",
-                hidden=not links.may_export(),
-            ),
+            *([_book_button()] if links.may_export() else []),
             _picker(summary.month, log),
         ],
         className="page-head",

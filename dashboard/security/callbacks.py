@@ -1,12 +1,13 @@
 """What the request of a callback must be, told before anything of it runs.
 
-In: the body of a request and the app's callbacks. Out: the name of the callback, or why the request is none.
+In: the body of a request and the app's callbacks. Out: which callback it asks for, or why it is none.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dashboard.security.access import callback_name
@@ -16,8 +17,19 @@ class NotACallback(Exception):
     """The body asks for nothing that the app answers."""
 
 
-def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the name of the callback that a body asks for, as access.csv has it. NotACallback.
+@dataclass(frozen=True)
+class Called:
+    """A callback that a body asks for, by its name in access.csv, and whether something was pressed or typed for it.
+
+    What a page brings along asks once by itself, with nothing pressed.
+    """
+
+    name: str
+    pressed: bool
+
+
+def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> Called:
+    """Return the callback that a body asks for. NotACallback.
 
     Its outputs, inputs and states must be those that the app declares: Dash itself answers 500 to most others.
     """
@@ -42,7 +54,8 @@ def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> str:
                 raise NotACallback(f"{part} are not those declared")
     if not _are_outputs(asked.get("outputs"), asked["output"]):
         raise NotACallback("outputs are not those declared")
-    return callback_name(asked["output"], declared)
+    inputs = [each for given in asked["inputs"] for each in (given if isinstance(given, list) else [given])]
+    return Called(callback_name(asked["output"], declared), any(each.get("value") for each in inputs))
 
 
 def _is_of(given: Any, wanted: Mapping[str, Any]) -> bool:

@@ -75,8 +75,11 @@ class Door:
         return name in self.hosts
 
 
-def guard(app: Dash, context: Context, door: Door, paths: tuple[str, ...], upload: str) -> Limits:
-    """Put the door before everything the server answers. `upload` is the callback that takes a file.
+def guard(
+    app: Dash, context: Context, door: Door, paths: tuple[str, ...], upload: str, public: tuple[str, ...] = ()
+) -> Limits:
+    """Put the door before everything the server answers. `upload` is the callback that takes a file, `public` more
+    paths that anybody reaches.
 
     Raises AccessError when a page or callback has no row in access.csv.
     """
@@ -100,7 +103,7 @@ def guard(app: Dash, context: Context, door: Door, paths: tuple[str, ...], uploa
     @server.before_request
     def judge() -> Any:
         _judge_form(door)
-        if request.path in PUBLIC:
+        if request.path in PUBLIC or request.path in public:
             if request.method == "POST":
                 protection.protect()
             return None
@@ -209,17 +212,18 @@ def _judge_callback(app: Dash, context: Context, identity: Identity, limits: Lim
     if large and not access().may(identity.role, "callback", upload):
         abort(413)
     try:
-        name = called(request.get_data(), app.callback_map)
+        asked = called(request.get_data(), app.callback_map)
     except NotACallback as error:
         _LOG.warning("refused a callback: %s", error)
         abort(400)
+    name = asked.name
     if large and name != upload:
         abort(413)
     kind = access().kind_of_callback(name)
     if kind is None or not access().may(identity.role, kind, name):
         _note_denied(context, identity, f"{kind} {name}")
         return refused(403, "Su cuenta no tiene permiso para esto.")
-    if kind == EXPORT and (seconds := limits.hit(limits.exports, str(identity.account_id))):
+    if kind == EXPORT and asked.pressed and (seconds := limits.hit(limits.exports, str(identity.account_id))):
         return _too_often(seconds)
     return None
 

@@ -5,6 +5,7 @@ In: the server, its context and door. Out: the routes /login, /logout, /password
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ from etl.records.engine import transaction
 from etl.records.models import Account
 from reports import terms
 
+#: What the components of the pages need.
+_BROWSERS = "Navegadores: Chrome o Edge desde la versión 111, Firefox desde la 113, Safari desde la 16.4."
 _WRONG = "La cuenta o la contraseña no es correcta."
 _PAGE = """<!DOCTYPE html>
 <html lang="es-BO">
@@ -40,7 +43,7 @@ _PAGE = """<!DOCTYPE html>
         <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
         <link rel="stylesheet" href="/assets/callcenter.css">
     </head>
-    <body>{strip}<main class="sign-in"><h1>{heading}</h1>{says}
+    <body>{strip}<main class="sign-in"><p class="product">{product}</p><h1>{heading}</h1>{says}
         <form method="post" action="{action}">
             <input type="hidden" name="csrf_token" value="{token}">
             {fields}
@@ -51,31 +54,46 @@ _FIELD = """<label for="{name}">{label}</label>
             <input id="{name}" name="{name}" type="{kind}" autocomplete="{fills}" value="{value}" required{more}>"""
 
 
-def register_sign_in(
-    server: Flask, context: Context, door: Door, limits: Limits, paths: tuple[str, ...], elsewhere: str = ""
-) -> None:
-    """Add the routes. `elsewhere` is HTML under the form: another way in."""
+@dataclass(frozen=True)
+class SignInPage:
+    """The page of the forms. `elsewhere` is HTML under the form of the sign-in: another way in."""
 
-    def page(heading: str, fields: str, action: str, button: str, says: str = "", after: str = "") -> str:
+    context: Context
+    paths: tuple[str, ...]
+    elsewhere: str = ""
+
+    def page(self, heading: str, fields: str, action: str, button: str, says: str = "", after: str = "") -> str:
+        """Return a page with one form."""
         return _PAGE.format(
-            title=escape(f"{heading} · {terms.PRODUCT}"), heading=escape(heading), fields=fields, action=escape(action),
-            button=escape(button), token=generate_csrf(), after=after,
+            title=escape(f"{heading} · {terms.PRODUCT}"),
+            product=escape(terms.PRODUCT),
+            heading=escape(heading),
+            fields=fields,
+            action=escape(action),
+            button=escape(button),
+            token=generate_csrf(),
+            after=after,
             says=f'<p class="refused" role="alert">{escape(says)}</p>' if says else "",
-            strip=f'<div class="demo"><strong>{escape(terms.DEMO_DATA)}</strong></div>' if context.is_demo else "",
-        )  # fmt: skip
+            strip=f'<div class="demo"><strong>{escape(terms.DEMO_DATA)}</strong></div>' if self.context.is_demo else "",
+        )
 
-    def form(code: int = 200, says: str = "", name: str = "", wait: int = 0) -> Response:
-        after = "" if door.tls else '<p class="quiet">Solo en esta computadora.</p>'
+    def form(self, code: int = 200, says: str = "", name: str = "", wait: int = 0) -> Response:
+        """Return the page that asks who somebody is."""
         fields = _field("name", "Cuenta", value=name, fills="username", more=" autofocus") + _field(
             "password", "Contraseña", kind="password", fills="current-password"
         )
-        where = request.args.get("next", "")
-        action = f"{SIGN_IN}?{request.query_string.decode('latin-1')}" if _is_page(where, paths) else SIGN_IN
-        text = page("Ingresar", fields, action, "Ingresar", says, f"{elsewhere}{after}")
-        response = Response(text, code)
+        asked = request.query_string.decode("latin-1")
+        action = f"{SIGN_IN}?{asked}" if _is_page(request.args.get("next", ""), self.paths) else SIGN_IN
+        after = f'{self.elsewhere}<p class="quiet">{_BROWSERS}</p>'
+        response = Response(self.page("Ingresar", fields, action, "Ingresar", says, after), code)
         if wait:
             response.headers["Retry-After"] = str(wait)
         return response
+
+
+def register_sign_in(server: Flask, door: Door, limits: Limits, page: SignInPage) -> None:
+    """Add the routes."""
+    context, paths, form = page.context, page.paths, page.form
 
     @server.get(SIGN_IN)
     def show_sign_in() -> Response:
@@ -90,7 +108,7 @@ def register_sign_in(
         # Counted before the password is looked at: attempts side by side are not more than one after another.
         wait = limits.wait(limits.wrong_from_address, address) or limits.hit(limits.wrong_passwords, typed, address)
         if wait:
-            _note_refused(context, None, address, "too many")
+            note_refused(context, None, "too many")
             return form(429, f"Demasiados intentos: espere {-(-wait // 60)} min y vuelva a probar.", name, wait)
         with transaction(context.records) as records:
             try:
@@ -100,7 +118,7 @@ def register_sign_in(
         good = is_password(password, account.password_hash if account else None)
         if not good or account is None or account.disabled:
             limits.hit(limits.wrong_from_address, address)
-            _note_refused(context, account, address, "wrong")
+            note_refused(context, account, "wrong")
             return form(401, _WRONG, name)
         limits.forget(limits.wrong_passwords, typed, address)
         return admit(context, door, account, _next(paths))
@@ -129,7 +147,7 @@ def register_sign_in(
         if not me.must_change:
             after += '<p><a href="/">Volver sin cambiarla</a></p>'
         heading = "Elija su contraseña" if me.must_change else "Cambiar la contraseña"
-        return Response(page(heading, fields, PASSWORD, "Guardar", says, after), code)
+        return Response(page.page(heading, fields, PASSWORD, "Guardar", says, after), code)
 
     @server.get(PASSWORD)
     def show_password() -> Response:
@@ -175,7 +193,9 @@ def admit(context: Context, door: Door, account: Account, where: str) -> Respons
     return response
 
 
-def _note_refused(context: Context, account: Account | None, address: str, why: str) -> None:
+def note_refused(context: Context, account: Account | None, why: str) -> None:
+    """Write down that somebody was not let in."""
+    address = request.remote_addr or ""
     # What was typed as a name may be a password: only a name that is one is written down.
     actor = Actor(account.account_id if account else None, account.name if account else "(desconocida)", "", address)
     context.note(actor, Action.SIGN_IN, actor.name, Result.REFUSED, why=why)
