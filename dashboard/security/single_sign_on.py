@@ -86,7 +86,7 @@ def register_single_sign_on(server: Flask, context: Context, door: Door, page: S
 
 
 def _account_of(context: Context, issuer: str, subject: str, claims: dict[str, Any]) -> Account | None:
-    """Return the account of a subject; the first time, the one without a password that bears its name, which it keeps."""
+    """Return the account of a subject: the first time, the one without a password that bears its name."""
     known = f"{issuer} {subject}"[:255]
     with transaction(context.records) as session:
         account = session.scalar(select(Account).where(Account.subject == known))
