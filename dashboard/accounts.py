@@ -9,11 +9,11 @@ import hashlib
 import secrets
 import string
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -30,9 +30,10 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 128
 _SEEN_EVERY = timedelta(seconds=30)  # how exactly the last request is known; each note of it is a write
 _TOKEN_BYTES = 32
-#: OWASP's second choice and the client's bar (19 MiB, two passes); so many at once keep the memory bounded.
+#: OWASP's second choice and the client's bar (19 MiB, two passes).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_HASHING = BoundedSemaphore(4)
+#: Few threads hash, not many with few at once: each that ever did keeps its 19 MiB.
+_HASHING = ThreadPoolExecutor(4, thread_name_prefix="hashing")
 #: As many guesses, by zxcvbn, as an attacker with the hash needs days for.
 _FEWEST_GUESSES_LOG10 = 8.0
 
@@ -72,17 +73,15 @@ class Identity:
 
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password (2 passes, 19 MiB, one lane)."""
-    with _HASHING:
-        return _HASHER.hash(password)
+    return _HASHING.submit(_HASHER.hash, password).result()
 
 
 def is_password(password: str, hashed: str | None) -> bool:
     """Tell whether a password is the one of a hash; without a hash it takes as long and is none."""
-    with _HASHING:
-        try:
-            return _HASHER.verify(hashed or _nobody(), password) and hashed is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        return _HASHING.submit(_HASHER.verify, hashed or _nobody(), password).result() and hashed is not None
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def check_password(password: str, *, name: str = "") -> None:

@@ -17,7 +17,7 @@ from dashboard.browser import in_browser
 from dashboard.components import notice
 from dashboard.context import Context
 from dashboard.security.identity import current
-from etl.records.audit import Action
+from etl.records.audit import Action, Result
 from reports.export import Table, csv_bytes, xlsx_bytes
 
 
@@ -92,6 +92,6 @@ def sent_file(context: Context, name: str, content: bytes, ending: str, **facts:
 
     Who took it is written down first: no file without its entry in the audit.
     """
-    context.note(current().actor, Action.EXPORT, name, bytes=len(content), **facts)
+    context.note(current().actor, Action.EXPORT, name, Result.DONE, bytes=len(content), **facts)
     encoded = b64encode(content).decode("ascii")
     return {"content": encoded, "filename": name, "type": _KINDS[ending].media_type, "base64": True}
