@@ -17,7 +17,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from etl.records.audit import Action, Actor, note
@@ -30,12 +30,20 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 128
 _SEEN_EVERY = timedelta(seconds=30)  # how exactly the last request is known; each note of it is a write
 _TOKEN_BYTES = 32
+_LONGEST_FULL_NAME = 120
 #: OWASP's second choice and the client's bar (19 MiB, two passes).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 #: Few threads hash, not many with few at once: each that ever did keeps its 19 MiB.
 _HASHING = ThreadPoolExecutor(4, thread_name_prefix="hashing")
 #: As many guesses, by zxcvbn, as an attacker with the hash needs days for.
 _FEWEST_GUESSES_LOG10 = 8.0
+#: What anybody would try here first; the lists of zxcvbn are of English speakers.
+_WORDS_HERE = (
+    "comteco", "callcenter", "cochabamba", "bolivia", "llajta", "wilstermann", "aurora", "contraseña", "contrasena",
+    "clave", "operador", "operadora", "supervisor", "supervisora", "gerencia", "jefatura", "administrador",
+    "bienvenido", "bienvenida", "hola", "teamo", "amor", "familia", "telefono", "internet", "boliviatel", "central",
+    "colibri",
+)  # fmt: skip
 
 
 class Role(StrEnum):
@@ -93,7 +101,7 @@ def check_password(password: str, *, name: str = "") -> None:
     from zxcvbn import zxcvbn  # its lists take a while to read
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-    guessed = zxcvbn(password[:72], user_inputs=[name, "comteco", "callcenter", "cochabamba"])
+    guessed = zxcvbn(password[:72], user_inputs=[name, *_WORDS_HERE])
     if password.casefold() in FREQUENCY_LISTS["passwords"] or guessed["guesses_log10"] < _FEWEST_GUESSES_LOG10:
         raise AccountError("Esa contraseña se adivina fácilmente: use una frase de varias palabras.")
 
@@ -109,9 +117,7 @@ def add_account(
 ) -> Account:
     """Add an account; without a password it only signs in through the site's single sign-on. AccountError."""
     name = name_of(name)
-    full_name = " ".join(full_name.split())
-    if not full_name or len(full_name) > 120:
-        raise AccountError(f"Falta el nombre completo de «{name}» (hasta 120 letras).")
+    full_name = check_full_name(full_name)
     if session.scalar(select(Account).where(Account.name == name)) is not None:
         raise AccountError(f"La cuenta «{name}» ya existe.")
     if password is not None:
@@ -127,12 +133,27 @@ def add_account(
     return account
 
 
+def keep_first_password(account: Account, hashed: str) -> None:
+    """Give an account just added its first password, hashed beforehand; it is to be changed."""
+    account.password_hash, account.password_at, account.must_change = hashed, _now(), True
+
+
 def name_of(text: str) -> str:
     """Return the name of an account as it is kept: small letters, digits, point, dash. AccountError."""
     name = text.strip().casefold()
     if not (2 <= len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "._-@") for c in name)):
         raise AccountError(f"«{text.strip()[:64]}» no sirve como nombre de cuenta: de 2 a 64 letras sin tilde, "
                            "números, punto, guion o arroba.")  # fmt: skip
+    return name
+
+
+def check_full_name(text: str) -> str:
+    """Return somebody's name as it is kept, single spaces between its words. AccountError."""
+    name = " ".join(text.split())
+    if not name or len(name) > _LONGEST_FULL_NAME:
+        raise AccountError(f"Falta el nombre completo (hasta {_LONGEST_FULL_NAME} letras).")
+    if not name.isprintable():
+        raise AccountError("El nombre completo tiene signos que no se ven: escríbalo otra vez.")
     return name
 
 
@@ -155,15 +176,22 @@ def set_password(session: Session, by: Actor, account: Account, password: str, *
 
 
 def set_role(session: Session, by: Actor, account: Account, role: Role) -> None:
-    """Give an account another role, from its next request on."""
+    """Give an account another role, from its next request on. AccountError: one's own, the last administrator's."""
     if account.role != role:
+        if by.account_id == account.account_id:
+            raise AccountError("Nadie cambia su propio rol: pídalo a otra persona que administre las cuentas.")
+        _keep_an_administrator(session, account)
         note(session, by, Action.ROLE, account.name, before=account.role, after=role)
         account.role = role
 
 
 def set_disabled(session: Session, by: Actor, account: Account, disabled: bool) -> None:
-    """Close an account, and its sessions, or open it again."""
+    """Close an account, and its sessions, or open it again. AccountError: one's own, the last administrator's."""
     if account.disabled != disabled:
+        if by.account_id == account.account_id:
+            raise AccountError("Nadie cierra su propia cuenta: pídalo a otra persona que administre las cuentas.")
+        if disabled:
+            _keep_an_administrator(session, account)
         account.disabled = disabled
         if disabled:
             end_sign_ins(session, account.account_id)
@@ -181,8 +209,11 @@ def sign_in(session: Session, account: Account, *, address: str, browser: str) -
     return token
 
 
-def identify(reading: Engine, writing: Engine, token: str, *, address: str) -> Identity | None:
-    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old."""
+def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_itself: bool = False) -> Identity | None:
+    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old.
+
+    What an open page asks by itself (`by_itself`) does not tell that somebody is there: the session goes on ageing.
+    """
     now = _now()
     with Session(reading) as session:
         found = session.execute(
@@ -200,7 +231,7 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str) -> I
             account.account_id, account.name, account.full_name, Role(account.role), account.must_change,
             held.sign_in_id, address,
         )  # fmt: skip
-    if now - held.seen_at > _SEEN_EVERY:
+    if not by_itself and now - held.seen_at > _SEEN_EVERY:
         with transaction(writing) as session:
             session.execute(update(SignIn).where(SignIn.sign_in_id == identity.sign_in_id).values(seen_at=now))
     return identity
@@ -214,24 +245,45 @@ def end_sign_in(session: Session, sign_in_id: int, account_id: int | None = None
     return session.execute(ending.values(ended_at=_now()).returning(SignIn.sign_in_id)).first() is not None
 
 
-def end_sign_ins(session: Session, account_id: int) -> None:
-    """End every session of an account."""
-    session.execute(
-        update(SignIn).where(SignIn.account_id == account_id, SignIn.ended_at.is_(None)).values(ended_at=_now())
-    )
+def end_sign_ins(session: Session, account_id: int, *, but: int | None = None) -> int:
+    """End every session of an account, `but` one; return how many were still good."""
+    ending = update(SignIn).where(SignIn.account_id == account_id, SignIn.ended_at.is_(None))
+    good = sum(each.sign_in_id != but for each in open_sign_ins(session, account_id))
+    session.execute((ending if but is None else ending.where(SignIn.sign_in_id != but)).values(ended_at=_now()))
+    return good
 
 
 def open_sign_ins(session: Session, account_id: int) -> Sequence[SignIn]:
     """Return the sessions of an account that are still good, the newest first."""
-    now = _now()
     return session.scalars(
         select(SignIn)
-        .where(
-            SignIn.account_id == account_id, SignIn.ended_at.is_(None),
-            SignIn.seen_at > now - IDLE, SignIn.started_at > now - LONGEST,
-        )
+        .where(SignIn.account_id == account_id, *_still_good())
         .order_by(SignIn.started_at.desc(), SignIn.sign_in_id.desc())
-    ).all()  # fmt: skip
+    ).all()
+
+
+def count_sign_ins(session: Session) -> dict[int, tuple[datetime, int]]:
+    """Return for each account that ever signed in when it last did, and how many of its sessions are still good."""
+    last = select(SignIn.account_id, func.max(SignIn.started_at)).group_by(SignIn.account_id)
+    good = select(SignIn.account_id, func.count()).where(*_still_good()).group_by(SignIn.account_id)
+    numbers = {account_id: number for account_id, number in session.execute(good)}
+    return {account_id: (at, numbers.get(account_id, 0)) for account_id, at in session.execute(last)}
+
+
+def _still_good() -> tuple[ColumnElement[bool], ...]:
+    now = _now()
+    return SignIn.ended_at.is_(None), SignIn.seen_at > now - IDLE, SignIn.started_at > now - LONGEST
+
+
+def _keep_an_administrator(session: Session, account: Account) -> None:
+    """Refuse to take the role from the last account that administers the others. AccountError."""
+    if account.role != Role.ADMINISTRATOR or account.disabled:
+        return
+    others = select(func.count()).where(
+        Account.role == Role.ADMINISTRATOR, Account.disabled.is_(False), Account.account_id != account.account_id
+    )
+    if not session.scalar(others):
+        raise AccountError(f"«{account.name}» es la última cuenta de administración abierta: abra otra antes.")
 
 
 @cache

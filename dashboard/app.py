@@ -20,14 +20,15 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 
 from dashboard.accounts import Identity
+from dashboard.backup_warning import backup_place, register_backup_warning
 from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
-from dashboard.pages import PAGES
+from dashboard.pages import PAGES, own_account
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
-from dashboard.security.door import PASSWORD, SIGN_OUT, Door, guard, refused, wants_page
+from dashboard.security.door import SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
@@ -106,6 +107,7 @@ def create_app(context: Context, door: Door) -> Dash:
     in_browser(app, "markPage", Output("menu", "id"), Input("location", "pathname"))
     in_browser(app, "watchScheme", Output("scheme", "data"), Input("location", "pathname"))
     register_pictures(app)
+    register_backup_warning(app, context)
     for page in PAGES:
         page.register_callbacks(app, context)
     paths = tuple(page.PATH for page in PAGES)
@@ -138,6 +140,7 @@ def _frame(context: Context) -> Component:
             dcc.Store(id="scheme"),
             header(terms.PRODUCT, menu, _account(me)),
             *([demo_strip()] if context.is_demo else []),
+            *backup_place(),
             html.Div(id="failure", role="alert"),
             html.Div(id="refusal", role="alert", className="refused", hidden=True),
             html.Main(id="page", tabIndex=-1),
@@ -163,7 +166,7 @@ def _no_page(code: int) -> Component:
 def _account(me: Identity) -> Component:
     """Return who is signed in, and the way out."""
     token = dcc.Input(type="hidden", name="csrf_token", value=generate_csrf(), id="sign-out-token")
-    name = html.A(me.full_name, href=PASSWORD, title="Cambiar la contraseña")
+    name = dcc.Link(me.full_name, href=own_account.PATH, title="Mi cuenta: contraseña y sesiones")
     leave: Component = html.Form(
         [name, token, html.Button("Salir", type="submit")],
         action=SIGN_OUT, method="post", className="account",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.commands import figures, loads, site
+from dashboard.commands import figures, loads, people, safety, site
 from dashboard.commands.base import Chosen
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verbs in (loads.verbs, figures.verbs, site.verbs):
+for verbs in (loads.verbs, figures.verbs, people.verbs, site.verbs, safety.verbs):
     app.add_typer(verbs)
 
 

@@ -351,6 +351,11 @@ def demo_strip() -> Component:
     )
 
 
+def warning_strip(text: str) -> Component:
+    """Return the strip above every page while something is wrong that somebody has to mend."""
+    return html.Div([icon("alert-triangle"), html.Span(text)], className="warning")
+
+
 def header(product: str, menu: Sequence[tuple[str, str]], account: Component) -> Component:
     """Return the head of every page; `menu` are title and path of each page that stands in it."""
     return html.Header(

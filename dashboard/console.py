@@ -1,6 +1,5 @@
-"""What the command prints about files and loads: values in, Spanish text out; numbers of customers hidden."""
+"""What the command prints about files and loads: values in, Spanish text out; numbers and names of customers hidden."""
 
-import re
 from datetime import datetime
 
 import duckdb
@@ -9,14 +8,8 @@ from etl.checkup import Checkup
 from etl.pipeline import FileReport
 from etl.sources import SOURCES
 from reports.format import number_text
+from reports.personal import hidden_line
 
-_HIDDEN = "•••"
-#: Digits enough for a telephone, however they are set apart.
-_NUMBER = re.compile(r"[0-9](?:[ .()/-]{0,2}[0-9]){6,}")
-#: What begins a line and is nobody's number: an instant in seconds or milliseconds, then the channel.
-_INSTANT_AND_CHANNEL = re.compile(
-    r"-?1[0-9]{9}(?:[0-9]{3})?(?:\.[0-9]*)?\|(?:(?:[^|0-9]*[0-9]{0,3}-)?1[0-9]{9}\.[0-9]+(?=\|))?"
-)
 _STATES = {"published": "cargado", "known": "sin novedad", "refused": "rechazado", "checked": "revisado"}
 
 
@@ -58,7 +51,7 @@ def checkup_text(found: Checkup) -> str:
 
 
 def set_aside_text(connection: duckdb.DuckDBPyConnection, *, source: str | None, load: int | None) -> str:
-    """Every line set aside: file, line, reasons, text with long numbers hidden."""
+    """Every line set aside: file, line, reasons, text with numbers and names hidden."""
     wanted = "" if load is None else f" AND q.load = {load}"
     wanted += "" if source is None else f" AND l.source = '{source}'"
     rows = connection.execute(
@@ -98,10 +91,8 @@ def reason_text(code: str) -> str:
 
 
 def hidden(text: str) -> str:
-    """A line with every number that could be a customer's hidden; the instant and the channel that begin it stay."""
-    start = _INSTANT_AND_CHANNEL.match(text)
-    head = start.group() if start else ""
-    return _printable(head + _NUMBER.sub(lambda found: found.group()[0] + _HIDDEN, text[len(head) :]))
+    """A line as it may be shown: what could be a customer's number or name hidden."""
+    return _printable(hidden_line(text))
 
 
 def _printable(text: str) -> str:

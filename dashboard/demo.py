@@ -1,4 +1,7 @@
-"""The store of invented data: made once for a month, loaded through the real ETL, marked DATOS DE MUESTRA."""
+"""The store of invented data: made once for a month, loaded through the real ETL, marked DATOS DE MUESTRA.
+
+Its accounts, one for each role, get another password whenever it is opened.
+"""
 
 import re
 import shutil
@@ -7,13 +10,24 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from dashboard.accounts import Role, add_account, new_password, set_disabled, set_password, set_role
 from etl import store as stores
 from etl.records import site as sites
+from etl.records.audit import SYSTEM
 from etl.records.engine import transaction
-from etl.records.models import Load
+from etl.records.models import Account, Load
 from etl.settings import ZONE, Settings
 
 MONTHS = 13
+#: The account of each role: its name, and who is behind it, invented like everything else here.
+PEOPLE = {
+    Role.OPERATOR: ("operadora", "Rosa Mamani Quispe"),
+    Role.SUPERVISOR: ("supervisora", "Elena Rojas Vargas"),
+    Role.MANAGER: ("gerencia", "Jorge Salinas Peredo"),
+    Role.CHIEF: ("jefatura", "Carmen Flores Rocha"),
+    Role.QUALITY: ("calidad", "Luis Terrazas Soto"),
+    Role.ADMINISTRATOR: ("administracion", "Mario Camacho Lima"),
+}
 
 
 def open_demo(
@@ -56,6 +70,25 @@ def write_sample_files(store: stores.OpenStore, month: str) -> list[Path]:
         sites.replace_persons(session, sites.person_rules(sample.agent_rules_csv))
     _marker(store.settings).write_text(month + "\n", encoding="utf-8")
     return list(sample.files)
+
+
+def accounts_anew(store: stores.OpenStore) -> dict[Role, tuple[str, str]]:
+    """Give every role its account with a password just made up; return name and password by role."""
+    given = {}
+    # Who administers first: somebody else may have become the last one who does.
+    for role in reversed(PEOPLE):
+        name, full_name = PEOPLE[role]
+        password = new_password()
+        with transaction(store.records) as session:
+            account = session.scalar(select(Account).where(Account.name == name))
+            if account is None:
+                add_account(session, SYSTEM, name, full_name, role, password, must_change=False)
+            else:
+                set_password(session, SYSTEM, account, password, must_change=False)
+                set_role(session, SYSTEM, account, role)
+                set_disabled(session, SYSTEM, account, False)
+        given[role] = (name, password)
+    return {role: given[role] for role in PEOPLE}
 
 
 def last_complete_month(today: date) -> str:

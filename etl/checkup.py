@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from etl import landing
 from etl.build import Build
 from etl.draft import Draft
+from etl.lines import Progress, no_progress
 from etl.pipeline import FileReport
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
@@ -57,10 +58,10 @@ class Checkup:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
-def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
+def check(settings: Settings, paths: Sequence[Path], *, progress: Progress = no_progress) -> Checkup:
     """Read files as a load would, against what the store already holds, and tell what they contain.
 
-    Nothing of the store is written: the manifest is copied to a scratch one, the segments are read.
+    Nothing of the store is written: the manifest is copied to a scratch one, the segments are read. Raises Cancelled.
     """
     found = Checkup()
     with tempfile.TemporaryDirectory(prefix="callcenter-check-") as name:
@@ -85,8 +86,11 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
                     settings=settings, site=site, key=key, folder=Path(name) / "build",
                     current=read_current(settings.warehouse) if known else None, number=0,
                     files=landing.file_infos(session),
-                    load_files={load.load_id: load.file_id for load in session.scalars(select(Load))},
-                ))  # fmt: skip
+                    load_files={
+                        load.load_id: load.file_id
+                        for load in session.scalars(select(Load).where(Load.state != "refused"))
+                    },
+                ), progress)  # fmt: skip
                 pieces = landing.pieces(session, scratch, loads)
             try:
                 reports = {report.load: report for report in found.files}
@@ -110,9 +114,8 @@ def check(settings: Settings, paths: Sequence[Path]) -> Checkup:
 def _land(path: Path, records: Engine, scratch: Settings) -> FileReport:
     report = FileReport(name=path.name, state="checked")
     try:
-        with transaction(records) as session:
-            now = datetime.now(UTC).replace(tzinfo=None)
-            landed = landing.land(path, session, scratch, name=path.name, now=now)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        landed = landing.land(path, records, scratch, name=path.name, now=now)
     except landing.Refused as refusal:
         return replace(report, state="refused", message=f"{path.name}: rechazado: {refusal}")
     except OSError as error:

@@ -9,20 +9,21 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from etl.draft import LogFileInfo
 from etl.faults import reach
 from etl.lines import Piece
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
 from etl.settings import Settings
@@ -46,11 +47,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Landed:
-    """What landing a file led to: a new piece (``load``), or nothing new (its lines are known or still unfinished)."""
+    """What landing a file led to: a new piece (``load``), or nothing new (its lines are known or still unfinished).
+
+    ``known`` is the last piece of a file that brought nothing new.
+    """
 
     load: int | None
     lines: int
     held: int
+    known: int | None = None
 
 
 @dataclass
@@ -105,27 +110,31 @@ def _first_lines(file: BinaryIO) -> tuple[list[bytes], bool]:
     return [*lines, *([carry] if carry.strip() else [])], empty
 
 
-def land(path: Path, session: Session, settings: Settings, *, name: str, now: datetime) -> Landed:
+def land(path: Path, records: Engine, settings: Settings, *, name: str, now: datetime) -> Landed:
     """Copy what is new of a file into the raw store and write its row of the manifest (state ``landed``).
 
-    Raises Refused for a file that is not taken in. The caller commits the session.
+    Raises Refused for a file that is not taken in. The records are held only to ask and to write, never while bytes
+    are copied: others write there too. Whoever lands holds the warehouse's lock, so nobody lands in between.
     """
     latest = latest_epoch(now)
     source = recognise(path, latest_epoch=latest)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if is_gzip(head):
-        return _land_closed(path, source, session, settings, name, now, latest)
-    known, end, lines_before = _known_file(path, head, session, settings.pbx)
+        return _land_closed(path, source, records, settings, name, now, latest)
+    with transaction(records) as session:
+        known, last, lines_before = _known_file(path, head, session, settings.pbx)
+    end = last.first_byte + last.bytes if last else 0
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
         _copy(path, draft, end)
         scan = _scan_plain(draft, source, latest)
         if scan.lines == 0:
-            return Landed(None, lines_before, scan.held)
+            return Landed(None, lines_before, scan.held, last.load_id if last else None)
         if known is not None and scan.first_epoch is None:
             # Growth without one good line is set aside with its file, at the instant reached before.
-            scan.first_epoch = scan.last_epoch = file_infos(session)[known.file_id].last_epoch
+            with transaction(records) as session:
+                scan.first_epoch = scan.last_epoch = file_infos(session)[known.file_id].last_epoch
         if scan.first_epoch is None or scan.last_epoch is None:
             raise Refused("ninguna línea tiene un instante legible")
         os.truncate(draft, scan.bytes)
@@ -135,24 +144,24 @@ def land(path: Path, session: Session, settings: Settings, *, name: str, now: da
         _keep(draft, scan.sha256, settings)
     finally:
         draft.unlink(missing_ok=True)
-    if known is None:
-        head = head[: scan.bytes]
-        known = LogFile(
-            source=source.name,
-            pbx=settings.pbx,
-            name=name,
-            head_bytes=len(head),
-            head_sha256=hashlib.sha256(head).hexdigest(),
-        )
-        session.add(known)
-        session.flush()
-    load = Load(
-        file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
-        first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
-        last_epoch=scan.last_epoch, landed_at=now, state="landed",
-    )  # fmt: skip
-    session.add(load)
-    session.flush()
+    with transaction(records) as session:
+        if known is None:
+            head = head[: scan.bytes]
+            known = LogFile(
+                source=source.name,
+                pbx=settings.pbx,
+                name=name,
+                head_bytes=len(head),
+                head_sha256=hashlib.sha256(head).hexdigest(),
+            )
+            session.add(known)
+            session.flush()
+        load = Load(
+            file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
+            first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
+            last_epoch=scan.last_epoch, landed_at=now, state="landed",
+        )  # fmt: skip
+        session.add(load)
     return Landed(load.load_id, scan.lines, scan.held)
 
 
@@ -161,9 +170,9 @@ def latest_epoch(landed_at: datetime) -> int:
     return int(landed_at.replace(tzinfo=UTC).timestamp()) + _DAY_SECONDS
 
 
-def pieces(session: Session, settings: Settings, loads: list[Load]) -> list[Piece]:
+def pieces(session: Session, settings: Settings, loads: list[Load], without: Collection[int] = ()) -> list[Piece]:
     """Return landed loads as pieces to build from, in the order of their files and of their parts."""
-    files = file_infos(session)
+    files = file_infos(session, without)
     sources = {source.name: source for source in SOURCES}
     found = []
     for load in loads:
@@ -180,10 +189,11 @@ def pieces(session: Session, settings: Settings, loads: list[Load]) -> list[Piec
     )
 
 
-def file_infos(session: Session) -> dict[int, LogFileInfo]:
-    """Return every logical file with the span of its pieces that were not refused."""
+def file_infos(session: Session, without: Collection[int] = ()) -> dict[int, LogFileInfo]:
+    """Return every logical file with the span of its pieces that were not refused, and are not left out."""
     found: dict[int, LogFileInfo] = {}
-    query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id).where(Load.state != "refused")
+    query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
+    query = query.where(Load.state != "refused", Load.load_id.not_in(without))
     for load, file in session.execute(query.order_by(Load.file_id, Load.first_line)):
         before = found.get(file.file_id)
         first = before.first_epoch if before else load.first_epoch
@@ -198,6 +208,16 @@ def raw_path(settings: Settings, sha256: str) -> Path:
     return settings.raw / sha256[:2] / sha256
 
 
+def piece_digest(path: Path, first_byte: int, length: int) -> str:
+    """Return the SHA-256 of a part of a file."""
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(first_byte)
+        for block in blocks(file, length):
+            sha.update(block)
+    return sha.hexdigest()
+
+
 def _slab_reader(load: Load, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
     path, first_line = raw_path(settings, load.sha256), load.first_line
 
@@ -209,14 +229,15 @@ def _slab_reader(load: Load, settings: Settings) -> Callable[[Path], Iterator[Sl
     return read
 
 
-def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[LogFile | None, int, int]:
-    """Find the file that this one is, grown or equal: (file, bytes landed, lines landed), else (None, 0, 0)."""
+def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[LogFile | None, Load | None, int]:
+    """Find the file that this one is, grown or equal: (file, its last piece, lines landed), else (None, None, 0)."""
     size = path.stat().st_size
     lengths = session.scalars(select(LogFile.head_bytes).where(LogFile.pbx == pbx).distinct())
     digests = [hashlib.sha256(head[:length]).hexdigest() for length in lengths if 0 < length <= len(head)]
     if not digests:
-        return None, 0, 0
-    best: tuple[LogFile | None, int, int] = (None, 0, 0)
+        return None, None, 0
+    best: tuple[LogFile | None, Load | None, int] = (None, None, 0)
+    reached = 0
     for file in session.scalars(select(LogFile).where(LogFile.pbx == pbx, LogFile.head_sha256.in_(digests))):
         loads = list(
             session.scalars(
@@ -227,8 +248,8 @@ def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[Lo
             continue
         last = loads[-1]
         end = last.first_byte + last.bytes
-        if best[1] < end <= size and _tail(path, end, last.bytes) == last.tail_sha256:
-            best = (file, end, sum(load.lines for load in loads))
+        if reached < end <= size and _tail(path, end, last.bytes) == last.tail_sha256:
+            best, reached = (file, last, sum(load.lines for load in loads)), end
     return best
 
 
@@ -240,18 +261,19 @@ def _tail(path: Path, end: int, piece_bytes: int) -> str:
 
 
 def _land_closed(
-    path: Path, source: LogSource, session: Session, settings: Settings, name: str, now: datetime, latest: int
+    path: Path, source: LogSource, records: Engine, settings: Settings, name: str, now: datetime, latest: int
 ) -> Landed:
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
         _copy(path, draft, 0)
         size, digest = draft.stat().st_size, file_digest(draft)
-        same = session.execute(
-            select(Load).join(LogFile, LogFile.file_id == Load.file_id)
-            .where(Load.sha256 == digest, LogFile.pbx == settings.pbx, Load.state != "refused")
-        ).scalars().first()  # fmt: skip
+        with transaction(records) as session:
+            same = session.execute(
+                select(Load).join(LogFile, LogFile.file_id == Load.file_id)
+                .where(Load.sha256 == digest, LogFile.pbx == settings.pbx, Load.state != "refused")
+            ).scalars().first()  # fmt: skip
         if same is not None:
-            return Landed(None, same.lines, same.held)
+            return Landed(None, same.lines, same.held, same.load_id)
         try:
             with open_text(draft) as file:
                 scan = _scan_lines(file, source, latest)
@@ -264,16 +286,16 @@ def _land_closed(
         _keep(draft, digest, settings)
     finally:
         draft.unlink(missing_ok=True)
-    file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
-    session.add(file_row)
-    session.flush()
-    load = Load(
-        file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
-        lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
-        landed_at=now, state="landed",
-    )  # fmt: skip
-    session.add(load)
-    session.flush()
+    with transaction(records) as session:
+        file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
+        session.add(file_row)
+        session.flush()
+        load = Load(
+            file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+            lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
+            landed_at=now, state="landed",
+        )  # fmt: skip
+        session.add(load)
     return Landed(load.load_id, scan.lines, scan.held)
 
 

@@ -32,6 +32,10 @@ def no_progress(text: str, share: float | None = None) -> None:
     """Tell nobody. A progress takes a text and, where it is known, the share done (0 to 1) of what is under way."""
 
 
+class Cancelled(Exception):
+    """Whoever asked for the work wants it no longer: raised by a progress, and everything is as before."""
+
+
 class ReconciliationError(Exception):
     """The lines read are not the lines accounted for: the load is taken back."""
 

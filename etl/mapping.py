@@ -4,12 +4,14 @@ from pathlib import Path
 
 from etl import pipeline
 from etl.records import site as sites
+from etl.records.audit import SYSTEM, Action, Actor, note
 from etl.records.engine import transaction
 from etl.store import OpenStore, warehouse_lock
 from etl.warehouse import open_generation, read_current
 
 QUEUES, AGENTS = "queues", "agents"
-_COLUMNS = {
+#: What a file of rules has, by what it maps.
+COLUMNS = {
     QUEUES: ("queue", "did", "service", "valid_from", "valid_to"),
     AGENTS: ("interface", "person", "valid_from", "valid_to"),
 }
@@ -21,7 +23,7 @@ def as_csv(store: OpenStore, what: str) -> str:
     """Return the mapping of queues or agents; what has calls and no rule comes first, with a blank to fill in."""
     site = store.site()
     rules: tuple[sites.QueueRule, ...] | tuple[sites.PersonRule, ...] = site.queues if what == QUEUES else site.persons
-    return sites.rules_csv((*_COLUMNS[what], *_WEIGHT), rules, _unmapped(store.settings.warehouse, what))
+    return sites.rules_csv((*COLUMNS[what], *_WEIGHT), rules, _unmapped(store.settings.warehouse, what))
 
 
 def read_text(path: Path) -> str:
@@ -35,7 +37,7 @@ def read_text(path: Path) -> str:
     raise sites.MappingError(f"{path.name}: no es un texto CSV; guárdelo en la planilla como «CSV»")
 
 
-def take_in(store: OpenStore, what: str, text: str, *, name: str) -> int:
+def take_in(store: OpenStore, what: str, text: str, *, name: str, by: Actor = SYSTEM) -> int:
     """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
 
     Raises MappingError naming file, line, column and remedy, and AnotherLoadRuns; then nothing is changed.
@@ -54,6 +56,7 @@ def take_in(store: OpenStore, what: str, text: str, *, name: str) -> int:
             sites.replace_queues(session, queues)
         else:
             sites.replace_persons(session, persons)
+        note(session, by, Action.MAPPING, what, rules=len(queues or persons))
     pipeline.remap(store)
     return len(queues or persons)
 

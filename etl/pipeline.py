@@ -2,8 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from etl import landing
 from etl.build import Build, CheckError
 from etl.draft import Draft
 from etl.faults import reach
-from etl.lines import Piece, Progress, ReconciliationError, Tally, no_progress
+from etl.lines import Cancelled, Piece, Progress, ReconciliationError, Tally, no_progress
 from etl.records import site as sites
+from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
-from etl.records.models import Load
-from etl.settings import Settings
-from etl.store import OpenStore, full_disk_told, is_no_space, now, warehouse_lock
+from etl.records.models import Load, LogFile
+from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.store import OpenStore, StoreError, full_disk_told, is_no_space, now, warehouse_lock
 from etl.warehouse import (
     CURRENT,
     DamagedError,
@@ -32,12 +34,24 @@ from etl.warehouse import (
     read_current,
     remove_unused,
     set_stray_logs_aside,
+    sync_folder,
 )
+
+_CANCELLED = "la carga se canceló antes de publicarse"
+#: How the refusal of a load begins that was in service and was taken out again.
+_UNDONE = "se deshizo el "
+
+
+class UndoError(StoreError):
+    """A load cannot be taken out; the message says why."""
 
 
 @dataclass
 class FileReport:
-    """What became of one file: line counts, seconds, and a message where it was refused or held nothing new."""
+    """What became of one file: line counts, seconds, and a message where it was refused or held nothing new.
+
+    ``known`` is the load that already holds a file without anything new.
+    """
 
     name: str
     source: str = "queue_log"
@@ -51,41 +65,61 @@ class FileReport:
     seconds: float = 0.0
     message: str = ""
     load: int | None = None
+    known: int | None = None
     generation: int | None = None
 
 
-def ingest(store: OpenStore, paths: Sequence[Path], *, progress: Progress = no_progress) -> list[FileReport]:
+def ingest(
+    store: OpenStore,
+    paths: Sequence[Path],
+    *,
+    progress: Progress = no_progress,
+    by: Actor = SYSTEM,
+    names: Mapping[Path, str] | None = None,
+) -> list[FileReport]:
     """Load files into the warehouse: land each, then build and publish one generation with all of them.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
-    completed first. Raises AnotherLoadRuns, CheckError, ReconciliationError, WarehouseError.
+    completed first. ``names`` are what users know files by that lie under another name. Raises AnotherLoadRuns,
+    CheckError, ReconciliationError, WarehouseError; Cancelled from the progress, then none of the files is loaded.
     """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
-        recover(store)
+        recover(store, progress=progress)
         _apply_site(store, progress)
-        reports = []
-        for path in paths:
-            started = time.perf_counter()
-            progress(f"recibiendo {path.name}", None)
-            report = _land(store, path)
-            report.seconds = time.perf_counter() - started
-            reports.append(report)
-        _publish_landed(store, progress, {report.load: report for report in reports if report.load is not None})
+        reports: list[FileReport] = []
+        try:
+            for path in paths:
+                started = time.perf_counter()
+                name = (names or {}).get(path, path.name)
+                progress(f"recibiendo {name}", None)
+                report = _land(store, path, name, by)
+                report.seconds = time.perf_counter() - started
+                reports.append(report)
+            told = {report.load: report for report in reports if report.load is not None}
+            _publish_landed(store, progress, told, by=by)
+        except Cancelled:
+            _refuse_landed(store, [report.load for report in reports if report.load is not None], _CANCELLED, by)
+            raise
         return reports
 
 
-def recover(store: OpenStore) -> None:
-    """Bring the manifest in line with CURRENT: what is in service is published, all else is landed and run again."""
+def recover(store: OpenStore, *, progress: Progress = no_progress) -> None:
+    """Bring the manifest and CURRENT in line with each other.
+
+    What is in service is published, what is not is landed and run again; a load in service that the manifest refuses
+    was being undone, and that is completed.
+    """
     current = read_current(store.settings.warehouse)
     _clear_builds(store.settings)
     in_service = set(current.loads) if current else set()
     with transaction(store.records) as session:
-        found = session.execute(select(Load.load_id, Load.state).where(Load.state != "refused"))
-        states = {load_id: state for load_id, state in found}
+        states = {load_id: state for load_id, state in session.execute(select(Load.load_id, Load.state))}
         known = [load_id for load_id in in_service if states.get(load_id) == "landed"]
         if known and current is not None:
             for load_id, counts in _counts_in_service(store.settings, known).items():
-                _mark_published(session.get_one(Load, load_id), current.number, *counts)
+                load = session.get_one(Load, load_id)
+                _mark_published(load, current.number, *counts)
+                _note_load(session, SYSTEM, load)
         for load_id, state in states.items():
             if state == "published" and load_id not in in_service:  # the warehouse was lost, or is an older one
                 session.get_one(Load, load_id).state = "landed"
@@ -94,30 +128,150 @@ def recover(store: OpenStore) -> None:
             f"La base de cifras contiene cargas que el manifiesto no conoce ({', '.join(map(str, sorted(missing)))}): "
             "restaure los registros. Si se perdieron, «callcenter rebuild» arma las cifras sin esas cargas."
         )
+    if any(states[load_id] == "refused" for load_id in in_service):
+        current = _serve_without(store, progress, frozenset())
     if current is not None:
         set_stray_logs_aside(store.settings.warehouse, current)
         remove_unused(store.settings.warehouse, current, older_than_seconds=store.settings.keep_generations_seconds)
 
 
-def rebuild(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
+def is_unfinished(store: OpenStore) -> bool:
+    """Tell whether a load or an undo was cut off: the next load completes it, and so does one of no files."""
+    current = read_current(store.settings.warehouse)
+    in_service = set(current.loads) if current else set()
+    with transaction(store.records) as session:
+        states = session.execute(select(Load.load_id, Load.state))
+        return any(state == "landed" or (state == "published") != (load in in_service) for load, state in states)
+
+
+def rebuild(store: OpenStore, *, progress: Progress = no_progress, by: Actor = SYSTEM) -> Generation | None:
     """Build the warehouse anew from the raw store and the records: every month dirty, the same SQL.
 
     What is in service is not asked: a damaged CURRENT, and loads that the manifest does not know, end here.
     """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
         _clear_builds(store.settings)
-        generation = _publish_landed(store, progress, {}, anew=True)
+        generation = _publish_landed(store, progress, {}, anew=True, by=by)
         if generation is not None:
             keep = store.settings.keep_generations_seconds
             remove_unused(store.settings.warehouse, generation, older_than_seconds=keep)
+            with transaction(store.records) as session:
+                note(session, by, Action.LOAD, "rebuild", generation=generation.number, loads=len(generation.loads))
         return generation
 
 
 def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
     """Apply the site's mappings and parameters as they are now to the figures in service."""
     with full_disk_told(store.settings), warehouse_lock(store.settings):
-        recover(store)
+        recover(store, progress=progress)
         return _apply_site(store, progress)
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """A load as whoever may undo it knows it: its file, and its lines there."""
+
+    load: int
+    name: str
+    first_line: int
+    lines: int
+
+
+def loads_undone_with(session: Session, load_id: int) -> list[Undoable]:
+    """Tell which loads go when one is undone: itself, and the later pieces of the same file. Raises UndoError."""
+    load = session.get(Load, load_id)
+    if load is None:
+        raise UndoError(f"No existe la carga {load_id}: vea los números con «callcenter load list».")
+    if load.state == "refused":
+        raise UndoError(f"La carga {load_id} no está en servicio: {load.refusal or 'fue rechazada'}.")
+    later = select(Load, LogFile.name).join(LogFile, LogFile.file_id == Load.file_id)
+    later = later.where(Load.file_id == load.file_id, Load.first_byte >= load.first_byte, Load.state != "refused")
+    return [
+        Undoable(going.load_id, name, going.first_line, going.lines)
+        for going, name in session.execute(later.order_by(Load.first_byte))
+    ]
+
+
+def is_undone(session: Session, load_id: int) -> bool:
+    """Tell whether the manifest says that a load was in service and was taken out again."""
+    load = session.get(Load, load_id)
+    return load is not None and load.state == "refused" and (load.refusal or "").startswith(_UNDONE)
+
+
+def was_undone(session: Session, path: Path) -> bool:
+    """Tell whether a file holds, in the same place, a piece that was undone and was not loaded again since.
+
+    Such a file is loaded when somebody names it, and not because it still lies in the inbox.
+    """
+    size = path.stat().st_size
+    undone = select(Load).where(Load.state == "refused", Load.refusal.startswith(_UNDONE))
+    for load in session.scalars(undone):
+        again = select(Load.load_id).where(Load.sha256 == load.sha256, Load.state != "refused")
+        if load.first_byte + load.bytes > size or session.scalar(again.limit(1)) is not None:
+            continue
+        if landing.piece_digest(path, load.first_byte, load.bytes) == load.sha256:
+            return True
+    return False
+
+
+def undo(store: OpenStore, load_id: int, *, by: Actor, progress: Progress = no_progress) -> Generation | None:
+    """Take a load, and the later pieces of its file, out again: figures are as if it had never been loaded.
+
+    Everything that remains is built anew, privately; then the manifest says ``refused``, with the entry of the audit;
+    then the new generation is put into service (None where nothing remains). Killed before the manifest's change,
+    nothing has happened; killed after it, the next load or undo completes it. Undoing again what is undone does
+    nothing. The bytes stay in the raw store, and the same file can be loaded again. Raises UndoError, AnotherLoadRuns,
+    and what a rebuild raises.
+    """
+    with full_disk_told(store.settings), warehouse_lock(store.settings):
+        recover(store, progress=progress)
+        with transaction(store.records) as session:
+            if is_undone(session, load_id):
+                return read_current(store.settings.warehouse)
+            going = [each.load for each in loads_undone_with(session, load_id)]
+
+        def decide() -> None:
+            with transaction(store.records) as session:
+                loads = [session.get_one(Load, each) for each in going]
+                day = now() + timedelta(seconds=ZONE_OFFSET_SECONDS)
+                for load in loads:
+                    load.state, load.refusal = "refused", f"{_UNDONE}{day:%d/%m/%Y} por {by.name}"
+                note(
+                    session, by, Action.UNDO, f"load {load_id}",
+                    loads=" ".join(map(str, going)), lines=sum(load.lines for load in loads),
+                )  # fmt: skip
+
+        return _serve_without(store, progress, frozenset(going), decide)
+
+
+def drop_landed(store: OpenStore, since: datetime) -> int:
+    """Refuse what was landed from an instant on and is not in service, for a load that was stopped by force.
+
+    Returns how many pieces. Raises AnotherLoadRuns.
+    """
+    with warehouse_lock(store.settings):
+        recover(store)
+        with transaction(store.records) as session:
+            loads = session.scalars(select(Load.load_id).where(Load.state == "landed", Load.landed_at >= since)).all()
+        return _refuse_landed(store, loads, _CANCELLED, SYSTEM)
+
+
+def _serve_without(
+    store: OpenStore, progress: Progress, without: frozenset[int], decide: Callable[[], None] | None = None
+) -> Generation | None:
+    """Put everything but some loads into service, built anew; `decide` is called when it is ready and not seen yet."""
+    with transaction(store.records) as session:
+        remaining = select(Load.load_id).where(Load.state != "refused", Load.load_id.not_in(without))
+        nothing = session.scalar(remaining.limit(1)) is None
+    if not nothing:
+        return _publish_landed(store, progress, {}, anew=True, without=without, decide=decide)
+    if decide is not None:
+        decide()
+    reach("before_current")
+    (store.settings.warehouse / CURRENT).unlink(missing_ok=True)
+    sync_folder(store.settings.warehouse)
+    reach("after_current")
+    return None
 
 
 def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
@@ -130,8 +284,7 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
         return _publish_landed(store, progress, {}, anew=True)
     if current.mapping == site.mapping_digest:
         return current
-    with transaction(store.records) as session:
-        build = _new_build(store, session, current)
+    build = _new_build(store, current)
     try:
         build.remap()
         built, generation = build.finish(code=code_version(), made_at=now().isoformat())
@@ -141,35 +294,44 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
     return generation
 
 
-def _land(store: OpenStore, path: Path) -> FileReport:
-    report = FileReport(name=path.name)
+def _land(store: OpenStore, path: Path, name: str, by: Actor) -> FileReport:
+    report = FileReport(name=name)
     try:
-        with transaction(store.records) as session:
-            landed = landing.land(path, session, store.settings, name=path.name, now=now())
+        landed = landing.land(path, store.records, store.settings, name=name, now=now())
     except landing.Refused as refusal:
-        report.state, report.message = "refused", f"{path.name}: rechazado: {refusal}"
+        report.state, report.message = "refused", f"{name}: rechazado: {refusal}"
+        with transaction(store.records) as session:
+            note(session, by, Action.LOAD, "file", Result.REFUSED, reason=str(refusal))
         return report
     except OSError as error:
         if is_no_space(error):
             raise
-        report.state, report.message = "refused", f"{path.name}: no se pudo recibir: {error.strerror or error}"
+        report.state, report.message = "refused", f"{name}: no se pudo recibir: {error.strerror or error}"
         return report
     report.read = landed.lines
     report.held = landed.held
     report.load = landed.load
     if landed.load is None:
-        report.state = "known"
+        report.state, report.known = "known", landed.known
         report.duplicates = landed.lines
         report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
     return report
 
 
 def _publish_landed(
-    store: OpenStore, progress: Progress, reports: dict[int, FileReport], *, anew: bool = False
+    store: OpenStore,
+    progress: Progress,
+    reports: dict[int, FileReport],
+    *,
+    anew: bool = False,
+    by: Actor = SYSTEM,
+    without: frozenset[int] = frozenset(),
+    decide: Callable[[], None] | None = None,
 ) -> Generation | None:
     """Load what is landed, or everything `anew`, in rounds that fit the memory, and publish them together at the end.
 
-    What rounds add is what one would: nothing is seen of any before all are there.
+    What rounds add is what one would: nothing is seen of any before all are there. The loads `without` are as if they
+    were not there; `decide` is called before all is seen.
     """
     try:
         current = read_current(store.settings.warehouse)
@@ -179,8 +341,8 @@ def _publish_landed(
         current = None
     with transaction(store.records) as session:
         states = ("landed", "published") if anew else ("landed",)
-        loads = list(session.scalars(select(Load).where(Load.state.in_(states))))
-        todo = landing.pieces(session, store.settings, loads)
+        wanted = select(Load).where(Load.state.in_(states), Load.load_id.not_in(without))
+        todo = landing.pieces(session, store.settings, list(session.scalars(wanted)), without)
     rounds = _rounds(todo, store.settings.round_lines)
     tallies: list[Tally] = []
     passing: list[Path] = []
@@ -188,35 +350,39 @@ def _publish_landed(
         for number, part in enumerate(rounds, start=1):
             told = {piece.load: reports[piece.load] for piece in part if piece.load in reports}
             last = number == len(rounds)
-            built, current, counted = _build_round(store, progress, told, part, current, anew=anew and number == 1)
+            built, current, counted = _build_round(
+                store, progress, told, part, current, anew=anew and number == 1, without=without
+            )
             tallies += counted
-            if last:
-                progress("publicando", 1.0)
             passing += [store.settings.warehouse / path.name for path in built]
             try:
+                if last:
+                    progress("publicando", 1.0)
+                    if decide is not None:
+                        decide()
                 publish(store.settings.warehouse, built, current, in_service=last)
             finally:
                 shutil.rmtree(_build_folder(store, current.number), ignore_errors=True)
     except _Refused as refused:
         if anew:
             raise ReconciliationError(refused.reason) from refused
-        for load_id, reason in _refuse(store, refused.load, refused.reason).items():
+        for load_id, reason in _refuse(store, refused.load, refused.reason, by).items():
             if (report := reports.pop(load_id, None)) is not None:
                 report.state, report.message, report.load, report.generation = "refused", reason, None, None
                 report.loaded = report.duplicates = report.quarantined = report.blank = 0
     except CheckError as error:
-        if _refuse_landed(store, [piece.load for piece in todo], str(error)):
+        if _refuse_landed(store, [piece.load for piece in todo], str(error), by):
             raise CheckError(f"{error} Los archivos de esta carga quedan rechazados.") from error
         raise
     else:
         if current is not None and rounds:
             reach("before_manifest")
-            _mark_tallies(store, tallies, current)
+            _mark_tallies(store, tallies, current, by)
             _settle_reports(store.settings, reports, current, several=len(rounds) > 1)
         return current
     finally:
         _drop_passing(store.settings, passing)
-    return _publish_landed(store, progress, reports)
+    return _publish_landed(store, progress, reports, by=by)
 
 
 def _settle_reports(
@@ -274,13 +440,13 @@ def _build_round(
     current: Generation | None,
     *,
     anew: bool,
+    without: frozenset[int],
 ) -> tuple[list[Path], Generation, list[Tally]]:
     """Build a generation of the one before and some pieces; return its files, what names them, what became of lines.
 
     Raises _Refused for a piece whose lines do not add up, CheckError.
     """
-    with transaction(store.records) as session:
-        build = _new_build(store, session, current, anew=anew, progress=progress)
+    build = _new_build(store, current, anew=anew, without=without, progress=progress)
     try:
         for piece in todo:
             started = time.perf_counter()
@@ -305,14 +471,24 @@ def _build_round(
     return built, generation, build.tallies
 
 
-def _mark_tallies(store: OpenStore, tallies: Sequence[Tally], generation: Generation) -> None:
+def _mark_tallies(store: OpenStore, tallies: Sequence[Tally], generation: Generation, by: Actor) -> None:
     with transaction(store.records) as session:
         for tally in tallies:
             load = session.get_one(Load, tally.load)
+            is_new = load.state != "published"
             _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
+            if is_new:
+                _note_load(session, by, load)
 
 
-def _refuse(store: OpenStore, load_id: int, reason: str) -> dict[int, str]:
+def _note_load(session: Session, by: Actor, load: Load, result: Result = Result.DONE) -> None:
+    note(
+        session, by, Action.LOAD, f"load {load.load_id}", result, lines=load.lines, loaded=load.loaded,
+        duplicates=load.duplicates, quarantined=load.quarantined,
+    )  # fmt: skip
+
+
+def _refuse(store: OpenStore, load_id: int, reason: str, by: Actor) -> dict[int, str]:
     """Refuse a landed piece, and what was landed after it of the same file: all of that is received again later."""
     with transaction(store.records) as session:
         piece = session.get_one(Load, load_id)
@@ -322,15 +498,17 @@ def _refuse(store: OpenStore, load_id: int, reason: str) -> dict[int, str]:
         refused = list(session.scalars(later))
         for load in refused:
             load.state, load.refusal = "refused", reason
+            _note_load(session, by, load, Result.REFUSED)
         return {load.load_id: reason for load in refused}
 
 
-def _refuse_landed(store: OpenStore, loads: Sequence[int], reason: str) -> int:
+def _refuse_landed(store: OpenStore, loads: Sequence[int], reason: str, by: Actor) -> int:
     """Refuse the landed pieces of a build whose check failed, lest they stop every later load; return how many."""
     with transaction(store.records) as session:
         landed = list(session.scalars(select(Load).where(Load.load_id.in_(loads), Load.state == "landed")))
         for load in landed:
             load.state, load.refusal = "refused", reason
+            _note_load(session, by, load, Result.REFUSED)
         return len(landed)
 
 
@@ -342,21 +520,20 @@ def _move_strays(build: Build, report: FileReport) -> None:
 
 def _new_build(
     store: OpenStore,
-    session: Session,
     current: Generation | None,
     *,
     anew: bool = False,
+    without: Collection[int] = (),
     progress: Progress = no_progress,
 ) -> Build:
-    load_files = {
-        load_id: file_id
-        for load_id, file_id in session.execute(select(Load.load_id, Load.file_id).where(Load.state != "refused"))
-    }
+    with transaction(store.records) as session:
+        wanted = select(Load.load_id, Load.file_id).where(Load.state != "refused", Load.load_id.not_in(without))
+        load_files = {load_id: file_id for load_id, file_id in session.execute(wanted)}
+        files, site = landing.file_infos(session, without), sites.read_site(session)
     number = next_number(store.settings.warehouse, current)
     draft = Draft(
-        settings=store.settings, site=sites.read_site(session), key=store.key,
-        folder=_build_folder(store, number), current=current, number=number,
-        files=landing.file_infos(session), load_files=load_files, anew=anew,
+        settings=store.settings, site=site, key=store.key, folder=_build_folder(store, number), current=current,
+        number=number, files=files, load_files=load_files, anew=anew,
     )  # fmt: skip
     return Build(draft, progress)
 

@@ -1,14 +1,28 @@
-"""Where a store lives and how much of the machine it may use; read once from the environment."""
+"""Where a store lives, how much of the machine it may use and whom it answers; read once from the environment.
+
+What the environment does not say is read from ``<data>/callcenter.env``, which ``callcenter init`` writes.
+"""
 
 from pathlib import Path
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 #: Bolivia keeps UTC-4 all year. Months, days and hours of every figure are read on this wall clock.
 ZONE_NAME = "America/La_Paz"
 ZONE = ZoneInfo(ZONE_NAME)
 ZONE_OFFSET_SECONDS = -4 * 3600
+#: The file of a store that holds its settings, written as environment variables.
+SETTINGS_FILE = "callcenter.env"
 
 
 class Settings(BaseSettings):
@@ -17,12 +31,17 @@ class Settings(BaseSettings):
     ``data`` is the folder of the store (CALLCENTER_DATA); ``memory_limit`` is what DuckDB may use, of which the whole
     process stays under 2 GB; ``round_lines`` are built at once within it; ``records_url`` replaces
     ``<data>/records.sqlite`` by another SQLAlchemy URL.
+
+    ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
+    where it listens; ``certificate`` and ``certificate_key`` are files of the site's own, in the place of those that
+    ``callcenter init`` makes; ``secret`` replaces ``<data>/secret.key``; ``backup`` is the folder of the backups;
+    ``oidc_*`` name the site's single sign-on.
     """
 
     model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore")
 
     data: Path = Path("data")
-    records_url: str = ""
+    records_url: str = Field(default="", repr=False)  # may hold a password
     pbx: str = "pbx"
     memory_limit: str = "1000MB"
     threads: int = 2
@@ -30,6 +49,44 @@ class Settings(BaseSettings):
     round_lines: int = 6_000_000
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
+
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    host: str = "127.0.0.1"
+    port: int = Field(default=8050, ge=0, le=65535)
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    secret: SecretStr = SecretStr("")
+    backup: Path | None = None
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_name: str = ""
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """Return host names in small letters, without spaces, blanks or the brackets of an IPv6 address."""
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(dict.fromkeys(bare for name in names if (bare := str(name).strip().strip("[]").casefold())))
+
+    @field_validator("certificate", "certificate_key", "backup", mode="before")
+    @classmethod
+    def _nothing_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what was given, then the environment, then the file of the store that those two name."""
+        given = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
+        data = given.get("data") or env_settings().get("data") or cls.model_fields["data"].default
+        return init_settings, env_settings, _StoreFile(settings_cls, env_file=Path(data) / SETTINGS_FILE)
 
     @property
     def raw(self) -> Path:
@@ -50,3 +107,12 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """SQLAlchemy URL of the records."""
         return self.records_url or f"sqlite:///{self.data / 'records.sqlite'}"
+
+
+class _StoreFile(DotEnvSettingsSource):
+    """The settings file of a store; it cannot name another folder than its own."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        found.pop("data", None)
+        return found

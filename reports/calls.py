@@ -1,18 +1,25 @@
-"""The calls behind a figure and the lines of the log behind a call: lists, nothing is divided.
+"""The calls behind a figure, the lines of the log behind a call, and who called: lists, nothing is divided.
 
-In: a connection (opened by others) and the very question that gave the figure. Out: frames, oldest first.
+In: a connection (opened by others), the very question that gave the figure, and how much of each personal field may be
+seen. Out: frames, oldest first, and callers; what may not be seen is hidden here and never leaves.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import duckdb
 import pandas as pd
 
+from etl.callers import ClearCallers
+from etl.months import period_of
+from etl.pseudonyms import HEX_DIGITS, MARK
+from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.views import LINES, months_between
 from reports.definition import Period, Unit
+from reports.personal import Field, Level, Mask, hidden_data, short_pseudonym
 from reports.query import QueryError, Where, select
 from reports.rules import Rules
 
@@ -32,6 +39,7 @@ def list_calls(
     *,
     limit: int = 1000,
     offset: int = 0,
+    mask: Mask | None = None,
 ) -> pd.DataFrame:
     """List the calls that an indicator's numerator counts, as many as it says when nothing limits them.
 
@@ -42,28 +50,99 @@ def list_calls(
     if selection.rows is None:
         raise QueryError("Esta cifra no es una cuenta de llamadas: no tiene listado")
     own = _VISIT_COLUMNS if selection.unit is Unit.VISIT else _CALL_COLUMNS
-    return connection.execute(
+    calls = connection.execute(
         f"""SELECT pbx, callid, ordinal, service, {own}, entered_local, outcome_local, answered, cause,
             wait_seconds, talk_seconds
         FROM {selection.table} WHERE {selection.condition} AND ({selection.rows})
         ORDER BY entered_local, pbx, callid, ordinal LIMIT {limit:d} OFFSET {offset:d}""",
         selection.bound,
     ).df()
+    return _agents_masked(calls, mask)
 
 
-def list_events(connection: duckdb.DuckDBPyConnection, pbx: str, callid: str, near: datetime) -> pd.DataFrame:
+def list_events(
+    connection: duckdb.DuckDBPyConnection, pbx: str, callid: str, near: datetime, *, mask: Mask | None = None
+) -> pd.DataFrame:
     """List the lines of the log of one callid, in the order that counts, around a local instant of the call.
 
-    Columns: at_local, queue, agent, event, data (numbers and names of callers as pseudonyms), file, line.
+    Columns: at_local, queue, agent, event, data (callers as the beginning of their pseudonyms, long numbers hidden),
+    file, line.
     """
+    events = connection.execute(
+        f"""SELECT make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS at_local, q.queue, q.agent, q.event,
+            q.data, loads.name AS file, q.line
+        {_lines_of_call(connection, near)}""",
+        [pbx, callid],
+    ).df()
+    pairs = zip(events["event"], events["data"], strict=True)
+    events["data"] = pd.Series([hidden_data(event, data) for event, data in pairs], dtype=events["data"].dtype)
+    return _agents_masked(events, mask)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who called, as far as whoever asks may know it, and the line that says so.
+
+    `number` and `name` are None where the line has none, or none is shown; `known` tells whether what the line has is
+    still kept in the clear. `mark` is the beginning of the number's pseudonym.
+    """
+
+    number: str | None = field(repr=False)
+    name: str | None = field(repr=False)
+    mark: str
+    known: bool
+    file: str
+    line: int
+
+
+def list_callers(
+    connection: duckdb.DuckDBPyConnection, clear: ClearCallers, pbx: str, callid: str, near: datetime, *, mask: Mask
+) -> list[Caller]:
+    """List who called in the call of a callid: one caller, or several where a callid was given twice; each once.
+
+    Nothing in the clear is even read for a mask that shows neither number nor name.
+    """
+    if mask.level(Field.CALLER_NUMBER) is Level.NONE and mask.level(Field.CALLER_NAME) is Level.NONE:
+        return []
+    lines = connection.execute(
+        f"""SELECT q.epoch, q.data, loads.name, q.line, q.kind {_lines_of_call(connection, near)}""", [pbx, callid]
+    ).fetchall()
+    callers: dict[tuple[str, str], Caller] = {}
+    for epoch, data, file, line, kind in lines:
+        _, number, _, name = [*str(data).split("|", 3), "", "", ""][:4]
+        if kind != EventKind.ENTER or (number, name) in callers:
+            continue
+        asked = {each for each in (number, name) if _is_pseudonym(each)}
+        found = clear.of_month(period_of(epoch), asked)
+        callers[number, name] = Caller(
+            number=mask.shown(Field.CALLER_NUMBER, found[number]) if number in found else None,
+            name=mask.shown(Field.CALLER_NAME, found[name]) if name in found else None,
+            mark=short_pseudonym(number) if _is_pseudonym(number) else "",
+            known=asked <= found.keys(),
+            file=str(file),
+            line=int(line),
+        )
+    return list(callers.values())
+
+
+def _is_pseudonym(text: str) -> bool:
+    return text.startswith(MARK) and len(text) == len(MARK) + HEX_DIGITS
+
+
+def _lines_of_call(connection: duckdb.DuckDBPyConnection, near: datetime) -> str:
+    """Return FROM, WHERE and ORDER BY of the lines of a PBX's callid, both still to be bound, around an instant."""
     instant = int((near - datetime(1970, 1, 1)).total_seconds()) - ZONE_OFFSET_SECONDS
     reach = int(_REACH.total_seconds())
     lines = months_between(connection, LINES, (near - _REACH).date(), (near + _REACH).date())
-    return connection.execute(
-        f"""SELECT make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS at_local, q.queue, q.agent, q.event,
-            q.data, loads.name AS file, q.line
-        FROM {lines} AS q JOIN meta.loads AS loads ON loads.load = q.load
+    return f"""FROM {lines} AS q JOIN meta.loads AS loads ON loads.load = q.load
         WHERE q.pbx = ? AND q.callid = ? AND q.epoch BETWEEN {instant - reach} AND {instant + reach}
-        ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line""",
-        [pbx, callid],
-    ).df()
+        ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line"""
+
+
+def _agents_masked(frame: pd.DataFrame, mask: Mask | None) -> pd.DataFrame:
+    """Return a list with its operators as far as they are shown."""
+    mask = mask or Mask()
+    if mask.level(Field.AGENT) is not Level.FULL:
+        shown = [None if pd.isna(agent) else mask.shown(Field.AGENT, agent) for agent in frame["agent"]]
+        frame["agent"] = pd.Series(shown, dtype=frame["agent"].dtype)
+    return frame

@@ -167,6 +167,9 @@ CALL_COLUMNS = {
     "agent": "Operador(a)",
     "callid": "Llamada (callid)",
 }
+CALLER_NUMBER = "Número de quien llamó"
+CALLER_NAME = "Nombre de quien llamó"
+UNMASK = "Ver el número"
 EVENT_COLUMNS = ("Hora", "Cola", "Operador(a)", "Evento", "Datos", "Archivo", "Línea del archivo")
 PARAMETER_COLUMNS = ("Parámetro", "Valor", "Vigencia", "Regla")
 # What "registered" leaves out, said beside it.
@@ -193,6 +196,101 @@ COUNTING = (
     "Una llamada pertenece al mes en que entró a la cola, con la hora de La Paz.",
     "El total suma numeradores y denominadores de las líneas; nunca promedia porcentajes.",
 )
+
+# Who works here, and what was written down.
+ACCOUNTS = "Cuentas"
+OWN_ACCOUNT = "Mi cuenta"
+AUDIT = "Auditoría"
+ROLES = {
+    "operator": "Operador(a)",
+    "supervisor": "Supervisor(a)",
+    "manager": "Gerencia",
+    "chief": "Jefatura",
+    "quality": "Calidad",
+    "administrator": "Administración",
+}
+ACCOUNT_COLUMNS = {
+    "name": "Cuenta",
+    "full_name": "Nombre",
+    "role": "Rol",
+    "state": "Estado",
+    "last": "Último ingreso",
+    "sessions": "Sesiones abiertas",
+}
+SESSION_COLUMNS = ("Empezó", "Última actividad", "Dirección", "Navegador", "")
+AUDIT_COLUMNS = ("Cuándo", "Quién", "Rol", "Dirección", "Qué hizo", "Con qué", "Resultado", "Detalles")
+AUDIT_ACTIONS = {
+    "sign_in": "ingreso",
+    "sign_out": "salida",
+    "denied": "sin permiso",
+    "password": "contraseña",
+    "account": "cuenta",
+    "role": "cambio de rol",
+    "export": "descarga",
+    "unmask": "ver un número",
+    "upload": "envío de archivo",
+    "load": "carga",
+    "undo": "carga deshecha",
+    "mapping": "asignación de colas u operadores",
+    "edit": "corrección",
+    "job": "trabajo",
+    "backup": "respaldo",
+    "restore": "restauración",
+}
+AUDIT_RESULTS = {"done": "hecho", "refused": "rechazado", "failed": "falló"}
+AUDIT_OBJECTS = {
+    "account": "cuenta",
+    "callback": "pedido",
+    "export": "descarga",
+    "job": "trabajo",
+    "load": "carga",
+    "page": "página",
+    "right": "permiso",
+    "upload": "envío",
+}
+# What is told of an act, and what it says; what is not here is shown as it was written.
+AUDIT_DETAILS = {
+    "after": "después",
+    "before": "antes",
+    "browser": "navegador",
+    "bytes": "bytes",
+    "change": "cambio",
+    "duplicates": "repetidas",
+    "folder": "carpeta",
+    "generation": "generación",
+    "line": "línea del archivo",
+    "lines": "líneas",
+    "loaded": "cargadas",
+    "loads": "cargas",
+    "must_change": "debe cambiarla",
+    "of": "del trabajo",
+    "quarantined": "observadas",
+    "reason": "motivo",
+    "role": "rol",
+    "rows": "filas",
+    "rules": "reglas",
+    "sessions": "sesiones",
+    "sha256": "sha256",
+    "why": "por qué",
+    "work": "trabajo",
+}
+AUDIT_VALUES = {
+    "added": "agregada",
+    "cancel": "cancelado",
+    "checked": "revisado",
+    "disabled": "cerrada",
+    "discarded": "descartado",
+    "enabled": "abierta otra vez",
+    "linked": "unida al ingreso único",
+    "retry": "otra vez",
+    "sessions ended": "sesiones terminadas",
+    "age": "por antigüedad",
+    "down": "el servidor de cuentas no respondió",
+    "no account": "no tiene cuenta aquí",
+    "not confirmed": "el servidor de cuentas no confirmó quién es",
+    "too many": "demasiados intentos",
+    "wrong": "cuenta o contraseña incorrecta",
+}
 
 
 def line_name(service: str) -> str:

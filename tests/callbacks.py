@@ -1,5 +1,6 @@
 """What a browser sends to a callback, for tests that ask without one."""
 
+import json
 import re
 from typing import Any
 
@@ -35,6 +36,5 @@ def _outputs_of(key: str) -> list[str]:
     return [name.partition("@")[0] for name in re.split(r"^\.\.|\.\.\.|\.\.$", key) if name]
 
 
-def _id_text(identity: dict[str, str]) -> str:
-    inside = ",".join(f'"{name}":"{identity[name]}"' for name in sorted(identity))
-    return f"{{{inside}}}"
+def _id_text(identity: dict[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True, separators=(",", ":"))

@@ -1,27 +1,32 @@
 """What tests share: stores and drawn calls, Chromium as our pages meet it, and no silent skips in CI.
 
-Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, with the reason. In
-CI (variable CI) such a skip, or one of a test marked `database`, is a failure: there the machine is ours to equip.
+Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, without PostgreSQL
+those marked `database`, with the reason. In CI (variable CI) such a skip is a failure: there the machine is ours to
+equip.
 """
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import sqlalchemy
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from dashboard.context import Context
+from etl.records.engine import open_records
 from etl.settings import Settings
+from tests import postgresql as postgresql_tests
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
 from tests.product import Product
-from tests.served import load_sample, one_call, served
+from tests.served import Served, load_sample, one_call, served
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [
@@ -47,6 +52,7 @@ def in_ci() -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_chromium = pytest.mark.skip(reason="no Chromium: install it or set CHROMIUM_PATH")
+    no_database = pytest.mark.skip(reason="no PostgreSQL: install Debian's package postgresql")
     no_office = pytest.mark.skip(reason=f"not installed: {', '.join(OFFICE)}")
     for item in items:
         if {"playwright", "window"} & set(getattr(item, "fixturenames", ())):
@@ -55,6 +61,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_chromium)
         if item.get_closest_marker("office") and not all(map(shutil.which, OFFICE)):
             item.add_marker(no_office)
+        if "postgresql" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+        if item.get_closest_marker("database") and not postgresql_tests.installed():
+            item.add_marker(no_database)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -104,7 +114,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def address(sample: Settings) -> Iterator[str]:
+def address(sample: Settings) -> Iterator[Served]:
     """Where the sample is served."""
     with served(sample) as address:
         yield address
@@ -145,6 +155,43 @@ def store(tmp_path: Path) -> Path:
     data = tmp_path / "data"
     done(data, "ingest", GOOD)
     return data
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[sqlalchemy.URL]:
+    with postgresql_tests.server() as address:
+        yield address
+
+
+@pytest.fixture
+def postgresql(postgresql_server: sqlalchemy.URL) -> Iterator[Callable[[], str]]:
+    """Gives the address of one empty database of PostgreSQL after another."""
+    with ExitStack() as databases:
+        yield lambda: databases.enter_context(postgresql_tests.database(postgresql_server))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
+def new_records_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Tells where records may be made, each time another place: for whatever must hold on both databases."""
+    if request.param == "postgresql":
+        new: Callable[[], str] = request.getfixturevalue("postgresql")
+        return new
+    numbers = count(1)
+    return lambda: f"sqlite:///{tmp_path / f'records-{next(numbers)}.sqlite'}"
+
+
+@pytest.fixture
+def records_url(new_records_url: Callable[[], str]) -> str:
+    """Where records may be made, on each of the two databases."""
+    return new_records_url()
+
+
+@pytest.fixture
+def records(records_url: str) -> Iterator[sqlalchemy.Engine]:
+    """New records, on each of the two databases."""
+    engine = open_records(records_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

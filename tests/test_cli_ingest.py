@@ -201,7 +201,7 @@ def test_lines_set_aside_are_shown_with_their_reasons_and_hidden_numbers(site: P
     shown = done(site, "quarantine")
     assert shown.splitlines()[2:4] == [
         "awful.queue_log, línea 3: epoch: el primer campo no es un instante en segundos",
-        "    once y media|1•••|101|NONE|ENTERQUEUE||7•••|1",
+        "    o••• y m•••|1•••|101|NONE|ENTERQUEUE||7•••|1",
     ]
     assert shown.splitlines()[-1] == "7 filas observadas"
     assert "70000004" not in shown
@@ -219,12 +219,12 @@ def test_lines_set_aside_are_shown_with_their_reasons_and_hidden_numbers(site: P
         ),
         ("1709640000|pbx1-1709640000.20|101", "1709640000|pbx1-1709640000.20|101"),
         ("1709640000000|1709640000.20|101", "1709640000000|1709640000.20|101"),
-        ("59170712345|1|Ana", "5•••|1|Ana"),
+        ("59170712345|1|Ana", "5•••|1|A•••"),
         ("70712345", "7•••"),
         ("x|70712345.|70712345.5|.70712345", "x|7•••.|7•••|.7•••"),
-        ("llamar al 707-12345 o al +591 4 4251234", "llamar al 7••• o al +5•••"),
+        ("llamar al 707-12345 o al +591 4 4251234", "l••• a••• 7••• o a••• +5•••"),
         ("101|4200|123456", "101|4200|123456"),
     ],
 )
-def test_a_number_is_hidden_wherever_it_stands(text: str, shown: str) -> None:
+def test_a_number_or_name_is_hidden_wherever_it_stands(text: str, shown: str) -> None:
     assert hidden(text) == shown

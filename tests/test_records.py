@@ -1,6 +1,11 @@
 """The records are what the migrations make of them, and a store is opened with those of its own kind and version."""
 
-from collections.abc import Iterator
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -8,12 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, NullPool, create_engine, inspect, select, text
 
 from etl import store as stores
 from etl.records import engine as records_engine
 from etl.records.engine import REVISION, RecordsError, open_records, transaction, upgrade
-from etl.records.models import Record
+from etl.records.models import APPEND_ONLY, Parameter, Record, Store
 from etl.settings import Settings
 from tests.product import Product
 from tests.served import one_call
@@ -29,8 +34,8 @@ def product(product: Product) -> Product:
 
 
 @pytest.fixture
-def migrated(tmp_path: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'migrated.sqlite'}")
+def migrated(records_url: str) -> Iterator[Engine]:
+    engine = create_engine(records_url)
     upgrade(engine)
     yield engine
     engine.dispose()
@@ -48,8 +53,17 @@ def test_the_migrations_make_what_the_models_say(migrated: Engine) -> None:
         assert compare_metadata(context, Record.metadata) == []
 
 
-def test_new_records_are_as_the_migrations_would_leave_them(migrated: Engine, tmp_path: Path) -> None:
-    made = open_records(f"sqlite:///{tmp_path / 'new.sqlite'}")
+TRIGGERS = {
+    "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "postgresql": "SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid), p.prosrc FROM pg_trigger t JOIN pg_class c "
+    "ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal ORDER BY t.tgname",
+}
+
+
+def test_new_records_are_as_the_migrations_would_leave_them(
+    migrated: Engine, new_records_url: Callable[[], str]
+) -> None:
+    made = open_records(new_records_url())
     found = []
     for engine in (migrated, made):
         tables = inspect(engine)
@@ -66,13 +80,19 @@ def test_new_records_are_as_the_migrations_would_leave_them(migrated: Engine, tm
             }
         )
     assert found[0] == found[1]
+    triggers = []
+    for engine in (migrated, made):
+        with engine.connect() as connection:
+            triggers.append(connection.exec_driver_sql(TRIGGERS[engine.dialect.name]).all())
+    assert triggers[0] == triggers[1]
+    assert {row[0] for row in triggers[0]} == set(APPEND_ONLY)
     with made.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [REVISION]
     made.dispose()
 
 
 def test_older_records_are_migrated_and_newer_ones_refused(migrated: Engine) -> None:
-    url = migrated.url.render_as_string()
+    url = migrated.url.render_as_string(hide_password=False)
     open_records(url).dispose()
     with migrated.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -99,3 +119,78 @@ def test_stores_of_two_kinds_are_not_mixed(product: Product) -> None:
         stores.open_store(product.settings(), kind=stores.DEMO)
     with pytest.raises(stores.StoreError, match="no hay un almacén"):
         stores.open_store(Settings(data=product.folder / "nothing"), create=False)
+
+
+def test_records_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        engine = open_records(f"sqlite:///{tmp_path / 'records.sqlite'}")
+        with transaction(engine) as session:
+            session.add(Store(store_id=1, kind="site", created_at=datetime(2026, 11, 20)))
+            session.flush()
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        engine.dispose()
+    finally:
+        os.umask(before)
+    assert modes == {"records.sqlite": 0o600, "records.sqlite-journal": 0o600}
+
+
+def test_what_a_transaction_reads_no_other_changes_before_it_ends(records: Engine) -> None:
+    """Eight at once add one each to what they have read: none is lost."""
+    with transaction(records) as session:
+        session.add(Parameter(name="count", value="0", valid_from=None, valid_to=None, rule=""))
+
+    def add_one() -> None:
+        for _ in range(5):
+            with transaction(records) as session:
+                found = session.scalars(select(Parameter)).one()
+                time.sleep(0.001)
+                found.value = str(int(found.value) + 1)
+
+    with ThreadPoolExecutor(8) as together:
+        for adding in [together.submit(add_one) for _ in range(8)]:
+            adding.result()
+    with transaction(records) as session:
+        assert session.scalars(select(Parameter)).one().value == "40"
+
+
+def test_records_opened_by_several_at_once_are_made_once(records_url: str) -> None:
+    def opened() -> int:
+        engine = open_records(records_url)
+        try:
+            with transaction(engine) as session:
+                return session.scalars(text("SELECT COUNT(*) FROM alembic_version")).one()
+        finally:
+            engine.dispose()
+
+    with ThreadPoolExecutor(4) as together:
+        assert [found.result() for found in [together.submit(opened) for _ in range(4)]] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://ana:tres-secretos@127.0.0.1:1/records",
+        "oracle-no-existe://ana:tres-secretos@servidor/base",
+        "mysql+nada://ana:tres-secretos@servidor/base",
+        "sin sentido tres-secretos",
+        "sqlite:////no/existe/tres.sqlite",
+    ],
+)
+def test_records_that_cannot_be_reached_are_told_without_their_password(url: str) -> None:
+    with pytest.raises(RecordsError, match=r"No se pueden abrir los registros|CALLCENTER_RECORDS_URL") as told:
+        open_records(url)
+    assert "tres-secretos" not in str(told.value)
+
+
+@pytest.mark.database
+def test_a_connection_that_the_server_cut_is_replaced(postgresql: Callable[[], str]) -> None:
+    engine = open_records(postgresql())
+    with engine.connect() as kept:
+        cut = kept.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    other = create_engine(engine.url, poolclass=NullPool)
+    with other.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": cut})
+    with transaction(engine) as session:
+        assert session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != cut
+    engine.dispose()

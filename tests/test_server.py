@@ -1,4 +1,4 @@
-"""Whom the server answers and what it never tells, and the frame around every page."""
+"""Where the server listens and what it never tells, and the frame around every page."""
 
 import re
 import signal
@@ -15,13 +15,15 @@ from dash.development.base_component import Component
 from werkzeug.test import Client
 
 from dashboard import app as frame
+from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import PAGES, month
-from dashboard.server import ServerError, address, check_host, is_loopback, serve
+from dashboard.server import ServerError, address, addresses, check_host, is_loopback, serve
 from etl import store as stores
 from etl.settings import Settings
 from reports import terms
+from tests.people import DOOR, SignedIn, asking_as
 from tests.product import Product
 from tests.served import one_call, texts
 
@@ -40,7 +42,7 @@ def test_this_computer_is_loopback(host: str) -> None:
     ["0.0.0.0", "::", "", "192.168.1.5", "callcenter.local", "localhost.evil.example", "127.0.0.1.evil.example", "1.2"],
 )
 def test_any_other_host_is_refused_before_anything_is_opened(host: str) -> None:
-    with pytest.raises(ServerError, match="mientras no haya cuentas de usuario"):
+    with pytest.raises(ServerError, match=r"necesita un certificado.*callcenter init"):
         check_host(host)
     with pytest.raises(ServerError):
         serve(Dash(__name__), host, 0)
@@ -51,19 +53,24 @@ def test_a_port_in_use_is_told_in_spanish(empty_context: Context) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(ServerError, match=r"No se puede abrir el puerto \d+ en 127.0.0.1.*--port"):
-            serve(create_app(empty_context), "127.0.0.1", taken.getsockname()[1])
+            serve(create_app(empty_context, DOOR), "127.0.0.1", taken.getsockname()[1])
 
 
 def test_an_address_is_what_to_write_in_the_browser() -> None:
     assert address("127.0.0.1", 8050) == "http://127.0.0.1:8050/"
     assert address("::1", 8050) == "http://[::1]:8050/"
+    assert address("callcenter.lan", 443, tls=True) == "https://callcenter.lan/"
+    assert addresses("0.0.0.0", 8050, ["callcenter.lan", "10.0.0.7"], tls=True) == [
+        "https://callcenter.lan:8050/", "https://10.0.0.7:8050/",
+    ]  # fmt: skip
+    assert addresses("127.0.0.1", 8050, ["callcenter.lan"], tls=False) == ["http://127.0.0.1:8050/"]
 
 
 def test_the_server_prints_its_address_and_not_what_it_is(tmp_path: Path) -> None:
     code = (
         "from dashboard.app import create_app; from dashboard.context import Context; "
-        "from dashboard.server import serve; from etl.settings import Settings; "
-        f"serve(create_app(Context(Settings(data={str(tmp_path)!r}))), port=0)"
+        "from dashboard.server import serve; from etl.settings import Settings; from tests.people import DOOR; "
+        f"serve(create_app(Context(Settings(data={str(tmp_path)!r})), DOOR), port=0)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -71,7 +78,7 @@ def test_the_server_prints_its_address_and_not_what_it_is(tmp_path: Path) -> Non
             line = process.stdout.readline()
             found = re.search(r"http://127\.0\.0\.1:\d+/", line)
             assert found, line
-            with urlopen(found[0]) as answer:
+            with urlopen(found[0] + "login") as answer:
                 assert answer.status == 200 and "Server" not in answer.headers
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
@@ -81,13 +88,13 @@ def test_the_server_prints_its_address_and_not_what_it_is(tmp_path: Path) -> Non
 
 @pytest.fixture
 def client(empty_context: Context) -> Client:
-    return Client(create_app(empty_context).server)
+    return SignedIn(empty_context)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8050", "192.168.1.5", "localhost.evil.example"])
 def test_a_request_that_names_another_host_is_refused(client: Client, host: str) -> None:
     for path in ("/", "/_dash-layout", "/assets/callcenter.css"):
-        answer = client.get(path, headers={"Host": host}, buffered=True)
+        answer = client.get(path, headers={"Host": host, "Accept": "text/html"}, buffered=True)
         assert answer.status_code == 400
         assert "Pedido no válido" in answer.text
 
@@ -110,9 +117,9 @@ def test_the_page_is_in_spanish_and_asks_nothing_of_another_server(client: Clien
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", text)
 
 
-@pytest.mark.parametrize("path", ["/nada", "/_favicon.ico", "/_reload-hash", "/static/x", "/mcp", "/_mcp", "/.env"])
+@pytest.mark.parametrize("path", ["/nada", "/static/x", "/mcp", "/_mcp", "/.env"])
 def test_a_page_that_is_not_there_says_so(client: Client, path: str) -> None:
-    answer = client.get(path, buffered=True)
+    answer = client.get(path, headers={"Accept": "text/html"}, buffered=True)
     assert answer.status_code == 404
     assert "Esta página no existe" in answer.text and 'lang="es-BO"' in answer.text
 
@@ -150,7 +157,7 @@ def test_a_failure_is_told_with_a_mark_and_without_a_stack(
         raise RuntimeError("a secret of the machine")
 
     monkeypatch.setattr(month, "summarize", fail)
-    answer = ask(Client(create_app(store_context).server), "")
+    answer = ask(SignedIn(store_context), "")
     mark = re.search(r"la marca ([0-9a-f]{8})", answer.text)
     assert answer.status_code == 200 and mark, answer.text
     assert "secret" not in answer.text and "Traceback" not in answer.text
@@ -160,7 +167,7 @@ def test_a_failure_is_told_with_a_mark_and_without_a_stack(
 def test_a_page_that_shows_the_generation_in_service_is_not_drawn_again(
     product: Product, store_context: Context
 ) -> None:
-    client = Client(create_app(store_context).server)
+    client = SignedIn(store_context)
 
     def answer(search: str) -> dict[str, Any]:
         return dict(ask(client, search, shown).json["response"])
@@ -180,7 +187,7 @@ def test_a_page_that_shows_the_generation_in_service_is_not_drawn_again(
 def test_every_page_has_what_the_frame_asks_of_it() -> None:
     assert len({page.PATH for page in PAGES}) == len(PAGES)
     for page in PAGES:
-        assert page.PATH.startswith("/") and page.TITLE and isinstance(page.ROLES, tuple)
+        assert page.PATH.startswith("/") and page.TITLE
         assert isinstance(page.layout(), Component)
 
 
@@ -188,9 +195,11 @@ def test_every_page_has_what_the_frame_asks_of_it() -> None:
 def test_every_page_of_a_demo_store_says_so(tmp_path: Path, kind: str, bears: bool) -> None:
     settings = Settings(data=tmp_path / "data")
     stores.open_store(settings, kind=kind).records.dispose()
-    app = create_app(Context(settings))
+    context = Context(settings)
+    app = create_app(context, DOOR)
     assert callable(app.layout)
-    assert (terms.DEMO_DATA in texts(app.layout())) == bears
+    with asking_as(context, Role.CHIEF):
+        assert (terms.DEMO_DATA in texts(app.layout())) == bears
     assert app.title.startswith(terms.DEMO_DATA) == bears
 
 

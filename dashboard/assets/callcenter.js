@@ -1,11 +1,14 @@
 // What the browser has to do itself: the title of the tab, and how the table writes, sorts and marks a cell.
 
-// The session may end while a page is open: what the server then refuses is told, and the page stays as it is.
+// The session may end while a page is open: what the server then refuses is told, and the page stays as it is. A refusal
+// that bears its own words for the page (a file that is not accepted) is shown like any other answer.
 (function () {
   var ask = window.fetch;
   window.fetch = function () {
     return ask.apply(this, arguments).then(function (answer) {
-      var told = { 401: "Su sesión terminó", 403: "Su cuenta no tiene permiso para esto", 429: "Demasiados pedidos seguidos" };
+      var told = { 401: "Su sesión terminó", 403: "Su cuenta no tiene permiso para esto",
+        413: "El archivo es demasiado grande", 429: "Demasiados pedidos seguidos" };
+      if (answer.headers.get("X-Said")) return new Response(answer.body, { status: 200, headers: answer.headers });
       if (told[answer.status] && answer.url.indexOf("/_dash-update-component") > 0) tellRefusal(answer.status, told[answer.status]);
       return answer;
     });
@@ -153,3 +156,41 @@ window.dashAgGridComponentFunctions.CallsLink = function (props) {
     text
   );
 };
+
+// A cell that opens something: pressed, or Intro while it has the focus.
+window.dashAgGridComponentFunctions.CellButton = function (props) {
+  var text = props.data[props.colDef.field + "_text"];
+  if (!props.data[props.colDef.field + "_opens"]) return text;
+  return React.createElement(
+    "button",
+    { type: "button", className: "cell-button", tabIndex: -1, onClick: function () { props.setData(props.data.load); } },
+    text
+  );
+};
+
+window.dashAgGridFunctions.pressInside = function (params) {
+  var button = params.event.key === "Enter" && params.event.target.querySelector && params.event.target.querySelector("button");
+  if (!button) return false;
+  button.click();
+  return true;
+};
+
+// A file above the limit is told here: the part that takes files passes over it in silence, and a server would be sent it
+// for nothing.
+(function () {
+  function judge(files) {
+    var most = 20 * 1024 * 1024;
+    var says = null;
+    if (files.length > 1) says = "Los archivos se envían de a uno: se tomó solo el primero.";
+    if (files.length && files[0].size > most)
+      says = "«" + files[0].name + "» pesa " + Math.ceil(files[0].size / 1024 / 1024) + " MB y el máximo es 20 MB: " +
+        "comprímalo (gz), pártalo, o déjelo en la carpeta de entrada del servidor.";
+    window.dash_clientside.set_props("upload-refused", { children: says });
+  }
+  document.addEventListener("change", function (event) {
+    if (event.target.type === "file" && event.target.closest("#upload-file")) judge(event.target.files);
+  }, true);
+  document.addEventListener("drop", function (event) {
+    if (event.target.closest && event.target.closest("#upload-file")) judge(event.dataTransfer.files);
+  }, true);
+})();

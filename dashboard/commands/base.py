@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from etl.lines import Progress
     from etl.pipeline import FileReport
+    from etl.records.audit import Actor
     from etl.settings import Settings
     from etl.store import OpenStore
 
@@ -43,6 +44,18 @@ def store_kind_or_site() -> str:
     from etl import store as stores
 
     return stores.store_kind(store_settings()) or stores.SITE
+
+
+def console_user() -> Actor:
+    """Return whom the audit names for what is done by command: who the machine says it is."""
+    import getpass
+
+    from etl.records.audit import console_actor
+
+    try:
+        return console_actor(getpass.getuser())
+    except (KeyError, OSError):  # a container's user without a name
+        return console_actor("consola")
 
 
 def usage(message: str) -> NoReturn:
@@ -148,7 +161,7 @@ def ingest_shown(store: OpenStore, files: list[Path], *, quiet: bool) -> list[Fi
     from etl import pipeline
 
     with progress_shown("Cargando", quiet=quiet) as tell:
-        return pipeline.ingest(store, files, progress=tell)
+        return pipeline.ingest(store, files, progress=tell, by=console_user())
 
 
 def print_reports(reports: list[FileReport], *, json_lines: bool) -> None:

@@ -6,12 +6,13 @@ In: files and the store. Out: the same store with them, or what they hold.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dashboard.commands.base import (
     EXIT_REFUSED,
+    console_user,
     files_named,
     ingest_shown,
     known_source,
@@ -23,8 +24,11 @@ from dashboard.commands.base import (
     usage,
 )
 
+if TYPE_CHECKING:
+    from etl.store import OpenStore
+
 verbs = typer.Typer()
-load_verbs = typer.Typer(help="Qué se cargó.", no_args_is_help=True, rich_markup_mode=None)
+load_verbs = typer.Typer(help="Qué se cargó, y cómo deshacerlo.", no_args_is_help=True, rich_markup_mode=None)
 verbs.add_typer(load_verbs, name="load")
 
 
@@ -44,10 +48,34 @@ def ingest(
         known_source(source)
         store = stores.open_store(settings)
         files = files_named(paths, settings)
+        if not paths:
+            files = _not_undone(store, files)
         reports = ingest_shown(store, files, quiet=json_lines)
         print_reports(reports, json_lines=json_lines)
     if any(report.state == "refused" for report in reports):
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _agreed(question: str) -> bool:
+    """Ask, and take anything but a yes for a no."""
+    try:
+        answer: str = typer.prompt(question, default="n", show_default=False)
+    except typer.Abort:  # nobody there to answer
+        typer.echo()
+        return False
+    return answer.strip().casefold() in ("s", "si", "sí")
+
+
+def _not_undone(store: OpenStore, files: list[Path]) -> list[Path]:
+    """Leave out what lies in the inbox and was undone: that is loaded again when somebody names it."""
+    from etl import pipeline
+    from etl.records.engine import transaction
+
+    with transaction(store.records) as session:
+        undone = [path for path in files if pipeline.was_undone(session, path)]
+    for path in undone:
+        typer.echo(f"{path.name}: se deshizo su carga; para cargarlo otra vez, nómbrelo.", err=True)
+    return [path for path in files if path not in undone]
 
 
 @verbs.command()
@@ -80,7 +108,7 @@ def map_(
     with told():
         store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=source is not None)
         if source is not None:
-            rules = mapping.take_in(store, what, mapping.read_text(source), name=source.name)
+            rules = mapping.take_in(store, what, mapping.read_text(source), name=source.name, by=console_user())
             typer.echo(f"{source.name}: {rules} reglas en vigor; las cifras ya las aplican.")
             return
         text = mapping.as_csv(store, what)
@@ -114,16 +142,46 @@ def rebuild() -> None:
     with told():
         store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=False)
         with progress_shown("Armando de nuevo", quiet=False) as tell:
-            generation = pipeline.rebuild(store, progress=tell)
+            generation = pipeline.rebuild(store, progress=tell, by=console_user())
         typer.echo("No hay cargas." if generation is None else f"Generación {generation.number} en servicio.")
 
 
 @load_verbs.command(name="list")
 def load_list() -> None:
-    """Muestra las cargas en servicio: archivo, PBX, líneas leídas, cargadas, repetidas y observadas."""
+    """Muestra las cargas en servicio: número, archivo, PBX, líneas leídas, cargadas, repetidas y observadas."""
     from dashboard import console
     from etl.warehouse import open_generation
 
     with told():
         _, connection = open_generation(store_settings().warehouse)
         typer.echo(console.loads_text(connection), nl=False)
+
+
+@load_verbs.command()
+def undo(
+    number: Annotated[int, typer.Argument(help="Número de la carga, el que muestra el listado de cargas.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Sin preguntar.")] = False,
+) -> None:
+    """Deshace una carga y lo que siguió del mismo archivo: las cifras quedan como si no se hubiera cargado."""
+    from etl import pipeline
+    from etl import store as stores
+    from etl.records.engine import transaction
+    from reports.format import number_text
+
+    with told():
+        store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=False)
+        with transaction(store.records) as session:
+            going = pipeline.loads_undone_with(session, number)
+        for load in going:
+            last = load.first_line + load.lines - 1
+            typer.echo(
+                f"{load.load}: {load.name}, líneas {number_text(load.first_line)} a {number_text(last)} del archivo"
+            )
+        typer.echo("Si el archivo sigue en la carpeta de entrada, no se vuelve a cargar solo: hay que nombrarlo.")
+        if not yes and not _agreed("¿Deshacer? (s/n)"):
+            typer.echo("No se cambió nada.")
+            raise typer.Exit(EXIT_REFUSED)
+        with progress_shown("Deshaciendo", quiet=False) as tell:
+            generation = pipeline.undo(store, number, by=console_user(), progress=tell)
+        left = len(generation.loads) if generation else 0
+        typer.echo(f"La carga {number} se deshizo. Cargas en servicio: {number_text(left)}.")

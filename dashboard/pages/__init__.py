@@ -8,7 +8,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from dashboard.context import Context
-from dashboard.pages import calls, month, service_level
+from dashboard.pages import accounts, audit, calls, loads, month, own_account, service_level, setup
 
 
 class Page(Protocol):
@@ -25,4 +25,4 @@ class Page(Protocol):
         """Tell the app what the page answers."""
 
 
-PAGES: tuple[Page, ...] = (month, service_level, calls)
+PAGES: tuple[Page, ...] = (month, service_level, calls, loads, setup, accounts, audit, own_account)

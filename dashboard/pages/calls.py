@@ -1,6 +1,7 @@
-"""The calls behind a figure, and the lines of the log behind a call: file and line of each.
+"""The calls behind a figure; of one call who called, and the lines of the log behind it: file and line of each.
 
 In: the address of a figure (?cifra=&desde=&...), and of a call (&llamada=&en=). Out: the list that the figure counts.
+Whoever called is masked; the number in full is answered to who may see it and says why, and is kept nowhere.
 """
 
 from __future__ import annotations
@@ -9,19 +10,31 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import dash_mantine_components as dmc
 import pandas as pd
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from dashboard import components, filters
 from dashboard.components import Children, page_title
-from dashboard.context import Context
+from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
+from dashboard.personal import (
+    LONGEST_REASON,
+    SHORTEST_REASON,
+    CallAsked,
+    PersonalError,
+    callers_shown,
+    may_unmask,
+    own_mask,
+    unmasked,
+)
 from dashboard.question import Question, read_question
 from dashboard.saving import register_saving
-from etl.warehouse import WarehouseError
+from dashboard.security.identity import current
+from etl.warehouse import Generation, WarehouseError
 from reports import terms
-from reports.calls import list_calls, list_events
+from reports.calls import Caller, list_calls, list_events
 from reports.definition import PeriodError, Unit, ValueUnit
 from reports.export import Column, Table
 from reports.format import date_text, duration_text, number_text, unit_text
@@ -64,6 +77,24 @@ def register_callbacks(app: Dash, context: Context) -> None:
         set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
         return page_of(context, search), state
 
+    @app.callback(
+        Output("call-who", "children"),
+        Output("call-reason", "error"),
+        Input("call-unmask", "n_clicks"),
+        State("call-reason", "value"),
+        State("location", "search"),
+        prevent_initial_call=True,
+    )
+    def unmask(clicks: int | None, reason: str | None, search: str | None) -> tuple[Any, Any]:
+        if not clicks:
+            return no_update, no_update
+        try:
+            call = _call_asked(parse_qs((search or "").removeprefix("?")))
+            callers = unmasked(context, current(), call, reason if isinstance(reason, str) else None)
+        except (FilterError, PersonalError) as error:
+            return no_update, str(error)
+        return _who(callers, in_full=True), no_update
+
     register_saving(
         app, context, "calls-file", "calls-shown", lambda shown, _, most: saved_calls(context, shown["search"], most)
     )
@@ -77,7 +108,9 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
             question = read_question(context, search, recorded(cursor))
             asked = question.filters
             says, number = question.says, _number(question.ask(cursor, name))
-            calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most)
+            calls = list_calls(
+                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most, mask=own_mask()
+            )
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
@@ -133,15 +166,18 @@ def page_of(context: Context, search: str | None) -> Component:
                 return components.no_data()
             question = read_question(context, search, log)
             asked = question.filters
-            calls = list_calls(cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN)
+            calls = list_calls(
+                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN, mask=own_mask()
+            )
             says, number = question.says, _number(question.ask(cursor, name))
-            events = None
+            told = None
             if "llamada" in words:
-                pbx, _, callid = words["llamada"][-1].partition("|")
-                events = (callid, list_events(cursor, pbx, callid, _instant(words)))
+                call = _call_asked(words)
+                events = list_events(cursor, call.pbx, call.callid, call.near, mask=own_mask())
+                told = _call(call, events, _who_called(context, generation, cursor, call))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
-        told = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
-        return components.notice("No se puede mostrar este listado", told, heading=1)
+        why = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
+        return components.notice("No se puede mostrar este listado", why, heading=1)
     return html.Div(
         [
             html.Div(
@@ -152,11 +188,17 @@ def page_of(context: Context, search: str | None) -> Component:
                 className="page-head",
             ),
             html.P([f"{' · '.join(says)}. ", dcc.Link("Volver a las cifras", href=_back(question))]),
-            *([_events(*events)] if events is not None else []),
+            *([told] if told is not None else []),
             _list(asked, name, number, calls),
         ],
         className="month",
     )
+
+
+def _call_asked(words: dict[str, list[str]]) -> CallAsked:
+    """Return the call that an address names. FilterError."""
+    pbx, _, callid = words.get("llamada", [""])[-1].partition("|")
+    return CallAsked(pbx, callid, _instant(words))
 
 
 def _instant(words: dict[str, list[str]]) -> datetime:
@@ -231,7 +273,16 @@ def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]
     return row
 
 
-def _events(callid: str, events: pd.DataFrame) -> Component:
+def _who_called(context: Context, generation: Generation, cursor: Cursor, call: CallAsked) -> list[Component]:
+    """Return who called; where that cannot be read, why, so that the lines of the call are seen all the same."""
+    try:
+        callers = callers_shown(context, generation, cursor, call)
+    except WarehouseError as error:
+        return [html.P(str(error), className="quiet")]
+    return [html.Div(_who(callers), id="call-who", role="status")] if callers else []
+
+
+def _call(call: CallAsked, events: pd.DataFrame, who_called: list[Component]) -> Component:
     rows: list[list[Children]] = [
         [
             f"{event['at_local']:%d/%m/%Y %H:%M:%S}", event["queue"], event["agent"], event["event"],
@@ -241,10 +292,46 @@ def _events(callid: str, events: pd.DataFrame) -> Component:
     ]  # fmt: skip
     body = components.table(terms.EVENT_COLUMNS, rows) if rows else html.P("No hay líneas de esa llamada.")
     return components.panel(
-        f"Líneas del registro de la llamada {callid}",
+        f"Líneas del registro de la llamada {call.callid}",
         [
-            html.P("Los números y nombres de los clientes se guardan como seudónimos (~…).", className="quiet"),
+            *who_called,
+            html.P("En las líneas, números y nombres de los clientes son seudónimos (~…).", className="quiet"),
             body,
         ],
         kind="events",
     )
+
+
+def _who(callers: list[Caller], *, in_full: bool = False) -> list[Component]:
+    """Return who called, as far as it is shown; below it, for who may and where it is kept, how to see it in full."""
+    pairs: list[tuple[str, Children]] = []
+    for caller in callers:
+        pairs.append((terms.CALLER_NUMBER, _said(caller, caller.number, bool(caller.mark))))
+        if caller.name is not None:
+            pairs.append((terms.CALLER_NAME, caller.name))
+    told: list[Component] = [components.facts(pairs)]
+    if in_full:
+        told.append(html.P("Quién lo vio, cuándo y por qué quedó anotado en la auditoría.", className="quiet"))
+    elif may_unmask() and any(caller.number or caller.name for caller in callers):
+        told.append(_unmasking())
+    return told
+
+
+def _said(caller: Caller, number: str | None, has_one: bool) -> str:
+    if number is not None:
+        return number
+    return f"ya no se conserva (seudónimo {caller.mark})" if has_one else "la central no lo anotó"
+
+
+def _unmasking() -> Component:
+    """Return the form that asks why; what is typed is written down."""
+    reason = dmc.TextInput(
+        id="call-reason",
+        label="Motivo para ver el número completo",
+        description=f"De {SHORTEST_REASON} a {LONGEST_REASON} letras; queda anotado con su cuenta.",
+        inputWrapperOrder=["label", "description", "error", "input"],  # the button stays beside the field
+        autoComplete="off",
+        value="",
+    )
+    button = html.Button(terms.UNMASK, id="call-unmask", type="button", className="action")
+    return html.Div([reason, button], className="unmasking")

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dash import ctx
+
 from dashboard.security.access import callback_name
 
 
@@ -56,6 +58,12 @@ def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> Called:
         raise NotACallback("outputs are not those declared")
     inputs = [each for given in asked["inputs"] for each in (given if isinstance(given, list) else [given])]
     return Called(callback_name(asked["output"], declared), any(each.get("value") for each in inputs))
+
+
+def answer_with(status: int) -> None:
+    """Let the callback that runs answer with a status; the page shows its words all the same."""
+    ctx.response.set_header("X-Said", "page")
+    ctx.response.callback_response.status_code = status
 
 
 def _is_of(given: Any, wanted: Mapping[str, Any]) -> bool:

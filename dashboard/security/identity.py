@@ -5,6 +5,7 @@ In: a request. Out: an Identity, or none.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import Flask, Request, request
@@ -13,6 +14,11 @@ from flask_login import LoginManager, UserMixin, current_user
 from dashboard.accounts import Identity, identify
 from dashboard.context import Context
 from dashboard.security.access import may
+
+_CALLBACKS = "/_dash-update-component"
+#: The property that a dcc.Interval changes.
+_TICK = ".n_intervals"
+_MOST_BYTES_OF_A_TICK = 64 * 1024
 
 
 class NobodyError(Exception):
@@ -43,8 +49,22 @@ def register_identity(server: Flask, context: Context, cookie: str) -> None:
         records = context.records_to_read()
         if records is None:
             return None
-        identity = identify(records, context.records, token, address=asking.remote_addr or "")
+        identity = identify(
+            records, context.records, token, address=asking.remote_addr or "", by_itself=_is_tick(asking)
+        )
         return _User(identity) if identity else None
+
+
+def _is_tick(asking: Request) -> bool:
+    """Tell whether a page asks because its clock ticked: an open tab alone keeps no session alive."""
+    if asking.path != _CALLBACKS or not 0 < (asking.content_length or 0) <= _MOST_BYTES_OF_A_TICK:
+        return False
+    try:
+        body = json.loads(asking.get_data())
+    except (ValueError, RecursionError):
+        return False
+    changed = body.get("changedPropIds") if isinstance(body, dict) else None
+    return isinstance(changed, list) and bool(changed) and all(str(each).endswith(_TICK) for each in changed)
 
 
 def who() -> Identity | None:

@@ -162,6 +162,7 @@ def register_sign_in(server: Flask, door: Door, limits: Limits, page: SignInPage
         with transaction(context.records) as records:
             account = find_account(records, me.name)
         if not is_password(old, account.password_hash):
+            context.note(me.actor, Action.PASSWORD, me.name, Result.REFUSED, why="wrong")
             return password_form(401, "La contraseña actual no es correcta.")
         try:
             if new != again:
@@ -185,6 +186,10 @@ def admit(context: Context, door: Door, account: Account, where: str) -> Respons
     """Begin a session for an account that has shown who it is, and send it on."""
     address = request.remote_addr or ""
     with transaction(context.records) as records:
+        now = records.get(Account, account.account_id)
+        # Closed, or given another password, while the one that was typed was looked at.
+        if now is None or now.disabled or now.password_hash != account.password_hash:
+            return _see(SIGN_IN)
         token = sign_in(records, account, address=address, browser=request.headers.get("User-Agent", ""))
         note(records, Actor(account.account_id, account.name, account.role, address), Action.SIGN_IN, account.name)
     session.clear()  # another token for the forms of another person

@@ -23,6 +23,7 @@ from etl.settings import ZONE_OFFSET_SECONDS
 _SETTLE = timedelta(minutes=10)
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 _LONGEST = 2000
+_BEFORE_ALL = -(2**31)  # not 0: a row slipped in before the first one must be seen too
 
 
 class Action(StrEnum):
@@ -101,7 +102,7 @@ def note(
 def seal_days(session: Session, now: datetime) -> list[date]:
     """Seal every day (La Paz) that is over and has entries not yet sealed; return those days. `now` is in UTC."""
     last = session.scalar(select(AuditSeal).order_by(AuditSeal.day.desc()).limit(1))
-    chain, after = (last.sha256, last.last_entry) if last else ("", 0)
+    chain, after = (last.sha256, last.last_entry) if last else ("", _BEFORE_ALL)
     today = (now - _SETTLE + _OFFSET).date()
     sealed = []
     for day, entries in _by_day(session, after, before=_starts(today)):
@@ -117,10 +118,16 @@ def seal_days(session: Session, now: datetime) -> list[date]:
     return sealed
 
 
-def broken_seals(session: Session) -> list[date]:
-    """Return the days whose entries are not what was sealed, and those sealed after them; none when all is well."""
-    chain, after, broken = "", 0, []
-    for seal in session.scalars(select(AuditSeal).order_by(AuditSeal.day)):
+def broken_seals(session: Session, *, last: int | None = None) -> list[date]:
+    """Return the days whose entries are not what was sealed, and those sealed after them; none when all is well.
+
+    `last` looks at so many days only, the newest, and believes the seal before them.
+    """
+    seals = session.scalars(select(AuditSeal).order_by(AuditSeal.day)).all()
+    first = max(0, len(seals) - last) if last is not None else 0
+    chain, after = (seals[first - 1].sha256, seals[first - 1].last_entry) if first else ("", _BEFORE_ALL)
+    broken = []
+    for seal in seals[first:]:
         entries = list(
             session.scalars(
                 select(AuditEntry)

@@ -20,7 +20,17 @@ NOT_COUNTED = "no cuenta"
 
 
 class MappingError(Exception):
-    """A mapping file cannot be taken in; the message names line, column and remedy."""
+    """A mapping file cannot be taken in; the message names line, column and remedy.
+
+    ``lines`` and ``reason`` are the same apart, for whoever shows it beside the rules themselves.
+    """
+
+    def __init__(self, reason: str, *lines: int, column: str = "") -> None:
+        """Say why, and where: none, one or several lines of the file, and the column."""
+        where = f"línea{'s' if len(lines) > 1 else ''} {' y '.join(map(str, lines))}" if lines else ""
+        column = f", columna {column}" if column else ""
+        super().__init__(f"{where}{column}: {reason}" if where else reason)
+        self.lines, self.reason = lines, reason
 
 
 @dataclass(frozen=True)
@@ -167,16 +177,16 @@ def queue_rules(text: str, lines: Iterable[Line]) -> tuple[QueueRule, ...]:
         if not row["service"]:
             continue
         if not row["queue"]:
-            raise MappingError(f"línea {number}, columna queue: falta la cola")
+            raise MappingError("falta la cola", number, column="queue")
         if row["service"] not in known:
             raise MappingError(
-                f"línea {number}, columna service: «{row['service']}» no es una de las líneas "
-                f"({', '.join(sorted(known, key=len))}); corrija el número o escriba «{NOT_COUNTED}»"
+                f"«{row['service']}» no es una de las líneas ({', '.join(sorted(sorted(known), key=len))}); corrija el número "
+                f"o escriba «{NOT_COUNTED}»",
+                number,
+                column="service",
             )
         if row["did"] and not any(character.isdigit() for character in row["did"]):
-            raise MappingError(
-                f"línea {number}, columna did: «{row['did']}» no tiene dígitos; deje vacío para «cualquiera»"
-            )
+            raise MappingError(f"«{row['did']}» no tiene dígitos; deje vacío para «cualquiera»", number, column="did")
         start, end = _span(number, row)
         rules[number] = QueueRule(row["queue"], row["did"] or None, row["service"], start, end)
     _refuse_overlaps({n: ((r.queue, _digits(r.did)), r.valid_from, r.valid_to) for n, r in rules.items()}, "la cola")
@@ -193,7 +203,7 @@ def person_rules(text: str) -> tuple[PersonRule, ...]:
         if not row["person"]:
             continue
         if not row["interface"]:
-            raise MappingError(f"línea {number}, columna interface: falta la interfaz")
+            raise MappingError("falta la interfaz", number, column="interface")
         start, end = _span(number, row)
         rules[number] = PersonRule(row["interface"], row["person"], start, end)
     _refuse_overlaps({n: (r.interface, r.valid_from, r.valid_to) for n, r in rules.items()}, "la interfaz")
@@ -219,8 +229,9 @@ def _rows(text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
         raise MappingError(
-            f"línea 1: falta la columna {', '.join(missing)}; el encabezado debe ser {','.join(columns)} "
-            f"y se leyó {','.join(reader.fieldnames or ())}"
+            f"falta la columna {', '.join(missing)}; el encabezado debe ser {','.join(columns)} "
+            f"y se leyó {','.join(reader.fieldnames or ())}",
+            1,
         )
     try:
         return [
@@ -229,7 +240,7 @@ def _rows(text: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]
             if any((row[column] or "").strip() for column in columns)
         ]
     except csv.Error as error:
-        raise MappingError(f"línea {reader.line_num}: no se puede leer como CSV; revise las comillas") from error
+        raise MappingError("no se puede leer como CSV; revise las comillas", reader.line_num) from error
 
 
 def _span(number: int, row: dict[str, str]) -> tuple[date | None, date | None]:
@@ -239,11 +250,11 @@ def _span(number: int, row: dict[str, str]) -> tuple[date | None, date | None]:
             found.append(_date(row[column]))
         except ValueError:
             raise MappingError(
-                f"línea {number}, columna {column}: «{row[column]}» no es una fecha; escriba dd/mm/aaaa o aaaa-mm-dd"
+                f"«{row[column]}» no es una fecha; escriba dd/mm/aaaa o aaaa-mm-dd", number, column=column
             ) from None
     start, end = found
     if start and end and end < start:
-        raise MappingError(f"línea {number}, columna valid_to: la fecha final es anterior a la inicial")
+        raise MappingError("la fecha final es anterior a la inicial", number, column="valid_to")
     return start, end
 
 
@@ -265,6 +276,8 @@ def _refuse_overlaps(spans: dict[int, tuple[object, date | None, date | None]], 
     for (first, (key, _, end)), (second, (other, start, _)) in pairwise(ordered):
         if key == other and (end or date.max) >= (start or date.min):
             raise MappingError(
-                f"líneas {first} y {second}: dos reglas para {what} «{key if isinstance(key, str) else key[0]}» "  # type: ignore[index]
-                "valen en las mismas fechas; ajuste valid_from y valid_to para que no se superpongan"
+                f"dos reglas para {what} «{key if isinstance(key, str) else key[0]}» "  # type: ignore[index]
+                "valen en las mismas fechas; ajuste valid_from y valid_to para que no se superpongan",
+                first,
+                second,
             )

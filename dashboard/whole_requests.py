@@ -1,0 +1,119 @@
+"""Requests handed on whole: a slow browser keeps no thread waiting, and half a request never reaches the app.
+
+In: an ASGI app. Out: one that gets a request when all of its body is here, with what no browser sends taken out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+from a2wsgi.asgi_typing import ASGIApp, HTTPScope, Receive, ReceiveEvent, Scope, Send, SendEvent
+
+#: Bounds of a request; the app has narrower ones for all that is no upload.
+HEAD_BYTES = 32 * 1024
+HEADERS = 100
+BODY_BYTES = 32 * 1024 * 1024
+#: Bodies that are on their way at the same time, all together; beyond a megabyte each lies in a nameless file.
+HELD_BYTES = 512 * 1024 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+#: Patience with a body: so long, and longer by what a poor line needs for it.
+_BODY_SECONDS = 20.0
+_BYTES_PER_SECOND = 50_000
+
+
+class WholeRequests:
+    """The app behind the requests."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before an app."""
+        self._app = app
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand one request on, or answer it here where it is too large or never ends."""
+        if scope["type"] != "http":
+            return
+        headers = list(scope["headers"])
+        if len(headers) > HEADERS or sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES:
+            await answer(send, 431, "El pedido trae demasiados datos en su encabezado: borre las cookies del sitio.")
+            return
+        # WSGI cannot tell X_Y from X-Y: no browser sends the first, and nobody may pass it off as the second.
+        asked: HTTPScope = {**scope, "headers": [(name, value) for name, value in headers if b"_" not in name]}
+        fields = dict(headers)
+        if b"transfer-encoding" in fields:  # the app refuses it; what follows is not read
+            await self._app(asked, _nothing, _closing(send))
+        elif (length := int(fields.get(b"content-length", b"0"))) > BODY_BYTES:
+            await answer(send, 413, "El pedido supera el tamaño que el sistema acepta.")
+        elif self._held + length > HELD_BYTES:
+            await answer(send, 503, "El sistema recibe demasiados archivos a la vez: espere un momento.")
+        elif length:
+            await self._with_body(asked, length, receive, send)
+        else:
+            await self._app(asked, _nothing, send)
+
+    async def _with_body(self, scope: HTTPScope, length: int, receive: Receive, send: Send) -> None:
+        self._held += length
+        try:
+            with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
+                try:
+                    async with asyncio.timeout(_BODY_SECONDS + length / _BYTES_PER_SECOND):
+                        if not await _receive_into(body, receive):
+                            return
+                except TimeoutError:
+                    await answer(send, 408, "El pedido tardó demasiado en llegar.")
+                    return
+                body.seek(0)
+
+                async def read() -> ReceiveEvent:
+                    chunk = body.read(_CHUNK_BYTES)
+                    return {"type": "http.request", "body": chunk, "more_body": body.tell() < length}
+
+                await self._app(scope, read, send)
+        finally:
+            self._held -= length
+
+
+async def _receive_into(body: IO[bytes], receive: Receive) -> bool:
+    """Write a whole body; tell whether it came to its end."""
+    more = True
+    while more:
+        event = await receive()
+        if event["type"] != "http.request":
+            return False
+        body.write(event["body"])
+        more = event.get("more_body", False)
+    return True
+
+
+async def answer(
+    send: Send, status: int, says: str, *, kind: bytes = b"text/plain", headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Answer a request here, and close its connection."""
+    body = says.encode()
+    await send({
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (b"content-type", kind + b"; charset=utf-8"), (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"), (b"connection", b"close"), (b"x-content-type-options", b"nosniff"),
+            (b"content-security-policy", b"default-src 'none'"), *headers,
+        ],
+    })  # fmt: skip
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _nothing() -> ReceiveEvent:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _closing(send: Send) -> Send:
+    async def send_and_close(event: SendEvent) -> None:
+        if event["type"] == "http.response.start":
+            event = {**event, "headers": [*event["headers"], (b"connection", b"close")]}
+        await send(event)
+
+    return send_and_close
