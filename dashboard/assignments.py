@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from dashboard.accounts import Identity
 from dashboard.context import Context
 from dashboard.intake import EDIT_MAPPING, IntakeError, require
-from etl.mapping import COLUMNS, QUEUES
+from etl.mapping import COLUMNS, QUEUES, rules_digest
 from etl.records import jobs
 from etl.records.audit import Action
 from etl.records.engine import transaction
@@ -104,12 +104,7 @@ def rules_of(context: Context, what: str) -> tuple[Rule, ...]:
 
 def version_of(context: Context, what: str) -> str:
     """Return what changes whenever these rules, or the calls that they are for, do."""
-    return f"{digest(rules_of(context, what))} {_loads(context)}"
-
-
-def digest(rules: Sequence[Rule]) -> str:
-    """Return a digest of rules."""
-    return hashlib.sha256(repr(tuple(rules)).encode()).hexdigest()
+    return f"{rules_digest(rules_of(context, what))} {_loads(context)}"
 
 
 def unknown_queues(context: Context) -> tuple[QueueSeen, ...]:
@@ -183,7 +178,7 @@ def save(context: Context, identity: Identity, what: str, shown: str, rows: Sequ
         current = _rules(read_site(session), what)
         pending = select(Job).where(Job.work == "mapping", Job.state.in_(_UNDER_WAY))
         waits = any(job.asked.get("what") == what for job in session.scalars(pending))
-        if waits or digest(current) != shown:
+        if waits or rules_digest(current) != shown:
             raise ChangedMeanwhile(_who_changed(session, what, waits=waits))
         if rules == current:
             raise IntakeError("No hay cambios que guardar.")

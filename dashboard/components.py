@@ -90,8 +90,8 @@ def status(complies: bool | None, otherwise: str = terms.BLANK) -> Component:
     return html.Span([icon(mark), word], className=f"status status-{kind}")
 
 
-def explained(label: str, paragraphs: Sequence[Children]) -> Component:
-    """Return a small button that opens an explanation; `label` names what is explained."""
+def explained(label: str, paragraphs: Sequence[Children], *, asks: str = terms.HOW_IT_COUNTS) -> Component:
+    """Return a small button that opens an explanation; `label` names what is explained, `asks` what of it."""
     button: Component = dmc.Popover(
         [
             # Mantine puts what it tells a screen reader on the wrapper: so the wrapper is the button.
@@ -101,7 +101,7 @@ def explained(label: str, paragraphs: Sequence[Children]) -> Component:
                     "component": "button",
                     "type": "button",
                     "className": "explain",
-                    **aria(label=f"{terms.HOW_IT_COUNTS}: {label}"),
+                    **aria(label=f"{asks}: {label}"),
                 },
             ),
             dmc.PopoverDropdown(

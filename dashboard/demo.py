@@ -48,7 +48,8 @@ def open_demo(
 def needs_sample(store: stores.OpenStore, month: str) -> bool:
     """Whether the store does not hold the whole sample of that month yet. Raises StoreError for another month's."""
     with transaction(store.records) as session:
-        states = set(session.scalars(select(Load.state).distinct()))
+        # What was refused or taken out again on purpose does not come back by itself.
+        states = set(session.scalars(select(Load.state).where(Load.state != "refused").distinct()))
     marker = _marker(store.settings)
     made = marker.read_text(encoding="utf-8").strip() if marker.exists() else None
     if made is not None and made != month and states:

@@ -92,7 +92,8 @@ def web_server(app: WSGIApp, listening: socket.socket, **more: Any) -> WebServer
 
     # Without bound, what an answer still has to send waits for its browser and no thread waits with it.
     adapted: Any = WSGIMiddleware(_quiet(app), workers=THREADS, send_queue_size=0)
-    return WebServer(WholeRequests(adapted), listening, **more)
+    largest = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH")  # where the app is Flask's
+    return WebServer(WholeRequests(adapted, largest), listening, **more)
 
 
 def leave_imports_uncollected() -> None:

@@ -12,7 +12,7 @@ from typing import IO
 
 from a2wsgi.asgi_typing import ASGIApp, HTTPScope, Receive, ReceiveEvent, Scope, Send, SendEvent
 
-#: Bounds of a request; the app has narrower ones for all that is no upload.
+#: Bounds of a request; of its body where the app names none itself.
 HEAD_BYTES = 32 * 1024
 HEADERS = 100
 BODY_BYTES = 32 * 1024 * 1024
@@ -28,9 +28,10 @@ _BYTES_PER_SECOND = 50_000
 class WholeRequests:
     """The app behind the requests."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before an app."""
+    def __init__(self, app: ASGIApp, body_bytes: int | None = None) -> None:
+        """Stand before an app that takes bodies up to so many bytes."""
         self._app = app
+        self._body_bytes = body_bytes or BODY_BYTES
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,10 +45,9 @@ class WholeRequests:
         # WSGI cannot tell X_Y from X-Y: no browser sends the first, and nobody may pass it off as the second.
         asked: HTTPScope = {**scope, "headers": [(name, value) for name, value in headers if b"_" not in name]}
         fields = dict(headers)
-        if b"transfer-encoding" in fields:  # the app refuses it; what follows is not read
+        length = int(fields.get(b"content-length", b"0"))
+        if b"transfer-encoding" in fields or length > self._body_bytes:  # the app refuses it; its body is not read
             await self._app(asked, _nothing, _closing(send))
-        elif (length := int(fields.get(b"content-length", b"0"))) > BODY_BYTES:
-            await answer(send, 413, "El pedido supera el tamaño que el sistema acepta.")
         elif self._held + length > HELD_BYTES:
             await answer(send, 503, "El sistema recibe demasiados archivos a la vez: espere un momento.")
         elif length:

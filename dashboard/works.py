@@ -211,7 +211,7 @@ def _undo(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
 def _mapping(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
     what, text = str(job.asked["what"]), str(job.asked["text"])
     progress("aplicando la asignación", None)
-    rules = mapping.take_in(store, what, text, name="asignación", by=by)
+    rules = mapping.take_in(store, what, text, name="asignación", by=by, shown=job.asked.get("shown"))
     return Outcome(f"{rules} reglas en vigor; las cifras ya las aplican.", {"what": what, "rules": rules})
 
 

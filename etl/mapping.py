@@ -1,5 +1,7 @@
 """The site's mappings as CSV: out with what is not mapped yet first, in with a check of every row."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from etl import pipeline
@@ -37,10 +39,16 @@ def read_text(path: Path) -> str:
     raise sites.MappingError(f"{path.name}: no es un texto CSV; guárdelo en la planilla como «CSV»")
 
 
-def take_in(store: OpenStore, what: str, text: str, *, name: str, by: Actor = SYSTEM) -> int:
+def rules_digest(rules: Sequence[sites.QueueRule | sites.PersonRule]) -> str:
+    """Return a digest of rules, by which whoever changes them says what they changed."""
+    return hashlib.sha256(repr(tuple(rules)).encode()).hexdigest()
+
+
+def take_in(store: OpenStore, what: str, text: str, *, name: str, by: Actor = SYSTEM, shown: str | None = None) -> int:
     """Put a CSV in the place of the mapping, apply it to the figures, and return how many rules it has.
 
-    Raises MappingError naming file, line, column and remedy, and AnotherLoadRuns; then nothing is changed.
+    `shown` is the digest of the rules that it was made from: where somebody changed those since, it is refused. Raises
+    MappingError naming file, line, column and remedy, and AnotherLoadRuns; then nothing is changed.
     """
     queues: tuple[sites.QueueRule, ...] = ()
     persons: tuple[sites.PersonRule, ...] = ()
@@ -52,6 +60,11 @@ def take_in(store: OpenStore, what: str, text: str, *, name: str, by: Actor = SY
     except sites.MappingError as error:
         raise sites.MappingError(f"{name}: {error}") from None
     with warehouse_lock(store.settings), transaction(store.records) as session:
+        site = sites.read_site(session)
+        current, wanted = (site.queues, queues) if what == QUEUES else (site.persons, persons)
+        # The same again is a job that was cut off after this.
+        if shown is not None and shown != rules_digest(current) and current != wanted:
+            raise sites.MappingError(f"{name}: mientras tanto cambiaron las reglas; revíselas y guarde otra vez")
         if what == QUEUES:
             sites.replace_queues(session, queues)
         else:

@@ -131,8 +131,9 @@ class Tab:
             before = self.nodes[identity].get(prop)
             self.nodes[identity][prop] = value
             self._ask(callback, f"{identity}.{prop}")
-            if identity in self.nodes and prop not in ("value", *_PASSIVE):
+            if identity in self.nodes and prop not in (_CHOOSE, *_PASSIVE):
                 self.nodes[identity][prop] = before
+            self.seen[callback.output] = self._holds(callback)
             self._settle()
         raise UnknownCallbackError(f"{self.path} offers something new at each press")
 
@@ -198,7 +199,7 @@ class Tab:
                 if not self._is_there(callback):
                     self.seen.pop(callback.output, None)
                     continue
-                holds = json.dumps([self._given(each) for each in callback.inputs], sort_keys=True, default=str)
+                holds = self._holds(callback)
                 before = self.seen.get(callback.output)
                 self.seen[callback.output] = holds
                 if before == holds or (before is None and callback.waits):
@@ -208,6 +209,10 @@ class Tab:
             if quiet:
                 return
         raise UnknownCallbackError(f"{self.path} never comes to rest")
+
+    def _holds(self, callback: Declared) -> str:
+        """What a callback's inputs hold: it asks again when that changes."""
+        return json.dumps([self._given(each) for each in callback.inputs], sort_keys=True)
 
     def _untouched(self) -> Iterator[tuple[str, Declared, str, str, Any]]:
         """What can still be pressed, chosen or sent: a key, the callback, the component, its property, the value."""
@@ -274,7 +279,7 @@ class Tab:
             "changedPropIds": [changed],
         }
         self.asked.setdefault(callback.name, []).append(body)
-        self.seen[callback.output] = json.dumps(body["inputs"], sort_keys=True, default=str)
+        self.seen[callback.output] = self._holds(callback)
         answer = self._post(body)
         said = self._hear(f"callback {callback.name}", answer)
         # A refusal that bears its own words for the page is an answer.
@@ -301,7 +306,9 @@ class Tab:
 def identity_text(identity: Any) -> str:
     """An id as Dash writes it."""
     if isinstance(identity, str):
-        return json.dumps(json.loads(identity), sort_keys=True, separators=(",", ":")) if identity[:1] == "{" else identity
+        if not identity.startswith("{"):
+            return identity
+        identity = json.loads(identity)
     return json.dumps(identity, sort_keys=True, separators=(",", ":"))
 
 
@@ -309,15 +316,16 @@ def clear_texts(answer: requests.Response) -> list[str]:
     """Whatever an answer holds that its own text hides: escapes, files, numbers of charts."""
     if "json" not in answer.headers.get("Content-Type", ""):
         return []
-    return list(_clear(json.loads(answer.text))) if answer.text else []
+    return list(texts_within(json.loads(answer.text))) if answer.text else []
 
 
-def _clear(value: Any) -> Iterator[str]:
+def texts_within(value: Any) -> Iterator[str]:
+    """Every text of an answer, what its files hold, and the whole numbers of its charts."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for each in value:
-            yield from _clear(each)
+            yield from texts_within(each)
     elif isinstance(value, dict):
         if value.get("base64") is True and isinstance(value.get("content"), str):
             yield from file_texts(base64.b64decode(value["content"]))
@@ -326,7 +334,7 @@ def _clear(value: Any) -> Iterator[str]:
             yield " ".join(str(int(number)) for number in numbers if np.isfinite(number) and number == int(number))
         for name, each in value.items():
             yield name
-            yield from _clear(each)
+            yield from texts_within(each)
 
 
 def file_texts(content: bytes) -> Iterator[str]:

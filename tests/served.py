@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from dash.development.base_component import Component
-from werkzeug.serving import make_server
 
 from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.server import listen, web_server
 from etl import pipeline
 from etl import store as stores
 from etl.records import site as sites
@@ -59,17 +59,20 @@ class Served(str):
 def served(settings: Settings) -> Iterator[Served]:
     """Serve a store on a free port of 127.0.0.1 and give its address."""
     context = Context(settings)
-    server = make_server("127.0.0.1", 0, create_app(context, DOOR).server, threaded=True)
-    thread = Thread(target=server.serve_forever)
+    listening = listen("127.0.0.1", 0)
+    opened = Event()
+    server = web_server(create_app(context, DOOR).server, listening, opened=opened.set)
+    thread = Thread(target=server.run)
     thread.start()
     try:
-        address = Served(f"http://127.0.0.1:{server.server_port}")
+        assert opened.wait(60)
+        address = Served(f"http://127.0.0.1:{listening.getsockname()[1]}")
         address.context = context
         yield address
     finally:
-        server.shutdown()
+        server.should_exit = True
         thread.join()
-        server.server_close()
+        listening.close()
         context.close()
 
 

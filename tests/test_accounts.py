@@ -245,7 +245,7 @@ def test_five_wrong_passwords_close_the_way_for_that_account_from_there_only(
 
 
 def test_an_account_that_is_not_there_answers_like_one_that_is_and_as_slowly(people: Context, hashed: str) -> None:
-    """S17. Medians of forty each, taken in turn; without the hash for nobody the ratio would be about thirty."""
+    """S17. Medians of forty each, taken in turn; without the hash for nobody the ratio is about five."""
     known = [somebody(people, hashed, f"medida{number}") for number in range(8)]
     seconds: dict[str, list[float]] = {"known": [], "unknown": []}
     answers = set()

@@ -49,10 +49,11 @@ from etl.settings import Settings
 from etl.store import OpenStore
 from etl.warehouse import read_current
 from tests.business import business
-from tests.commands import DAY, GOOD, done
+from tests.commands import DAY, DONE, GOOD, REFUSED, USAGE, call, done
 from tests.postgresql import database
 from tests.product import Product
 from tests.served import one_call
+from tests.test_words import PATTERNS
 
 AT = datetime(2026, 11, 20, 7, 15)  # UTC: 03:15 in La Paz
 NAME = "callcenter-2026-11-20-031500"
@@ -454,7 +455,7 @@ def writers(url: str, folder: Path) -> Iterator[tuple[Callable[[int], None], Cal
             assert process.stdin is not None
             process.stdin.write(f"{rows}\n".encode())
             process.stdin.flush()
-        while len(acknowledged()) < there + 8:  # all are at it
+        while len(acknowledged()) <= there:  # they are at it
             time.sleep(0.005)
 
     try:
@@ -477,7 +478,7 @@ def test_no_backup_misses_a_row_that_was_acknowledged_before_it_began(site: Site
             with gzip.open(folder / "records" / "audit_entries.jsonl.gz", "rt") as file:
                 names, *rows = map(json.loads, file)
             found = {row[names.index("object")] for row in rows}
-            assert len(before) >= 8 * (number + 1)
+            assert len(before) > number
             assert before <= found, before - found
             written_meanwhile += len(acknowledged() - before)
     assert written_meanwhile > 100
@@ -920,3 +921,43 @@ def test_figures_that_come_out_otherwise_are_told(small: Site, tmp_path: Path) -
     result = restore(folder, Site(tmp_path / "new").settings, small.keys)
     assert result.differences == {"core.line_calls 2026-10": ([2, 2, 1, 5], [1, 1, 1, 5])}
     assert read_current(Site(tmp_path / "new").settings.warehouse) is not None
+
+
+# --- by command
+
+
+def test_the_commands_say_what_they_did(small: Site, tmp_path: Path) -> None:
+    data = small.settings.data
+    made = call(data, "backup", small.backups)
+    assert made.exit_code == DONE
+    (folder,) = backups_in(small.backups)
+    assert made.stdout.startswith(f"{folder}: ")
+    assert made.stdout.endswith("1 archivos recibidos (1 nuevos); restaurado a prueba, igual.\n")
+    assert "guárdelas aparte con --keys" in made.stderr
+    assert call(data, "backup", small.backups, "--keys", small.keys).stderr == ""
+    assert len(backups_in(small.backups)) == 2
+    again = call(tmp_path / "new", "restore", small.backups, "--keys", small.keys)
+    assert again.exit_code == DONE, again.output
+    assert "1 archivos recibidos; las cifras son las del respaldo." in again.stdout
+    assert done(tmp_path / "new", "load", "list") == done(data, "load", "list")
+    for words in (made.stdout + made.stderr, again.stdout):
+        assert not [word.pattern for word in PATTERNS if word.search(words)], words
+
+
+def test_the_commands_say_what_they_did_not_do(small: Site, tmp_path: Path) -> None:
+    folder = small.back_up(AT, keys=small.keys)
+    data = small.settings.data
+    for code, told, words in [
+        (USAGE, "falta --keys CARPETA", ("restore", folder)),
+        (REFUSED, "no está vacía", ("--data", str(data), "restore", folder, "--keys", small.keys)),
+        (REFUSED, "No existe la carpeta de las claves", ("restore", folder, "--keys", tmp_path / "no")),
+        (REFUSED, "está dentro de uno", ("--data", str(data), "backup", data / "here")),
+        (REFUSED, "no hay un almacén", ("backup", tmp_path / "there")),
+    ]:
+        result = call(tmp_path / "new", *words)
+        assert (result.exit_code, result.stdout, told in result.stderr) == (code, "", True), result.output
+    assert not (tmp_path / "new").exists()
+    rewrite(folder, lambda content: content["figures"].update({"core.calls 2026-10": [9, 9, 9, 9]}))
+    result = call(tmp_path / "new", "restore", folder, "--keys", small.keys)
+    assert (result.exit_code, "hay cifras distintas" in result.stdout) == (REFUSED, True)
+    assert "core.calls 2026-10: [9, 9, 9, 9] en el respaldo, [1, 1, 1, 5] ahora" in result.stderr

@@ -126,7 +126,7 @@ def test_a_file_is_sent_judged_loaded_counted_and_undone(chief: Page, place: Ser
 
 
 def test_a_file_that_is_none_is_refused_where_it_was_sent_and_so_is_one_too_large(
-    window: BrowserContext, place: Served
+    window: BrowserContext, place: Served, tmp_path: Path
 ) -> None:
     window.clear_cookies()
     window.add_cookies([place.cookie(Role.SUPERVISOR)])
@@ -136,14 +136,16 @@ def test_a_file_that_is_none_is_refused_where_it_was_sent_and_so_is_one_too_larg
     with page.expect_response(lambda each: each.status == 422):
         send(page, "queue_log", b"%PDF-1.7 not a log")
     expect(answer).to_contain_text("«queue_log» no se acepta: es un PDF")
+    huge = tmp_path / "huge"
+    huge.write_bytes(b"1" * (20 * 1024 * 1024 + 1))
     sent: list[str] = []
-    page.on("request", lambda each: sent.append(each.url) if len(each.post_data or "") > 1_000_000 else None)
-    send(page, "huge", b"1" * (21 * 1024 * 1024))
+    page.on("request", lambda each: sent.append(each.url) if '"upload-file"' in (each.post_data or "") else None)
+    page.set_input_files("#upload-file input[type=file]", huge)
     expect(page.locator("#upload-refused")).to_contain_text("«huge» pesa 21 MB y el máximo es 20 MB")
+    assert not sent
     send(page, "empty", b"")
     expect(answer).to_contain_text("«empty» no se acepta: está vacío")
     expect(page.locator("#upload-refused")).to_be_empty()
-    assert not sent
     page.close()
 
 
@@ -154,7 +156,7 @@ def test_a_queue_without_a_line_is_given_one_and_counted_there(chief: Page, plac
     expect(rule).to_contain_text("de 08 a 09 h, más a las 08 h")
     start = rule.get_by_label("Desde, cola ventas")
     start.fill("31/02/2026")
-    rule.get_by_label("Línea de la cola ventas").click()
+    rule.get_by_role("textbox", name="Línea de la cola ventas").click()
     chief.get_by_role("option", name="102 Facturación").click()
     save = chief.locator("#setup-queues").get_by_role("button", name="Guardar y aplicar")
     save.click()

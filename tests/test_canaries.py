@@ -1,7 +1,7 @@
 """Twenty invented callers, looked for in everything that anybody is answered: in full only where the table says so.
 
-P2, P5, S43: each role opens every page, follows every kind of link, presses and sends whatever it is offered, and sends
-what only others are offered. What is searched: answers with their files and charts, logs, the records, the storages of a
+P2, P5, S43: each role opens every page, follows every kind of link, presses and sends whatever it is offered, and what
+only others are offered too. Searched are all answers with their files and charts, logs, the records, the storages of a
 browser. A callback that the crawler cannot call fails by its name: tell it how in TYPED.
 """
 
@@ -11,17 +11,17 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
+from requests import Response
 from sqlalchemy import Engine, MetaData
-from sqlalchemy.orm import Session
-from sqlalchemy import select
 
 from dashboard import works
 from dashboard.accounts import Role
@@ -33,13 +33,13 @@ from etl import store as stores
 from etl.lines import no_progress
 from etl.pseudonyms import pseudonym
 from etl.records import jobs
-from etl.records.models import AuditEntry
 from etl.settings import Settings
+from reports.export import Column, Table, csv_bytes, xlsx_bytes
 from reports.personal import Field, Level, mask_number
-from tests.crawl import Said, Tab, shape
+from tests.crawl import Said, Tab, clear_texts, shape
 from tests.people import account_of
-from tests.served import DAY_ONE, Served, served
-from tests.watched import watched
+from tests.served import DAY_ONE, served
+from tests.watched import WIDTHS, cut_texts, serious_violations, watched
 
 UNMASKING = "..call-who.children...call-reason.error.."
 REASON = "El cliente pidió que se le devuelva la llamada"
@@ -79,9 +79,8 @@ class Canary:
         return (self.number[-8:] if len(self.number) > 7 else self.number, self.surname.casefold())
 
 
-SURNAMES = [
-    begin + end for begin in ("Quilla", "Tanca", "Zurri", "Ñuflo", "Wayra") for end in ("rrumi", "huay", "gaite", "mboré")
-]  # fmt: skip
+_BEGINNINGS, _ENDS = ("Quilla", "Tanca", "Zurri", "Ñuflo", "Wayra"), ("rrumi", "huay", "gaite", "mboré")
+SURNAMES = [begin + end for begin in _BEGINNINGS for end in _ENDS]
 FIRST_NAMES = ("Ximena", "Óscar", "Nayra", "Wara")
 NUMBERS = [f"6{(7_919_191 * place + 1_234_567) % 10_000_000:07}" for place in range(20)]
 CANARIES = [
@@ -130,7 +129,7 @@ def set_aside_of(canary: Canary) -> list[str]:
 LOG = [line for canary in CANARIES for line in lines_of(canary)] + [
     line for canary in CANARIES[:6] for line in set_aside_of(canary)
 ]
-#: A second log that a page sends, with the same callers a day earlier, and one that is none: customers in its first row.
+#: What a page sends: a log with the same callers a day earlier, and a file that is none, customers in its first row.
 SENT_LOG = [re.sub(r"(?<![0-9])17934[0-9]{5}", lambda found: str(int(found[0]) - 86_400), line) for line in LOG]
 SENT_LIST = [f"{canary.name};{canary.number}" for canary in CANARIES]
 
@@ -168,9 +167,17 @@ class Crawl:
     answered: set[str]
     asked: dict[str, list[dict[str, Any]]]
     visited: set[tuple[str, ...]]
-    logged: str = ""
-    records: str = ""
-    replayed: dict[str, set[int]] = field(default_factory=dict)
+    logged: str
+    records: str
+    replayed: list[tuple[str, int]]
+
+    def bodies(self) -> list[tuple[str, dict[str, Any]]]:
+        """Of each callback the first request, the last, and the longest."""
+        found = {}
+        for name, asked in self.asked.items():
+            for body in (asked[0], asked[-1], max(asked, key=lambda body: len(json.dumps(body)))):
+                found[json.dumps(body, sort_keys=True)] = (name, body)
+        return list(found.values())
 
     def told(self, secrets: list[str]) -> dict[str, set[str]]:
         """Which answers hold which of the secrets."""
@@ -228,8 +235,8 @@ def dumped(records: Engine) -> str:
     return "\n".join(str(value) for row in rows for value in row)
 
 
-def walk(tab: Tab, role: Role) -> set[tuple[str, ...]]:
-    """Open every page, follow every kind of link from page to page; return what was visited."""
+def walk(tab: Tab, role: Role, calls: set[str]) -> set[tuple[str, ...]]:
+    """Open every page, follow every kind of link, but only to these calls; return what was visited."""
     paths = {page.PATH for page in PAGES}
     visited = set()
     for path in sorted(paths):
@@ -237,12 +244,14 @@ def walk(tab: Tab, role: Role) -> set[tuple[str, ...]]:
         assert tab.open(path) == (200 if may(role, PAGE, path) else 403), path
     while todo := [url for url in tab.links if shape(url) not in visited]:
         for url in todo:
-            path = shape(url)[0]
-            if shape(url) in visited:
+            asked = shape(url)
+            if asked in visited:
                 continue
-            visited.add(shape(url))
-            if path in paths and may(role, PAGE, path):
-                tab.open(url) if path != tab.path else tab.go(url)
+            visited.add(asked)
+            if asked[-1].startswith("pbx|") and asked[-1] not in calls:
+                continue
+            if asked[0] == tab.path:
+                tab.go(url)
             else:
                 tab.open(url)
         assert len(visited) < 400, "an address leads to ever new ones"
@@ -259,40 +268,48 @@ def work_off(settings: Settings) -> None:
         store.records.dispose()
 
 
-def crawled(settings: Settings, role: Role) -> Crawl:
-    """What one role is told, whatever it does; on a store of its own."""
+def crawled(settings: Settings, role: Role, of_others: list[Crawl]) -> Crawl:
+    """What one role is told, whatever it does, and whatever it sends of what others are offered; on its own store."""
     kept, printed = Kept(), io.StringIO()
     root = logging.getLogger()
     level = root.level
     root.addHandler(kept)
     root.setLevel(logging.DEBUG)
+    followed = CANARIES if role is Role.CHIEF else CANARIES[:6]  # in these six every kind of line
     try:
         with redirect_stdout(printed), redirect_stderr(printed), served(settings) as address:
             address.cookie(role)  # signed in elsewhere too
             tab = Tab(address, address.cookie(role), TYPED)
-            visited = walk(tab, role)
+            visited = walk(tab, role, {f"pbx|{canary.callid}" for canary in followed})
             opens = [page.PATH for page in PAGES if may(role, PAGE, page.PATH)]
             if "/llamadas" in opens:
                 opens.append(CANARIES[0].page)
-            for url in [*opens, *[url for url in tab.links if url.startswith("/cuentas?")][:1]]:
+            opens += [url for url in tab.links if url.startswith("/cuentas?")][-1:]
+            for url in opens:
                 assert tab.open(url) == 200
                 tab.act()
             work_off(settings)
-            visited |= walk(tab, role)
+            for url in opens:  # what became of it all
+                assert tab.open(url) == 200
+            replayed = [(name, tab.send(body).status) for crawl in of_others for name, body in crawl.bodies()]
             records = dumped(address.context.records)
     finally:
         root.setLevel(level)
         root.removeHandler(kept)
-    return Crawl(tab.said, tab.answered, tab.asked, visited, "\n".join([*kept.lines, printed.getvalue()]), records)
+    logged = "\n".join([*kept.lines, printed.getvalue()])
+    return Crawl(tab.said, tab.answered, tab.asked, visited, logged, records, replayed)
 
 
 @pytest.fixture(scope="module")
 def crawls(loaded: Settings, tmp_path_factory: pytest.TempPathFactory) -> dict[Role, Crawl]:
-    found = {}
-    for role in Role:
+    """Everybody's walk. What the two are offered who see and change the most, all others send too."""
+    most = [Role.CHIEF, Role.ADMINISTRATOR]
+    found: dict[Role, Crawl] = {}
+    for role in [*most, *(role for role in Role if role not in most)]:
         data = tmp_path_factory.mktemp(role) / "data"
         shutil.copytree(loaded.data, data)
-        found[role] = crawled(loaded.model_copy(update={"data": data}), role)
+        others = [found[other] for other in most if other in found]
+        found[role] = crawled(loaded.model_copy(update={"data": data}), role, others)
     return found
 
 
@@ -302,7 +319,141 @@ def test_nobody_is_told_a_caller_in_full_but_for_a_reason(
 ) -> None:
     told = crawls[role].told(secrets)
     if personal()[role].level(Field.CALLER_NUMBER) is Level.REASON:
-        asked_for = set(CANARIES[0].secrets)
-        assert told == {f"callback {UNMASKING}": asked_for}
+        assert told == {f"callback {UNMASKING}": set(CANARIES[0].secrets)}
     else:
         assert told == {}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_whoever_sees_callers_masked_is_told_them_so_and_nobody_else(role: Role, crawls: dict[Role, Crawl]) -> None:
+    told = {
+        canary.place
+        for said in crawls[role].said
+        if said.status == 200
+        for canary in CANARIES
+        if mask_number(canary.number) in said.text and f"{canary.first_name} {canary.surname[0]}." in said.text
+    }
+    if personal()[role].level(Field.CALLER_NUMBER) is Level.NONE:
+        assert told == set()
+    else:
+        assert told >= set(range(20 if role is Role.CHIEF else 6))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_crawler_reaches_every_page_and_callback_that_a_role_may(role: Role, crawls: dict[Role, Crawl]) -> None:
+    """A callback that is not reached is no proof of anything: the page must offer it, and TYPED say what is given."""
+    listed = [(kind, name) for kind in (CALLBACK, EXPORT) for name in access().names(kind)]
+    assert {name for kind, name in listed if may(role, kind, name)} - crawls[role].answered == set()
+    opened = {said.what for said in crawls[role].said if said.status == 200}
+    assert {page.PATH for page in PAGES if may(role, PAGE, page.PATH)} == {
+        page.PATH for page in PAGES if f"GET {page.PATH}" in opened
+    }
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.CHIEF])
+def test_what_others_are_offered_is_answered_only_as_the_table_says(role: Role, crawls: dict[Role, Crawl]) -> None:
+    """S07, S08: the very requests of the chief and the administrator, sent by somebody else."""
+    replayed = crawls[role].replayed
+    if role is not Role.ADMINISTRATOR:
+        assert {name for name, _ in replayed} == {*access().names(CALLBACK), *access().names(EXPORT)}
+    for name, status in replayed:
+        if may(role, access().kind_of_callback(name) or "", name):
+            assert status < 500, name
+        else:
+            assert status == 403, name
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_caller_is_in_the_logs_nor_in_the_records(role: Role, crawls: dict[Role, Crawl], secrets: list[str]) -> None:
+    """P5, S43: accounts, sessions, audit, jobs with their answers, uploads with their verdicts; all lines of all logs."""
+    crawl = crawls[role]
+    logged, records = crawl.logged.casefold(), crawl.records.casefold()
+    assert "get /llamadas" in logged and f"cuenta.{role}" in records
+    assert [secret for secret in secrets if secret in logged] == []
+    assert [secret for secret in secrets if secret in records] == []
+    if personal()[role].may_unmask():
+        assert REASON.casefold() in records and "queue_log, línea 2" in records
+
+
+def test_a_caller_would_be_found_wherever_an_answer_may_hide_one(secrets: list[str]) -> None:
+    number, surname = CANARIES[15].secrets
+    table = Table(
+        "x", "x", (), (Column("a"), Column("b")), [[CANARIES[15].name, number]], datetime(2026, 10, 31), False
+    )
+    answer = Response()
+    answer.status_code, answer.headers["Content-Type"] = 200, "application/json"
+
+    def found(content: Any) -> set[str]:
+        answer._content = json.dumps(content).encode()  # escapes what is no ASCII
+        text = "\n".join(clear_texts(answer)).casefold()
+        return {secret for secret in secrets if secret in text}
+
+    assert found({"response": {"x": {"children": [CANARIES[15].name, {"props": {"href": f"/x?y={number}"}}]}}}) == {
+        number, surname,
+    }  # fmt: skip
+    for content in (xlsx_bytes(table), csv_bytes(table)):
+        assert found({"content": base64.b64encode(content).decode(), "base64": True}) == {number, surname}
+    for dtype in ("i4", "f8"):
+        drawn = base64.b64encode(np.array([1, int(number)], dtype=dtype).tobytes()).decode()
+        assert found({"customdata": {"dtype": dtype, "bdata": drawn}}) == {number}
+    assert found({"a": "6••••567"}) == set()
+
+
+# In a browser
+
+
+def storages(tab: Page) -> str:
+    """All that a browser keeps of a page beyond what it shows."""
+    kept: str = tab.evaluate(
+        """async () => JSON.stringify([
+            {...localStorage}, {...sessionStorage}, history.state, document.cookie, document.title, location.href,
+            (await indexedDB.databases()).map(each => each.name), await caches.keys().catch(() => []),
+            performance.getEntriesByType('resource').map(each => each.name),
+        ])"""
+    )
+    return kept.casefold()
+
+
+def test_a_browser_keeps_nothing_of_a_caller_and_shows_one_in_full_until_it_leaves(
+    loaded: Settings, secrets: list[str], window: BrowserContext, tmp_path: Path
+) -> None:
+    """P5, P11: the storages of a browser, title and address, before, while and after a number is shown."""
+    shutil.copytree(loaded.data, tmp_path / "data")
+    canary = CANARIES[6]
+    number, surname = canary.secrets
+
+    def kept(tab: Page) -> list[str]:
+        held = storages(tab)
+        assert "call center" in held
+        return [secret for secret in secrets if secret in held]
+
+    with served(loaded.model_copy(update={"data": tmp_path / "data"})) as address, watched(window, address) as tab:
+        tab.goto(address + "/")
+        for page in (page for page in PAGES if page.IN_MENU):
+            tab.locator(f"#menu a[href='{page.PATH}']").click()
+            expect(tab.locator(f"#menu a[href='{page.PATH}']")).to_have_attribute("aria-current", "page")
+            expect(tab.locator("main h2").first).to_be_visible()
+            assert kept(tab) == []
+            assert [secret for secret in secrets if secret in tab.content().casefold()] == []
+        tab.goto(address + canary.page)
+        expect(tab.get_by_text(mask_number(number))).to_be_visible()
+        field, button = tab.get_by_label("Motivo para ver el número completo"), tab.get_by_text("Ver el número")
+        assert field.get_attribute("autocomplete") == "off"
+        tab.locator("#call-unmask").click()
+        expect(tab.get_by_text("Escriba el motivo, de 10 a 200 letras.")).to_be_visible()
+        for size in WIDTHS:
+            assert cut_texts(tab, size) == []
+        assert serious_violations(tab, "notebook", "light") + serious_violations(tab, "telephone", "dark") == []
+        field.fill(REASON)
+        tab.locator("#call-unmask").click()
+        expect(tab.get_by_text(number, exact=True)).to_be_visible()
+        expect(tab.get_by_text(canary.name, exact=True)).to_be_visible()
+        expect(button).to_have_count(0)
+        assert kept(tab) == []
+        tab.get_by_role("link", name="Volver a las cifras").click()
+        expect(tab.locator("#sl-content h2").first).to_be_visible()
+        assert number not in tab.content()
+        tab.go_back()
+        expect(tab.get_by_text(mask_number(number))).to_be_visible()
+        assert number not in tab.content() and surname not in tab.content().casefold()
+        assert kept(tab) == []

@@ -18,7 +18,7 @@ from dashboard.assignments import REMOVED, ChangedMeanwhile, RowErrors
 from dashboard.context import Context
 from dashboard.intake import IntakeError
 from dashboard.pages.setup import content
-from etl.mapping import AGENTS, QUEUES
+from etl.mapping import AGENTS, QUEUES, rules_digest
 from etl.records.engine import transaction
 from etl.records.models import Job
 from etl.records.site import PersonRule, QueueRule, replace_persons, replace_queues
@@ -71,7 +71,7 @@ def give(context: Context, *rules: QueueRule | PersonRule) -> None:
 
 
 def saved(context: Context, what: str, *rows: list[str], role: Role = Role.CHIEF, shown: str | None = None) -> int:
-    known = assignments.digest(assignments.rules_of(context, what)) if shown is None else shown
+    known = rules_digest(assignments.rules_of(context, what)) if shown is None else shown
     return assignments.save(context, identity(context, role), what, known, list(enumerate(rows)))
 
 
@@ -179,8 +179,20 @@ def test_what_is_saved_becomes_the_rules_and_the_figures_apply_them(context: Con
     assert [seen.name for seen in assignments.unknown_interfaces(context)] == ["SIP/202"]
 
 
+def test_a_page_is_out_of_date_when_its_rules_or_the_loads_change_and_not_when_other_rules_do(
+    context: Context, product: Product
+) -> None:
+    before = {what: assignments.version_of(context, what) for what in (QUEUES, AGENTS)}
+    saved(context, QUEUES, ["ventas", "", "102", "", ""])
+    work_off(context)
+    after = {what: assignments.version_of(context, what) for what in (QUEUES, AGENTS)}
+    assert after[QUEUES] != before[QUEUES] and after[AGENTS] == before[AGENTS]
+    product.load(LogFile("two", tuple(call("101", 9 * 3600))))
+    assert assignments.version_of(context, AGENTS) != after[AGENTS]
+
+
 def test_a_page_that_is_not_the_newest_changes_nothing(context: Context) -> None:
-    before = assignments.digest(assignments.rules_of(context, QUEUES))
+    before = rules_digest(assignments.rules_of(context, QUEUES))
     saved(context, QUEUES, ["ventas", "", "102", "", ""], role=Role.SUPERVISOR)
     with pytest.raises(ChangedMeanwhile, match="Se está aplicando otro cambio"):
         saved(context, QUEUES, ["ventas", "", "101", "", ""], shown=before)
@@ -192,6 +204,18 @@ def test_a_page_that_is_not_the_newest_changes_nothing(context: Context) -> None
         saved(context, QUEUES, ["ventas", "", "102", "", ""])
     assert assignments.rules_of(context, QUEUES) == (QueueRule("ventas", None, "102"),)
     assert jobs_waiting(context) == 0
+
+
+def test_what_the_console_changed_while_a_job_waited_is_not_overwritten(context: Context) -> None:
+    saved(context, QUEUES, ["ventas", "", "102", "", ""])
+    give(context, QueueRule("otra", None, "101"))
+    assert work_off(context) == ["failed"]
+    change = assignments.newest_change(context)
+    assert change is not None and "mientras tanto cambiaron las reglas" in change.tells
+    assert assignments.rules_of(context, QUEUES) == (QueueRule("otra", None, "101"),)
+    saved(context, QUEUES, ["ventas", "", "102", "", ""])
+    give(context, QueueRule("ventas", None, "102"))  # as a job that was cut off half-way leaves it
+    assert work_off(context) == ["done"]
 
 
 def test_who_only_reads_saves_nothing(context: Context) -> None:
@@ -223,7 +247,7 @@ def sent(context: Context, what: str, fields: Any, shown: Any, role: Role = Role
 
 
 def test_a_save_over_http_goes_by_the_rows_of_the_page_and_tells_what_is_wrong_where(context: Context) -> None:
-    known = assignments.digest(())
+    known = rules_digest(())
     shown = {QUEUES: {"digest": known, "keys": [["ventas", ""], ["ventas", "4250001"], []]}}
     fields = [
         (0, "service", "102"),
@@ -247,7 +271,7 @@ def test_a_save_over_http_goes_by_the_rows_of_the_page_and_tells_what_is_wrong_w
 
 
 def test_what_is_no_page_of_ours_is_passed_over_and_readers_are_refused(context: Context) -> None:
-    known = assignments.digest(())
+    known = rules_digest(())
     good = {QUEUES: {"digest": known, "keys": [["ventas", ""]]}}
     for fields, shown in (
         ([(0, "service", "102")], None),

@@ -325,10 +325,15 @@ def test_two_lengths_are_refused(loopback: Running) -> None:
     assert loopback.reached.requests == []
 
 
-def test_a_body_beyond_all_bounds_is_refused_before_it_is_sent(loopback: Running) -> None:
-    answer = loopback.say(post(b"", f"Content-Length: {whole_requests.BODY_BYTES + 1}"))
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert loopback.reached.requests == []
+@pytest.mark.parametrize(("bound", "refusal"), [(None, b"400"), (5000, b"413")])
+def test_a_body_beyond_its_bounds_is_refused_before_it_is_sent(bound: int | None, refusal: bytes) -> None:
+    app = telling_app(reached := Reached())
+    app.config["MAX_CONTENT_LENGTH"] = bound
+    with running(app=app) as server:
+        answer = server.say(post(b"", f"Content-Length: {(bound or whole_requests.BODY_BYTES) + 1}"))
+        assert answer.startswith(b"HTTP/1.1 %b " % refusal)
+        assert server.say(post(b"x" * 5000, "Content-Length: 5000")).startswith(b"HTTP/1.1 200 ")
+    assert reached.requests == [("POST", 5000, "")]
 
 
 def test_bodies_that_are_too_much_together_are_refused(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from etl.settings import Settings
     from etl.store import OpenStore
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY = 1, 2, 75
+EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY, EXIT_CONFIGURATION = 1, 2, 75, 78
+#: Errors of modules that most verbs do not import, by name, and how each ends the command.
+_OF_THE_SYSTEM = {
+    "AccountError": EXIT_REFUSED,
+    "AlreadyOpenError": EXIT_BUSY,
+    "ConfigurationError": EXIT_CONFIGURATION,
+    "ServerError": EXIT_REFUSED,
+}
 
 
 class Chosen:
@@ -68,6 +75,7 @@ def usage(message: str) -> NoReturn:
 def told() -> Iterator[None]:
     """Turn the errors that a user can act on into their message and an exit code."""
     import duckdb
+    from pydantic import ValidationError
 
     from etl.build import CheckError
     from etl.lines import ReconciliationError
@@ -81,6 +89,10 @@ def told() -> Iterator[None]:
     except AnotherLoadRuns as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_BUSY) from None
+    except ValidationError as error:
+        wrong = ", ".join(f"CALLCENTER_{'_'.join(map(str, each['loc'])).upper()}" for each in error.errors())
+        typer.echo(f"Hay ajustes que no se entienden: {wrong}.", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from None
     except (CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_REFUSED) from None
@@ -93,10 +105,11 @@ def told() -> Iterator[None]:
         typer.echo(f"No se pudo completar ({reason}). Las cifras anteriores siguen en servicio.", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     except Exception as error:
-        if type(error).__name__ == "ServerError":
-            typer.echo(str(error), err=True)
-            raise typer.Exit(EXIT_REFUSED) from None
-        raise
+        code = _OF_THE_SYSTEM.get(type(error).__name__)
+        if code is None:
+            raise
+        typer.echo(str(error), err=True)
+        raise typer.Exit(code) from None
 
 
 @contextmanager

@@ -6,15 +6,12 @@ In: a store. Out: a site; or a server with its worker, until it is stopped.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dashboard.commands.base import (
-    EXIT_BUSY,
     EXIT_REFUSED,
     Chosen,
     console_user,
@@ -56,7 +53,7 @@ def init(
     """Prepara un sitio: ajustes, registros vacíos, clave secreta, certificado y la primera cuenta de administración."""
     if (certificate is None) != (certificate_key is None):
         usage("indique --certificate y --certificate-key, los dos.")
-    with told(), configured():
+    with told():
         from dashboard.certificates import Pair
         from dashboard.new_site import Answers, Piece, make_site, missing_pieces
         from etl.settings import Settings
@@ -99,7 +96,7 @@ def demo(
     from etl import pipeline
     from etl.settings import Settings
 
-    with told(), configured():
+    with told():
         settings = Settings(data=Chosen.data or _DEMO_FOLDER)
         store, month = demonstration.open_demo(settings, until=until)
         if demonstration.needs_sample(store, month):
@@ -128,7 +125,7 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", help="Puerto; 0 toma uno libre (por omisión 8050).")] = None,
 ) -> None:
     """Abre el sistema: el servidor web y los trabajos, que vuelven a abrirse si se caen."""
-    with told(), configured():
+    with told():
         from dashboard import opening
 
         settings = store_settings()
@@ -145,7 +142,7 @@ def web(
     demo_: Annotated[bool, typer.Option("--demo", help="Atiende un almacén de muestra.")] = False,
 ) -> None:
     """Atiende a los navegadores: lo abre «callcenter serve» y termina con él."""
-    with told(), configured():
+    with told():
         from dashboard import opening
 
         opening.run_web(store_settings(), host=host, port=port, descriptor=descriptor, demo=demo_)
@@ -154,36 +151,10 @@ def web(
 @verbs.command(hidden=True)
 def work() -> None:
     """Hace los trabajos pendientes: lo abre «callcenter serve» y termina con él."""
-    with told(), configured():
+    with told():
         from dashboard import opening
 
         opening.run_worker(store_settings())
-
-
-@contextmanager
-def configured() -> Iterator[None]:
-    """Turn what is wrong with the configuration, or with who opens the system, into a message and an exit code."""
-    from pydantic import ValidationError
-
-    from dashboard.accounts import AccountError
-    from dashboard.configuration import EXIT_CONFIGURATION, ConfigurationError
-    from dashboard.supervisor import AlreadyOpenError
-
-    try:
-        yield
-    except ConfigurationError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_CONFIGURATION) from None
-    except ValidationError as error:
-        wrong = ", ".join(f"CALLCENTER_{'_'.join(map(str, each['loc'])).upper()}" for each in error.errors())
-        typer.echo(f"Hay ajustes que no se entienden: {wrong}.", err=True)
-        raise typer.Exit(EXIT_CONFIGURATION) from None
-    except AlreadyOpenError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_BUSY) from None
-    except AccountError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
 
 
 def _asked(question: str, usual: str, *, yes: bool) -> str:

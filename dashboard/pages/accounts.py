@@ -373,10 +373,17 @@ def _adding() -> Component:
 
 
 def _adding_many() -> Component:
-    upload = dcc.Upload(
-        html.Button("Elegir el archivo CSV", type="button", className="action", tabIndex=-1),
-        id="accounts-csv", accept=".csv,.txt,text/csv", className="upload", className_active="upload upload-over",
-    )  # fmt: skip
+    # The label opens the choice of files: so the field has a name, and a place in the order of the keyboard.
+    upload = html.Label(
+        dcc.Upload(
+            [html.Span("Elegir el archivo CSV", className="action"), html.Span("o suéltelo aquí", className="quiet")],
+            id="accounts-csv",
+            disable_click=True,
+            className="upload",
+            className_active="upload upload-over",
+            className_reject="upload",
+        )
+    )
     return components.panel(
         "Agregar muchas",
         [

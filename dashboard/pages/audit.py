@@ -46,7 +46,7 @@ def layout() -> Component:
                     html.H1(TITLE),
                     html.Div(id="audit-chain", role="status", className="fresh"),
                     html.Button("Comprobar todos los días", id="audit-check", type="button", className="action"),
-                    components.explained("Que nadie la cambió", _CHAIN_SAYS),
+                    components.explained(terms.AUDIT, _CHAIN_SAYS, asks="Cómo se cuida"),
                 ],
                 className="page-head",
             ),

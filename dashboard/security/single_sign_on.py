@@ -10,11 +10,7 @@ import logging
 from html import escape
 from typing import Any
 
-from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.flask_client import OAuth
 from flask import Flask, Response, url_for
-from joserfc.errors import JoseError
-from requests import RequestException
 from sqlalchemy import select
 
 from dashboard.context import Context
@@ -43,6 +39,12 @@ def button(settings: Settings) -> str:
 
 def register_single_sign_on(server: Flask, context: Context, door: Door, page: SignInPage) -> None:
     """Add the two routes: to the provider, and back from it."""
+    # Only where there is a provider: importing these takes a while.
+    from authlib.integrations.base_client.errors import OAuthError
+    from authlib.integrations.flask_client import OAuth
+    from joserfc.errors import JoseError
+    from requests import RequestException
+
     settings = context.settings
     provider = OAuth(server).register(
         "site",

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from etl.records.models import Record
@@ -82,7 +82,7 @@ def revision_of(engine: Engine) -> str | None:
                 return None
             found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             return found
-    except OperationalError as error:
+    except DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]
         raise RecordsError(f"No se pueden abrir los registros en {engine.url.render_as_string()}: {reason}") from error
 

@@ -18,7 +18,7 @@ from dashboard.intake import EDIT_MAPPING, IntakeError
 from dashboard.pages.setup import content
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed, current
-from etl.mapping import AGENTS, COLUMNS, QUEUES
+from etl.mapping import AGENTS, COLUMNS, QUEUES, rules_digest
 from etl.warehouse import WarehouseError
 
 PATH = "/puesta-en-marcha"
@@ -135,7 +135,7 @@ def _register_saving(app: Dash, context: Context, what: str) -> None:
 def _part(context: Context, what: str) -> tuple[Component, dict[str, Any]]:
     """Return a part of the page, and what is to be known of it when it comes back."""
     rules = assignments.rules_of(context, what)
-    state: dict[str, Any] = {"digest": assignments.digest(rules), "version": assignments.version_of(context, what)}
+    state: dict[str, Any] = {"digest": rules_digest(rules), "version": assignments.version_of(context, what)}
     may_edit = allowed(RIGHT, EDIT_MAPPING)
     try:
         if what == QUEUES:
