@@ -23,7 +23,7 @@ from reports import terms
 
 PAGE_ENTRIES = 50
 #: Days of the chain that are looked at whenever the page opens; all of them when somebody asks.
-RECENT_DAYS = 31
+RECENT_DAYS = 7
 _MOST_PAGES = 1_000_000
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 

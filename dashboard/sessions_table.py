@@ -24,12 +24,12 @@ _LONGEST = 40
 
 
 def sessions_table(sessions: Sequence[SessionShown], end: Callable[[SessionShown], Children] | None) -> Component:
-    """Return the table; `end` gives what stands at the end of a row, where a session may be ended."""
-    headings = terms.SESSION_COLUMNS if end else terms.SESSION_COLUMNS[:-1]
+    """Return the table; `end` gives what stands before a row, where a session may be ended."""
+    headings = terms.SESSION_COLUMNS if end else terms.SESSION_COLUMNS[1:]
     rows: list[list[Children]] = [
         [
-            _moment(each.started_at), _moment(each.seen_at), each.address or terms.BLANK,
-            browser_text(each.browser), *([end(each)] if end else []),
+            *([end(each)] if end else []), _moment(each.started_at), _moment(each.seen_at),
+            each.address or terms.BLANK, browser_text(each.browser),
         ]
         for each in sessions
     ]  # fmt: skip

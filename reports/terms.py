@@ -217,7 +217,7 @@ ACCOUNT_COLUMNS = {
     "last": "Último ingreso",
     "sessions": "Sesiones abiertas",
 }
-SESSION_COLUMNS = ("Empezó", "Última actividad", "Dirección", "Navegador", "")
+SESSION_COLUMNS = ("", "Empezó", "Última actividad", "Dirección", "Navegador")
 AUDIT_COLUMNS = ("Cuándo", "Quién", "Rol", "Dirección", "Qué hizo", "Con qué", "Resultado", "Detalles")
 AUDIT_ACTIONS = {
     "sign_in": "ingreso",

@@ -117,6 +117,7 @@ def test_acts_first_say_what_they_do_and_then_do_it(tab: Page) -> None:
     expect(tab.locator(".opened-account .facts")).to_contain_text("cerrada")
     tab.get_by_role("button", name="Abrir otra vez").click()
     expect(tab.locator("#accounts-answer")).to_contain_text("está abierta otra vez")
+    expect(tab.get_by_role("button", name="Cerrar la cuenta")).to_be_visible()  # drawn anew
     tab.get_by_label("Rol", exact=True).first.click()
     tab.get_by_role("option", name="Calidad").first.click()
     tab.get_by_role("button", name="Cambiar el rol").click()

@@ -365,7 +365,7 @@ def test_what_others_are_offered_is_answered_only_as_the_table_says(role: Role, 
 
 @pytest.mark.parametrize("role", Role)
 def test_no_caller_is_in_the_logs_nor_in_the_records(role: Role, crawls: dict[Role, Crawl], secrets: list[str]) -> None:
-    """P5, S43: accounts, sessions, audit, jobs with their answers, uploads with their verdicts; all lines of all logs."""
+    """P5, S43: accounts, sessions, audit, jobs and their answers, uploads and their verdicts; every line logged."""
     crawl = crawls[role]
     logged, records = crawl.logged.casefold(), crawl.records.casefold()
     assert "get /llamadas" in logged and f"cuenta.{role}" in records

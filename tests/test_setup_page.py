@@ -290,6 +290,31 @@ def test_what_is_no_page_of_ours_is_passed_over_and_readers_are_refused(context:
     assert jobs_waiting(context) == 0
 
 
+def followed(context: Context, shown: Any, role: Role = Role.CHIEF) -> str:
+    """What the page tells of changes since it was drawn."""
+    app = create_app(context, DOOR)
+    body = body_of(app, "setup-progress.children", {"setup-shown.data": shown})
+    answer = SignedIn(context, role, app).post("/_dash-update-component", json=body)
+    return json.dumps(json.loads(answer.text)["response"], ensure_ascii=False)
+
+
+def test_a_change_is_followed_and_another_s_is_announced_without_drawing_the_page_anew(context: Context) -> None:
+    shown = {what: {"version": assignments.version_of(context, what)} for what in (QUEUES, AGENTS)} | {"change": 0}
+    quiet = followed(context, shown)
+    assert '"setup-progress": {"children": null}' in quiet and '"disabled": true' in quiet
+    assert "Hay datos o reglas nuevos" in followed(context, shown | {AGENTS: {"version": "another"}})
+    job = saved(context, QUEUES, ["ventas", "", "102", "", ""])
+    waits = followed(context, shown, Role.QUALITY)
+    assert "que pidió Cuenta chief espera su turno" in waits and '"disabled": false' in waits
+    work_off(context)
+    done = followed(context, shown)
+    assert "1 reglas en vigor" in done and f'"setup-turn": {{"data": {{"what": "queues", "job": {job}}}}}' in done
+    other = followed(context, shown, Role.SUPERVISOR)
+    assert "Cuenta chief cambió reglas: pulse" in other and "setup-turn" not in other
+    shown |= {"change": job, QUEUES: {"version": assignments.version_of(context, QUEUES)}}
+    assert '"setup-progress": {"children": null}' in followed(context, shown)
+
+
 def test_where_nothing_was_loaded_the_page_says_what_comes_first(empty_context: Context) -> None:
     with asking_as(empty_context, Role.CHIEF):
         part, keys = content.queues_part(empty_context, (), may_edit=True)

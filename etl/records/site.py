@@ -179,9 +179,9 @@ def queue_rules(text: str, lines: Iterable[Line]) -> tuple[QueueRule, ...]:
         if not row["queue"]:
             raise MappingError("falta la cola", number, column="queue")
         if row["service"] not in known:
+            choices = ", ".join(sorted(sorted(known), key=len))
             raise MappingError(
-                f"«{row['service']}» no es una de las líneas ({', '.join(sorted(sorted(known), key=len))}); corrija el número "
-                f"o escriba «{NOT_COUNTED}»",
+                f"«{row['service']}» no es una de las líneas ({choices}); corrija el número o escriba «{NOT_COUNTED}»",
                 number,
                 column="service",
             )

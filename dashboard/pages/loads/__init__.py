@@ -73,7 +73,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         State("loads-shown", "data"),
     )
     def show(*asked: Any) -> tuple[Any, ...]:
-        shown: dict[str, Any] = asked[-1] or {}
+        shown: dict[str, Any] = asked[-1] if isinstance(asked[-1], dict) else {}
         if not shown:
             set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
         under_way = intake.is_under_way(context)

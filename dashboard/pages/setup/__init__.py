@@ -61,11 +61,12 @@ def register_callbacks(app: Dash, context: Context) -> None:
         Input("setup-again", "n_clicks"),
         State("setup-shown", "data"),
     )
-    def show(turn: Any, _clicks: int | None, shown: dict[str, Any] | None) -> tuple[Any, ...]:
+    def show(turn: Any, _clicks: int | None, shown: Any) -> tuple[Any, ...]:
         set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
         # After a save only its own part is drawn anew: what is typed in the other stays.
-        only = turn.get("what") if shown and ctx.triggered_id == "setup-turn" and isinstance(turn, dict) else None
-        state = dict(shown or {}) if only else {}
+        is_turn = ctx.triggered_id == "setup-turn" and isinstance(turn, dict) and isinstance(shown, dict)
+        only = turn.get("what") if is_turn else None
+        state: dict[str, Any] = dict(shown) if only else {}
         drawn: list[Any] = []
         for what in _PARTS:
             if only not in (None, what):
