@@ -24,6 +24,7 @@ from dashboard.backup_warning import backup_place, register_backup_warning
 from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
+from dashboard.failures import places_of
 from dashboard.pages import PAGES, own_account
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
@@ -177,7 +178,7 @@ def _account(me: Identity) -> Component:
 def _report_failure(error: Exception) -> None:
     """Tell the user that a page could not be filled, and the log why; the same mark stands in both."""
     mark = token_hex(4)
-    _LOG.error("callback failed, mark %s", mark, exc_info=error)
+    _LOG.error("callback failed, mark %s: %s", mark, places_of(error))
     text = f"Vuelva a cargar la página. Si se repite, avise a quien administra el sistema y mencione la marca {mark}."
     set_props("failure", {"children": notice("El sistema no pudo mostrar esta página", html.P(text))})
 
@@ -194,7 +195,7 @@ def _refusal(error: HTTPException) -> Response:
 
 def _failure(error: Exception) -> Response:
     mark = token_hex(4)
-    _LOG.error("request failed, mark %s", mark, exc_info=error)
+    _LOG.error("request failed, mark %s: %s", mark, places_of(error))
     return _plain(500, mark)
 
 

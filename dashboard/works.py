@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import uploads
 from dashboard.console import report_text
+from dashboard.failures import places_of
 from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check
@@ -66,9 +67,7 @@ def do(store: OpenStore, job: Job, progress: Progress) -> bool:
     except Exception as error:
         # Not its message: it may quote a line of a log, with a customer's number.
         mark = token_hex(4)
-        _LOG.error(
-            "job %s (%s) failed, mark %s: %s\n%s", job.job_id, job.work, mark, type(error).__name__, places(error)
-        )
+        _LOG.error("job %s (%s) failed, mark %s: %s", job.job_id, job.work, mark, places_of(error))
         outcome = _failed(job, by, f"Falla del sistema: avise a quien lo administra y mencione la marca {mark}.")
     with transaction(store.records) as session:
         if not jobs.end(session, job.job_id, outcome.state, outcome.answer, outcome.tells):
@@ -85,16 +84,6 @@ def actor_of(store: OpenStore, job: Job) -> Actor:
     with transaction(store.records) as session:
         account = session.get(Account, job.account_id) if job.account_id is not None else None
         return Actor(account.account_id, account.name, account.role) if account else SYSTEM
-
-
-def places(error: BaseException) -> str:
-    """Return where an error came through, without what it says."""
-    lines, trace = [], error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        lines.append(f"  {code.co_filename}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return "\n".join(lines)
 
 
 def inbox_files(store: OpenStore) -> list[Path]:

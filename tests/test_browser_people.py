@@ -85,6 +85,7 @@ def test_one_is_added_with_a_password_that_opens_only_its_own_change(
     assert MADE_UP.fullmatch(password)
     expect(tab.locator("#accounts-list")).to_contain_text("nueva.persona")
     tab.get_by_role("link", name="Mi cuenta", exact=True).click()
+    expect(tab.get_by_role("heading", name="Mi cuenta")).to_be_visible()
     tab.go_back()
     expect(tab.locator(".ag-row").first).to_be_visible()
     assert password not in tab.content(), "shown once"

@@ -6,6 +6,7 @@ further than that takes.
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,16 @@ from etl.readers.lines import blocks, is_gzip, open_text
 from etl.readers.workbook_guard import OLE_START, ZIP_STARTS, Package, judge_ole, judge_zip
 
 _START_BYTES = 64 * 1024
-_LONGEST_HEADER = 120
+#: Names of columns as exports of calls, damages, orders and payments write them.
+_COLUMN_WORDS = frozenset({
+    "agente", "agent", "atendidas", "answered", "calldate", "call", "callid", "cantidad", "ci", "cliente", "codigo",
+    "cola", "contrato", "correo", "customer", "date", "desde", "destino", "dia", "direccion", "disposition", "dst",
+    "duracion", "duration", "email", "estado", "event", "evento", "fecha", "hasta", "hora", "hour", "id", "importe",
+    "linea", "llamadas", "monto", "motivo", "nombre", "nombres", "numero", "observacion", "orden", "origen", "pago",
+    "phone", "plan", "producto", "queue", "queuename", "registro", "servicio", "service", "solicitud", "src",
+    "start", "status", "telefono", "time", "tipo", "total", "uniqueid", "usuario", "vencimiento", "zona",
+})  # fmt: skip
+_MOST_COLUMNS = 8
 _BINARIES = (
     (b"7z\xbc\xaf\x27\x1c", "un archivo 7z"),
     (b"Rar!\x1a\x07", "un archivo rar"),
@@ -63,7 +73,7 @@ def unpacks_beyond(path: Path, limit: int) -> bool:
 
 
 def header_of(content: bytes) -> str:
-    """Describe the first line of a text, quoting it only where it names columns and holds nobody's data."""
+    """Describe the first line of a text, quoting of it only the words that usually name columns: a row may be names."""
     start = _unpacked_start(content) if is_gzip(content[:2]) else content[:_START_BYTES]
     lines = start.decode("utf-8", errors="replace").lstrip("\ufeff").splitlines()
     first = next((line.strip() for line in lines if line.strip()), "")
@@ -73,9 +83,13 @@ def header_of(content: bytes) -> str:
     if not first.count(separator):
         return "un texto sin columnas"
     said = f"un texto separado por {_SEPARATORS[separator]}"
-    if any(character.isdigit() for character in first) or "@" in first or len(first) > _LONGEST_HEADER:
-        return said
-    return f"{said} con el encabezado «{first.replace(chr(9), ' ')}»"
+    known = [field for each in first.split(separator) if _plain(field := each.strip().strip('"')) in _COLUMN_WORDS]
+    return f"{said} con las columnas {', '.join(known[:_MOST_COLUMNS])}" if known else said
+
+
+def _plain(text: str) -> str:
+    """Return a column's name without accents, in small letters."""
+    return unicodedata.normalize("NFD", text).encode("ascii", "ignore").decode().casefold()
 
 
 def _tell(content: bytes, *, whole: bool) -> Seen:
