@@ -141,15 +141,14 @@ def test_none_of_the_most_used_passwords_is_accepted() -> None:
     assert accepted == [] and len(long_enough) >= 100
 
 
-@pytest.mark.parametrize(
-    "password", [PASSWORD, ("frase con espacios y ñandúes " * 3)[:64], new_password(), "日本語の長い合言葉です"]
-)
-def test_a_phrase_and_what_we_make_up_are_accepted(password: str) -> None:
+@pytest.mark.parametrize("password", [PASSWORD, ("frase con espacios y ñandúes " * 3)[:64], "日本語の長い合言葉です"])
+def test_a_phrase_is_accepted(password: str) -> None:
     check_password(password, name="rosa")
 
 
 def test_what_we_make_up_is_never_the_same_and_has_no_doubtful_signs() -> None:
     made = [new_password() for _ in range(200)]
+    check_password(made[0], name="rosa")
     assert len(set(made)) == 200
     assert all(re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", each) and not set(each) & set("0o1li") for each in made)
 
