@@ -3,7 +3,6 @@
 import csv
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -231,19 +230,13 @@ PAGES = [("/cuentas", Role.ADMINISTRATOR), ("/mi-cuenta", Role.OPERATOR), ("/aud
 
 
 @pytest.mark.parametrize(("path", "role"), PAGES)
-def test_nothing_is_cut_at_any_width(path: str, role: Role, window: BrowserContext, address: Served) -> None:
-    with watched(window, address, role) as tab:
-        filled(tab, address, path)
-        assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
-
-
-@pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("telephone", "dark")])
-@pytest.mark.parametrize(("path", "role"), PAGES)
-def test_axe_finds_nothing_serious(
-    path: str, role: Role, size: str, scheme: Literal["light", "dark"], window: BrowserContext, address: Served
+def test_nothing_is_cut_at_any_width_and_axe_finds_nothing_serious(
+    path: str, role: Role, window: BrowserContext, address: Served
 ) -> None:
     with watched(window, address, role) as tab:
         filled(tab, address, path)
+        assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
         if path == "/cuentas":
             tab.get_by_role("button", name="Dar otra contraseña").click()
-        assert serious_violations(tab, size, scheme) == []
+        assert serious_violations(tab, "notebook", "light") == []
+        assert serious_violations(tab, "telephone", "dark") == []

@@ -1,12 +1,10 @@
 """The door over HTTP, against a running server: who gets what, and what is refused however it is asked (S01 to S39)."""
 
-import http.client
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import func, select
@@ -23,7 +21,8 @@ from etl.records.engine import transaction
 from etl.records.models import AuditEntry
 from etl.settings import Settings
 from tests.callbacks import body_of
-from tests.people import DOOR, account_of, token_of
+from tests.people import DOOR, account_of
+from tests.plain_browser import Browser, somebody
 from tests.served import Served, served
 
 PASSWORD = "siete caballos azules corren"
@@ -32,52 +31,6 @@ CALLBACK_NAMES = {
     for key, found in create_app(Context(Settings(data="/nowhere")), DOOR).callback_map.items()  # type: ignore[arg-type]
     if "callback" in found
 }
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    text: str
-
-
-@dataclass
-class Browser:
-    """What talks to the server by itself, with cookies, and nothing that a browser would add unasked."""
-
-    address: Served
-    cookies: dict[str, str] = field(default_factory=dict)
-
-    def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        where = urlsplit(self.address)
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
-        try:
-            sent = {name.replace("_", "-"): value for name, value in headers.items()}
-            if self.cookies:
-                sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            for cookie in answer.headers.get_all("Set-Cookie") or []:
-                name, _, rest = cookie.partition("=")
-                self.cookies[name] = rest.partition(";")[0]
-            return Answer(answer.status, answer.headers, answer.read().decode("utf-8", "replace"))
-        finally:
-            connection.close()
-
-    def page(self, path: str, **headers: str) -> Answer:
-        return self.send("GET", path, Accept="text/html", **headers)
-
-    def call(self, body: Any, **headers: str) -> Answer:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        token = self.cookies.get("_csrf_token", "")
-        sent = {"Content_Type": "application/json", "X_CSRFToken": token, **headers}
-        return self.send("POST", CALLBACKS, content, **{k: v for k, v in sent.items() if v})
-
-    def form(self, path: str, **values: str) -> Answer:
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page("/login").text)
-        token = found[1] if found else self.cookies.get("_csrf_token", "")
-        content = urlencode({"csrf_token": token, **values}).encode()
-        return self.send("POST", path, content, Content_Type="application/x-www-form-urlencoded")
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +42,6 @@ def running(tmp_path_factory: pytest.TempPathFactory, sample: Settings) -> Itera
 @pytest.fixture
 def nobody(running: Served) -> Browser:
     return Browser(running)
-
-
-def somebody(address: Served, role: Role) -> Browser:
-    browser = Browser(address, {DOOR.cookie: token_of(address.context, role)})
-    browser.page("/")
-    return browser
 
 
 def entries(address: Served, action: str) -> int:
