@@ -249,7 +249,9 @@ def _list(shown: list[AccountShown], chosen: int | None) -> Component:
     for row, account in zip(rows, shown, strict=True):
         row["without"] = account.disabled
     number = number_text(len(shown))
-    who = "cuentas" if allowed(RIGHT, administration.SEE_ALL) else "cuentas de operadores"
+    who = "cuenta" if len(shown) == 1 else "cuentas"
+    if not allowed(RIGHT, administration.SEE_ALL):
+        who += " de operadores"
     return components.panel(
         f"{number} {who}",
         [

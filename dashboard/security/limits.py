@@ -19,7 +19,7 @@ class Limits:
     """The counters of one server."""
 
     wrong_passwords: RateLimitItem = field(default_factory=lambda: parse("5 per 15 minute"))
-    wrong_from_address: RateLimitItem = field(default_factory=lambda: parse("100 per 15 minute"))
+    wrong_from_address: RateLimitItem = field(default_factory=lambda: parse("500 per 15 minute"))
     exports: RateLimitItem = field(default_factory=lambda: parse("30 per minute"))
     _window: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
 

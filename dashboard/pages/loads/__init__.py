@@ -19,6 +19,7 @@ from dashboard.components import page_title
 from dashboard.context import Context
 from dashboard.intake import IntakeError
 from dashboard.pages.loads import content
+from dashboard.security.callbacks import answer_with
 from dashboard.security.identity import current
 from dashboard.uploads import UploadError
 
@@ -107,7 +108,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         try:
             upload = intake.take_file(context, current(), name, contents)
         except (UploadError, IntakeError) as error:
-            _answer_with(error.status if isinstance(error, UploadError) else 403)
+            answer_with(error.status if isinstance(error, UploadError) else 403)
             return content.said(str(error), is_good=False)
         return content.said(f"Llegó «{upload.name}»: ahora se revisa, y después usted decide si se carga.")
 
@@ -172,12 +173,6 @@ def _told(act: Callable[[], str]) -> Component:
         return content.said(act())
     except IntakeError as error:
         return content.said(str(error), is_good=False)
-
-
-def _answer_with(status: int) -> None:
-    """Answer with a status that says what became of the file; the browser shows what was said all the same."""
-    ctx.response.set_header("X-Said", "page")
-    ctx.response.callback_response.status_code = status
 
 
 def _digest(part: Any) -> str:
