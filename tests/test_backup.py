@@ -840,10 +840,14 @@ def test_a_restoration_killed_at_any_moment_leaves_the_place_empty_or_whole(smal
     chance = random.Random(5)
     new = Site(tmp_path / "new")
     wanted = business(small.product())
+    started = time.perf_counter()
+    restored(small.backups, new, small.keys)
+    takes = time.perf_counter() - started
+    shutil.rmtree(new.folder)
     killed = 0
     with killing() as kill:
-        for _ in range(6):
-            ended = kill("restore", new.settings.data, small.backups, small.keys, chance.uniform(0.02, 0.7))
+        for _ in range(8):
+            ended = kill("restore", new.settings.data, small.backups, small.keys, chance.uniform(0, takes / 2))
             killed += ended == -signal.SIGKILL
             assert new.settings.data.exists() or ended == -signal.SIGKILL
             if new.settings.data.exists():

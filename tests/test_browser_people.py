@@ -122,6 +122,8 @@ def test_acts_first_say_what_they_do_and_then_do_it(tab: Page) -> None:
     tab.get_by_role("option", name="Calidad").first.click()
     tab.get_by_role("button", name="Cambiar el rol").click()
     expect(tab.locator("#accounts-answer")).to_contain_text("El rol de «op04» es Calidad")
+    expect(tab.locator(".opened-account .facts")).to_contain_text("Calidad")  # drawn anew
+    tab.wait_for_load_state("networkidle")
     open_account(tab, "op00")
     expect(tab.locator("#accounts-answer")).to_be_empty()
 
