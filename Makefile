@@ -19,7 +19,7 @@ demo: .venv/.ready  ## sample data and the system in a browser
 	$(BIN)/callcenter demo $(ARGS)
 
 test: .venv/.ready  ## all tests
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 check: .venv/.ready  ## style, types and who may import whom
 	$(BIN)/ruff check
@@ -40,7 +40,7 @@ screenshots: .venv/.ready  ## pictures of every page
 	$(BIN)/python -m tests.screenshots $(ARGS)
 
 test-duckdb2: .venv-duckdb2/.ready  ## the tests marked duckdb, on the second version
-	$(BIN2)/pytest -n 2 --dist worksteal -m duckdb $(ARGS)
+	$(BIN2)/pytest -n 3 --dist worksteal -m duckdb $(ARGS)
 
 clean:  ## remove environments, caches and build output; never data
 	rm -rf .venv .venv-duckdb2 build dist test-results *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
