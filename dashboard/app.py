@@ -19,13 +19,13 @@ from flask import Flask, Response
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 
-from dashboard.accounts import Identity
 from dashboard.backup_warning import backup_place, register_backup_warning
 from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.failures import places_of
 from dashboard.pages import PAGES, own_account
+from dashboard.people.accounts import Identity
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may

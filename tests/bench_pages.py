@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.server import leave_imports_uncollected
+from dashboard.serving.server import leave_imports_uncollected
 from etl.settings import Settings
 from etl.warehouse import Generation
 from reports.terms import LINES

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import psutil
 
-from dashboard.accounts import Role, add_account, hash_password, is_password
+from dashboard.people.accounts import Role, add_account, hash_password, is_password
 from etl import store as stores
 from etl.records.audit import SYSTEM
 from etl.records.engine import transaction
@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.server import serve
+from dashboard.serving.server import serve
 from etl.settings import Settings
 from tests.people import DOOR
 serve(create_app(Context(Settings(data=Path(sys.argv[1]))), DOOR), port=0)

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Engine, select
 from werkzeug.test import Client, TestResponse
 
-from dashboard.accounts import Role, add_account, sign_in
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.people.accounts import Role, add_account, sign_in
 from dashboard.security.door import Door
 from etl import store as stores
 from etl.records.audit import SYSTEM

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from dashboard.accounts import Role
+from dashboard.people.accounts import Role
 from dashboard.security.door import CALLBACKS
 from tests.people import DOOR, token_of
 from tests.served import Served

@@ -8,10 +8,10 @@ from typing import Any
 
 from dash.development.base_component import Component
 
-from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.server import listen, web_server
+from dashboard.people.accounts import Role
+from dashboard.serving.server import listen, web_server
 from etl import pipeline
 from etl import store as stores
 from etl.records import site as sites

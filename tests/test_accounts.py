@@ -14,8 +14,10 @@ from sqlalchemy import Engine, select, text, update
 from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
-from dashboard import accounts
-from dashboard.accounts import (
+from dashboard.app import create_app
+from dashboard.context import Context
+from dashboard.people import accounts
+from dashboard.people.accounts import (
     AccountError,
     Role,
     add_account,
@@ -27,8 +29,6 @@ from dashboard.accounts import (
     set_role,
     sign_in,
 )
-from dashboard.app import create_app
-from dashboard.context import Context
 from etl import store as stores
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction

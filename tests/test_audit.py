@@ -10,8 +10,8 @@ from sqlalchemy import Engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from dashboard import accounts
-from dashboard.accounts import Role
+from dashboard.people import accounts
+from dashboard.people.accounts import Role
 from etl.records import engine as records_engine
 from etl.records.audit import Action, Actor, Result, broken_seals, note, seal_days
 from etl.records.engine import open_records, transaction

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect, make_url, select, text
 
-from dashboard import accounts
-from dashboard.accounts import Role
+from dashboard.people import accounts
+from dashboard.people.accounts import Role
 from etl import pipeline
 from etl import store as stores
 from etl.backup import (

@@ -5,9 +5,9 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.people.accounts import Role
 from etl import store as stores
 from etl.backup import back_up
 from etl.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserType, Error, Page, expect
 
-from dashboard.accounts import Role, add_account
+from dashboard.people.accounts import Role, add_account
 from etl.records.audit import SYSTEM
 from etl.records.engine import open_records, transaction
 from etl.settings import Settings

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from dashboard.accounts import Role
+from dashboard.people.accounts import Role
 from etl.settings import Settings
 from tests.product import Product
 from tests.reference_counter import LogFile

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from dashboard.accounts import Role, add_account, find_account, set_password, sign_in
+from dashboard.people.accounts import Role, add_account, find_account, set_password, sign_in
 from etl import store as stores
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction

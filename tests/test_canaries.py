@@ -23,11 +23,11 @@ from playwright.sync_api import BrowserContext, Page, expect
 from requests import Response
 from sqlalchemy import Engine, MetaData
 
-from dashboard import works
-from dashboard.accounts import Role
 from dashboard.pages import PAGES
-from dashboard.personal import personal
+from dashboard.people.accounts import Role
+from dashboard.people.personal import personal
 from dashboard.security.access import CALLBACK, EXPORT, PAGE, access, may
+from dashboard.work import works
 from etl import pipeline
 from etl import store as stores
 from etl.lines import no_progress

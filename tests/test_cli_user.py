@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from dashboard import cli
-from dashboard.accounts import AccountError, Role, find_account, is_password, sign_in
+from dashboard.people.accounts import AccountError, Role, find_account, is_password, sign_in
 from etl import store as stores
 from etl.records.engine import open_records, transaction
 from etl.records.models import Account, AuditEntry, SignIn

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text, update
 
-from dashboard import accounts, certificates, doctor
-from dashboard.accounts import Role
-from dashboard.doctor import Finding, Verdict, examine, findings_text, is_wrong
+from dashboard.people import accounts
+from dashboard.people.accounts import Role
+from dashboard.serving import certificates
+from dashboard.site import doctor
+from dashboard.site.doctor import Finding, Verdict, examine, findings_text, is_wrong
 from etl import pipeline
 from etl import store as stores
 from etl.backup import back_up

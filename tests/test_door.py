@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import Role, set_disabled, set_password, set_role
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import PAGES
+from dashboard.people.accounts import Role, set_disabled, set_password, set_role
 from dashboard.security.access import CALLBACK, EXPORT, PAGE, RIGHT, AccessError, access, callback_name, read_access
 from dashboard.security.door import CALLBACKS, UPLOAD_BODY_BYTES, Door, DoorError
 from etl.records.audit import SYSTEM

@@ -7,7 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 from packaging.version import Version
 
-from dashboard import accounts
+from dashboard.people import accounts
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from click.testing import Result
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from dashboard import certificates, cli
-from dashboard.accounts import Role, find_account, is_password
-from dashboard.configuration import ConfigurationError
-from dashboard.new_site import Answers, Piece, make_site, missing_pieces
-from dashboard.secret import make_secret, new_secret, read_secret, weakness
+from dashboard import cli
+from dashboard.people.accounts import Role, find_account, is_password
+from dashboard.serving import certificates
+from dashboard.site.configuration import ConfigurationError
+from dashboard.site.new_site import Answers, Piece, make_site, missing_pieces
+from dashboard.site.secret import make_secret, new_secret, read_secret, weakness
 from etl import store as stores
 from etl.records.audit import SYSTEM, Action
 from etl.records.engine import open_records, transaction

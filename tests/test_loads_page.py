@@ -10,13 +10,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from dashboard import intake
-from dashboard.accounts import Identity, Role
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.intake import IntakeError
 from dashboard.pages.loads import content
+from dashboard.people.accounts import Identity, Role
 from dashboard.security.identity import current
+from dashboard.work import intake
+from dashboard.work.intake import IntakeError
 from etl.records import jobs
 from etl.records.audit import Action, Result
 from etl.records.engine import transaction

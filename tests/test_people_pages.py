@@ -16,16 +16,16 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from dashboard import accounts_csv, administration, audit_log
-from dashboard.accounts import AccountError, Role, add_account, find_account, is_password, set_disabled, sign_in
-from dashboard.accounts_csv import AccountsFileError, read_accounts
-from dashboard.administration import NotAllowed
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.filters import FilterError
 from dashboard.pages import accounts, audit, own_account
+from dashboard.people import accounts_csv, administration, audit_log
+from dashboard.people.accounts import AccountError, Role, add_account, find_account, is_password, set_disabled, sign_in
+from dashboard.people.accounts_csv import AccountsFileError, read_accounts
+from dashboard.people.administration import NotAllowed
+from dashboard.people.sessions_table import browser_text
 from dashboard.security.identity import current
-from dashboard.sessions_table import browser_text
 from etl import store as stores
 from etl.records.audit import SYSTEM, Action, Actor, Result, note, seal_days
 from etl.records.engine import transaction

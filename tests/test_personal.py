@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import calls
-from dashboard.personal import (
+from dashboard.people.accounts import Role
+from dashboard.people.personal import (
     UNMASK,
     CallAsked,
     PersonalError,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from dashboard import accounts
-from dashboard.accounts import AccountError, Role
+from dashboard.people import accounts
+from dashboard.people.accounts import AccountError, Role
 from etl import pipeline
 from etl import store as stores
 from etl.records import site as sites

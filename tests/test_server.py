@@ -16,11 +16,11 @@ from dash.development.base_component import Component
 from werkzeug.test import Client
 
 from dashboard import app as frame
-from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import PAGES, month
-from dashboard.server import ServerError, address, addresses, check_host, is_loopback, serve
+from dashboard.people.accounts import Role
+from dashboard.serving.server import ServerError, address, addresses, check_host, is_loopback, serve
 from etl import store as stores
 from etl.settings import Settings
 from reports import terms
@@ -70,7 +70,7 @@ def test_an_address_is_what_to_write_in_the_browser() -> None:
 def test_the_server_prints_its_address_and_not_what_it_is(tmp_path: Path) -> None:
     code = (
         "from dashboard.app import create_app; from dashboard.context import Context; "
-        "from dashboard.server import serve; from etl.settings import Settings; from tests.people import DOOR; "
+        "from dashboard.serving.server import serve; from etl.settings import Settings; from tests.people import DOOR; "
         f"serve(create_app(Context(Settings(data={str(tmp_path)!r})), DOOR), port=0)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:

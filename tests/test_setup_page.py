@@ -11,13 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from dashboard import assignments
-from dashboard.accounts import Identity, Role
 from dashboard.app import create_app
-from dashboard.assignments import REMOVED, ChangedMeanwhile, RowErrors
 from dashboard.context import Context
-from dashboard.intake import IntakeError
 from dashboard.pages.setup import content
+from dashboard.people.accounts import Identity, Role
+from dashboard.work import assignments
+from dashboard.work.assignments import REMOVED, ChangedMeanwhile, RowErrors
+from dashboard.work.intake import IntakeError
 from etl.mapping import AGENTS, QUEUES, rules_digest
 from etl.records.engine import transaction
 from etl.records.models import Job

@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
-from dashboard.accounts import Role, add_account, set_disabled
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.people.accounts import Role, add_account, set_disabled
 from dashboard.security.single_sign_on import BACK, START
 from etl import store as stores
 from etl.records.audit import SYSTEM

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dashboard import opening
-from dashboard.accounts import Role, find_account, is_password
-from dashboard.demo import PEOPLE, accounts_anew
-from dashboard.supervisor import AlreadyOpenError, delay_after, only_one
+from dashboard.people.accounts import Role, find_account, is_password
+from dashboard.serving import opening
+from dashboard.serving.supervisor import AlreadyOpenError, delay_after, only_one
+from dashboard.site.demo import PEOPLE, accounts_anew
 from etl import pipeline
 from etl import store as stores
 from etl.records.engine import open_records, transaction
@@ -39,7 +39,7 @@ MISCONFIGURED = 78
 _WAITING = """
 import os, signal, sys, time
 from pathlib import Path
-from dashboard.supervisor import follow_parent
+from dashboard.serving.supervisor import follow_parent
 follow_parent()
 name = sys.argv[1]
 signal.signal(signal.SIGTERM, lambda *_: (Path(name + ".ended").touch(), os._exit(0)))
@@ -58,8 +58,8 @@ sys.exit(int(sys.argv[2]))
 """
 _PARENT = """
 import sys
-from dashboard import supervisor
-from dashboard.supervisor import Child, keep_alive
+from dashboard.serving import supervisor
+from dashboard.serving.supervisor import Child, keep_alive
 supervisor.GOODBYE_SECONDS = 2.0
 children = [Child(f"Hijo {n}", [sys.executable, "-P", "-c", *each.split("\\0")]) for n, each in enumerate(sys.argv[1:])]
 sys.exit(keep_alive(children))
@@ -176,7 +176,7 @@ def test_a_store_is_opened_once_and_free_again_after_its_holder_was_killed(tmp_p
     code = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from dashboard.supervisor import only_one
+        from dashboard.serving.supervisor import only_one
         with only_one(Path({str(tmp_path)!r})):
             print("held", flush=True)
             signal.pause()

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask, Response, request
 
-from dashboard import certificates, connections, whole_requests
-from dashboard.certificates import Pair, authority, make_certificates, our_pair, server_pair
-from dashboard.configuration import ConfigurationError
-from dashboard.connections import WebServer
-from dashboard.server import THREADS, addresses, listen, web_server
+from dashboard.serving import certificates, connections, whole_requests
+from dashboard.serving.certificates import Pair, authority, make_certificates, our_pair, server_pair
+from dashboard.serving.connections import WebServer
+from dashboard.serving.server import THREADS, addresses, listen, web_server
+from dashboard.site.configuration import ConfigurationError
 from etl.settings import Settings
 
 NAME = "callcenter.test"

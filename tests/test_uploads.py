@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from dashboard import uploads, works
-from dashboard.accounts import Identity, Role
-from dashboard.uploads import UploadError, receive, shown_name
+from dashboard.people.accounts import Identity, Role
+from dashboard.work import uploads, works
+from dashboard.work.uploads import UploadError, receive, shown_name
 from etl import pipeline
 from etl import store as stores
 from etl.lines import no_progress
@@ -342,7 +342,7 @@ def test_no_room_on_the_disk_is_told_and_leaves_nothing(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dashboard.uploads.os.fsync", full)
+    monkeypatch.setattr("dashboard.work.uploads.os.fsync", full)
     status, message = refusal(store, LOG)
     assert (status, "No se pudo guardar" in message) == (507, True)
     monkeypatch.undo()

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import Role
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.people.accounts import Role
 from etl.records.models import Upload
 from etl.settings import Settings
 from tests.bench_sign_in import SERVER

@@ -22,9 +22,9 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from dashboard import uploads, worker
-from dashboard.accounts import Identity, Role
-from dashboard.worker import Inbox, Pace, backup_is_due
+from dashboard.people.accounts import Identity, Role
+from dashboard.work import uploads, worker
+from dashboard.work.worker import Inbox, Pace, backup_is_due
 from etl import pipeline
 from etl import store as stores
 from etl.records import jobs
@@ -48,7 +48,8 @@ LINES = 40_000
 #: A worker that may be killed, and whose pace is a test's.
 WORKER = """
 import json, sys
-from dashboard import supervisor, worker
+from dashboard.serving import supervisor
+from dashboard.work import worker
 from etl.settings import Settings
 supervisor.follow_parent()
 worker.run(Settings(**json.loads(sys.argv[1])), pace=worker.Pace(**json.loads(sys.argv[2])))

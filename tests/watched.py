@@ -7,7 +7,7 @@ from typing import Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, TimeoutError
 
-from dashboard.accounts import Role
+from dashboard.people.accounts import Role
 from tests.served import Served
 
 WIDTHS = {"notebook": (1366, 768), "wall": (1920, 1080), "telephone": (390, 844)}

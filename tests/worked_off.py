@@ -1,7 +1,7 @@
 """What the worker does, done here: the jobs that wait, one after another, in this process."""
 
-from dashboard import works
 from dashboard.context import Context
+from dashboard.work import works
 from etl import store as stores
 from etl.lines import no_progress
 from etl.records import jobs

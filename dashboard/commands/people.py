@@ -24,7 +24,7 @@ from dashboard.commands.base import (
 )
 
 if TYPE_CHECKING:
-    from dashboard.accounts import Role
+    from dashboard.people.accounts import Role
     from etl.store import OpenStore
 
 verbs = typer.Typer()
@@ -54,7 +54,7 @@ def add(
     must_change: MustChange = False,
 ) -> None:
     """Agrega una cuenta; la primera de un sitio se agrega así."""
-    from dashboard.accounts import add_account
+    from dashboard.people.accounts import add_account
     from etl.records.engine import transaction
 
     with _store(create=True) as store:
@@ -78,7 +78,7 @@ def list_() -> None:
     from rich.table import Table
     from sqlalchemy import select
 
-    from dashboard.accounts import count_sign_ins
+    from dashboard.people.accounts import count_sign_ins
     from etl.records.engine import transaction
     from etl.records.models import Account
     from etl.settings import ZONE_OFFSET_SECONDS
@@ -109,7 +109,7 @@ def disable(
     name: Name, enable: Annotated[bool, typer.Option("--enable", help="La abre otra vez en lugar de cerrarla.")] = False
 ) -> None:
     """Cierra una cuenta y sus sesiones; no se borra, porque la auditoría la nombra."""
-    from dashboard.accounts import find_account, set_disabled
+    from dashboard.people.accounts import find_account, set_disabled
     from etl.records.engine import transaction
 
     with _store() as store, transaction(store.records) as session:
@@ -123,7 +123,7 @@ def password(
     name: Name, password_stdin: FromInput = False, made_up: MadeUp = False, must_change: MustChange = False
 ) -> None:
     """Da otra contraseña a una cuenta y termina sus sesiones."""
-    from dashboard.accounts import find_account, set_password
+    from dashboard.people.accounts import find_account, set_password
     from etl.records.engine import transaction
 
     with _store() as store:
@@ -145,7 +145,7 @@ def role_(
     ],
 ) -> None:
     """Cambia el rol de una cuenta, desde su próximo pedido."""
-    from dashboard.accounts import find_account, set_role
+    from dashboard.people.accounts import find_account, set_role
     from etl.records.engine import transaction
     from reports import terms
 
@@ -168,8 +168,8 @@ def import_(
     import os
     from datetime import datetime
 
-    from dashboard.accounts_csv import MOST_BYTES, first_passwords
-    from dashboard.administration import add_many
+    from dashboard.people.accounts_csv import MOST_BYTES, first_passwords
+    from dashboard.people.administration import add_many
     from etl import store as stores
     from etl.settings import ZONE
     from reports.export import csv_bytes
@@ -199,8 +199,8 @@ def import_(
 @contextmanager
 def _store(*, create: bool = False) -> Iterator[OpenStore]:
     """Open the store that was chosen, and tell what is wrong with an account or a file of accounts."""
-    from dashboard.accounts import AccountError
-    from dashboard.accounts_csv import AccountsFileError
+    from dashboard.people.accounts import AccountError
+    from dashboard.people.accounts_csv import AccountsFileError
     from etl import store as stores
 
     with told():
@@ -215,8 +215,8 @@ def _store(*, create: bool = False) -> Iterator[OpenStore]:
 
 
 def _role(text: str) -> Role:
-    from dashboard.accounts import Role
-    from dashboard.accounts_csv import role_of
+    from dashboard.people.accounts import Role
+    from dashboard.people.accounts_csv import role_of
 
     found = role_of(text)
     if found is None:
@@ -226,7 +226,7 @@ def _role(text: str) -> Role:
 
 def _password(*, password_stdin: bool, made_up: bool) -> str:
     """Return a password: made up, from the standard input, or asked for twice."""
-    from dashboard.accounts import AccountError, new_password
+    from dashboard.people.accounts import AccountError, new_password
 
     if made_up and password_stdin:
         usage("--made-up y --password-stdin no van juntos.")

@@ -100,7 +100,7 @@ def _print_restored(found: Restored) -> None:
 @verbs.command()
 def doctor() -> None:
     """Revisa el sistema: versiones, permisos, registros, auditoría, cifras, respaldo, certificado y disco."""
-    from dashboard.doctor import examine, findings_text, is_wrong
+    from dashboard.site.doctor import examine, findings_text, is_wrong
 
     with told():
         findings = examine(store_settings())

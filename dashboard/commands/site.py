@@ -23,7 +23,7 @@ from dashboard.commands.base import (
 )
 
 if TYPE_CHECKING:
-    from dashboard.certificates import Pair
+    from dashboard.serving.certificates import Pair
     from etl.settings import Settings
 
 verbs = typer.Typer()
@@ -54,8 +54,8 @@ def init(
     if (certificate is None) != (certificate_key is None):
         usage("indique --certificate y --certificate-key, los dos.")
     with told():
-        from dashboard.certificates import Pair
-        from dashboard.new_site import Answers, Piece, make_site, missing_pieces
+        from dashboard.serving.certificates import Pair
+        from dashboard.site.new_site import Answers, Piece, make_site, missing_pieces
         from etl.settings import Settings
 
         data = folder.expanduser().resolve()
@@ -92,7 +92,7 @@ def demo(
     serve_: Annotated[bool, typer.Option("--serve/--no-serve", help="Abre la página al terminar.")] = True,
 ) -> None:
     """Arma un almacén con DATOS DE MUESTRA en una carpeta propia, lo carga de verdad y abre la página."""
-    from dashboard import demo as demonstration
+    from dashboard.site import demo as demonstration
     from etl import pipeline
     from etl.settings import Settings
 
@@ -107,7 +107,7 @@ def demo(
         typer.echo(f"DATOS DE MUESTRA hasta {month}, en {settings.data}")
         if not serve_:
             return
-        from dashboard import opening
+        from dashboard.serving import opening
         from reports import terms
 
         typer.echo("Cuentas de muestra, con contraseñas que valen hasta que se abra otra vez:")
@@ -126,7 +126,7 @@ def serve(
 ) -> None:
     """Abre el sistema: el servidor web y los trabajos, que vuelven a abrirse si se caen."""
     with told():
-        from dashboard import opening
+        from dashboard.serving import opening
 
         settings = store_settings()
         place = opening.place_of(settings, host=host, port=port)
@@ -143,7 +143,7 @@ def web(
 ) -> None:
     """Atiende a los navegadores: lo abre «callcenter serve» y termina con él."""
     with told():
-        from dashboard import opening
+        from dashboard.serving import opening
 
         opening.run_web(store_settings(), host=host, port=port, descriptor=descriptor, demo=demo_)
 
@@ -152,7 +152,7 @@ def web(
 def work() -> None:
     """Hace los trabajos pendientes: lo abre «callcenter serve» y termina con él."""
     with told():
-        from dashboard import opening
+        from dashboard.serving import opening
 
         opening.run_worker(store_settings())
 
@@ -175,8 +175,8 @@ def _show_password(name: str, password: str) -> None:
 
 def _tell_next(settings: Settings) -> None:
     """Say what is left to do by hand."""
-    from dashboard.certificates import authority, fingerprint
-    from dashboard.server import addresses
+    from dashboard.serving.certificates import authority, fingerprint
+    from dashboard.serving.server import addresses
 
     typer.echo("\nQué falta:")
     step = 1

@@ -17,17 +17,18 @@ import dash_mantine_components as dmc
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import accounts_csv, administration, components
-from dashboard.accounts import AccountError, Identity, Role
-from dashboard.accounts_csv import AccountsFileError
-from dashboard.administration import MANAGE, AccountShown, NotAllowed
+from dashboard import components
 from dashboard.components import Children, page_title
 from dashboard.context import Context
+from dashboard.people import accounts_csv, administration
+from dashboard.people.accounts import AccountError, Identity, Role
+from dashboard.people.accounts_csv import AccountsFileError
+from dashboard.people.administration import MANAGE, AccountShown, NotAllowed
+from dashboard.people.sessions_table import sessions_table
 from dashboard.saving import sent_file
 from dashboard.security.access import RIGHT
 from dashboard.security.callbacks import answer_with
 from dashboard.security.identity import allowed, current
-from dashboard.sessions_table import sessions_table
 from etl.settings import ZONE
 from reports import terms
 from reports.export import csv_bytes

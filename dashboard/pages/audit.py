@@ -12,11 +12,12 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import audit_log, components, links
-from dashboard.audit_log import AuditAsked, Chain
+from dashboard import components, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.people import audit_log
+from dashboard.people.audit_log import AuditAsked, Chain
 from dashboard.saving import register_saving
 from etl.settings import ZONE
 from reports import terms

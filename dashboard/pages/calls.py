@@ -19,7 +19,7 @@ from dashboard import components, filters
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
-from dashboard.personal import (
+from dashboard.people.personal import (
     LONGEST_REASON,
     SHORTEST_REASON,
     CallAsked,

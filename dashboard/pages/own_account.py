@@ -11,14 +11,15 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import administration, components
-from dashboard.accounts import Identity
-from dashboard.administration import SessionShown
+from dashboard import components
 from dashboard.components import page_title
 from dashboard.context import Context
+from dashboard.people import administration
+from dashboard.people.accounts import Identity
+from dashboard.people.administration import SessionShown
+from dashboard.people.sessions_table import sessions_table
 from dashboard.security.door import PASSWORD
 from dashboard.security.identity import current
-from dashboard.sessions_table import sessions_table
 from reports import terms
 from reports.format import number_text
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dashboard.accounts import Role
+from dashboard.people.accounts import Role
 
 _TABLE = Path(__file__).parents[1] / "access.csv"
 PAGE, CALLBACK, EXPORT, RIGHT = "page", "callback", "export", "right"

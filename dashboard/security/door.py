@@ -16,8 +16,8 @@ from flask import Flask, Response, abort, jsonify, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.exceptions import HTTPException
 
-from dashboard.accounts import Identity
 from dashboard.context import Context
+from dashboard.people.accounts import Identity
 from dashboard.security.access import EXPORT, PAGE, access, require_rows
 from dashboard.security.callbacks import NotACallback, called
 from dashboard.security.identity import register_identity, who

@@ -11,8 +11,8 @@ from typing import Any
 from flask import Flask, Request, request
 from flask_login import LoginManager, UserMixin, current_user
 
-from dashboard.accounts import Identity, identify
 from dashboard.context import Context
+from dashboard.people.accounts import Identity, identify
 from dashboard.security.access import may
 
 _CALLBACKS = "/_dash-update-component"

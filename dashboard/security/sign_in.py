@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request, session
 from flask_wtf.csrf import generate_csrf
 
-from dashboard.accounts import (
+from dashboard.context import Context
+from dashboard.people.accounts import (
     AccountError,
     check_password,
     end_sign_in,
@@ -22,7 +23,6 @@ from dashboard.accounts import (
     set_password,
     sign_in,
 )
-from dashboard.context import Context
 from dashboard.security.door import HEALTH, PASSWORD, SIGN_IN, SIGN_OUT, Door
 from dashboard.security.identity import current, who
 from dashboard.security.limits import Limits

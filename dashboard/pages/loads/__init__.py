@@ -14,14 +14,14 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set
 from dash.development.base_component import Component
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboard import intake
 from dashboard.components import page_title
 from dashboard.context import Context
-from dashboard.intake import IntakeError
 from dashboard.pages.loads import content
 from dashboard.security.callbacks import answer_with
 from dashboard.security.identity import current
-from dashboard.uploads import UploadError
+from dashboard.work import intake
+from dashboard.work.intake import IntakeError
+from dashboard.work.uploads import UploadError
 
 PATH = "/cargas"
 TITLE = "Cargas"

@@ -1,6 +1,6 @@
 """What the page of loads shows: where a file is sent, what waits and its verdict, the jobs, the loads in service.
 
-In: frozen values of dashboard.intake. Out: parts of the page.
+In: frozen values of dashboard.work.intake. Out: parts of the page.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, intake
+from dashboard import components
 from dashboard.components import Children, Row, aria, icon
 from dashboard.context import Context
-from dashboard.intake import JobShown, LoadShown, SentFile, SetAside
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed, current
-from dashboard.uploads import MOST_BYTES
+from dashboard.work import intake
+from dashboard.work.intake import JobShown, LoadShown, SentFile, SetAside
+from dashboard.work.uploads import MOST_BYTES
 from etl.sources import SOURCES
 from etl.warehouse import WarehouseError
 from reports import terms

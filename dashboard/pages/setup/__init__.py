@@ -10,14 +10,14 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import assignments
-from dashboard.assignments import Applied, ChangedMeanwhile, RowErrors
 from dashboard.components import page_title
 from dashboard.context import Context
-from dashboard.intake import EDIT_MAPPING, IntakeError
 from dashboard.pages.setup import content
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed, current
+from dashboard.work import assignments
+from dashboard.work.assignments import Applied, ChangedMeanwhile, RowErrors
+from dashboard.work.intake import EDIT_MAPPING, IntakeError
 from etl.mapping import AGENTS, COLUMNS, QUEUES, rules_digest
 from etl.warehouse import WarehouseError
 

@@ -1,7 +1,7 @@
 """What the page shows: queues without a line, interfaces without a person, the rules in force, each a row to fill in.
 
-In: what dashboard.assignments tells. Out: parts of the page, and what each row is about. The fields of a row bear the
-columns of a rule as their names.
+In: what dashboard.work.assignments tells. Out: parts of the page, and what each row is about. The fields of a row bear
+the columns of a rule as their names.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import assignments, components
-from dashboard.assignments import REMOVED, Applied, QueueSeen, Rule, Seen
+from dashboard import components
 from dashboard.components import Children, aria
 from dashboard.context import Context
 from dashboard.pages import loads
+from dashboard.work import assignments
+from dashboard.work.assignments import REMOVED, Applied, QueueSeen, Rule, Seen
 from etl.mapping import AGENTS, QUEUES
 from etl.records.site import PersonRule, QueueRule
 from reports import terms

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import (
+from dashboard.context import Context
+from dashboard.people.accounts import (
     AccountError,
     Identity,
     Role,
@@ -30,8 +31,7 @@ from dashboard.accounts import (
     set_password,
     set_role,
 )
-from dashboard.accounts_csv import AccountsFileError, NewAccount, known_faults, read_accounts
-from dashboard.context import Context
+from dashboard.people.accounts_csv import AccountsFileError, NewAccount, known_faults, read_accounts
 from dashboard.security.access import RIGHT, may
 from etl.records.audit import Action, Actor, Result, note
 from etl.records.engine import transaction

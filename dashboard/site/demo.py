@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from dashboard.accounts import Role, add_account, new_password, set_disabled, set_password, set_role
+from dashboard.people.accounts import Role, add_account, new_password, set_disabled, set_password, set_role
 from etl import store as stores
 from etl.records import site as sites
 from etl.records.audit import SYSTEM

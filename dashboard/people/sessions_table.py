@@ -12,8 +12,8 @@ from datetime import datetime
 from dash.development.base_component import Component
 
 from dashboard import components
-from dashboard.administration import SessionShown
 from dashboard.components import Children
+from dashboard.people.administration import SessionShown
 from reports import terms
 
 #: What a browser calls itself, in the order in which it is looked for: most also claim to be those below.

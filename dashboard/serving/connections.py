@@ -23,8 +23,8 @@ import uvicorn
 from a2wsgi.asgi_typing import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from dashboard.certificates import Pair
-from dashboard.whole_requests import HEAD_BYTES, answer
+from dashboard.serving.certificates import Pair
+from dashboard.serving.whole_requests import HEAD_BYTES, answer
 
 _LOG = logging.getLogger(__name__)
 #: Seconds: for the first byte, for the handshake, for the head of a request, between two requests, to end.

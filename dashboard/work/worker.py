@@ -209,7 +209,7 @@ class _Worker:
 
     def _is_decided(self, job: Job) -> bool:
         """Clear away what a job that ends here left; tell whether what it was to do is decided all the same."""
-        from dashboard import works
+        from dashboard.work import works
 
         deadline = time.monotonic() + self.pace.goodbye
         while True:
@@ -223,7 +223,7 @@ class _Worker:
     def _start(self, job: Job, scratch: Path) -> subprocess.Popen[bytes]:
         environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch.absolute()))
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.worker", "--job", str(job.job_id)],
+            [sys.executable, "-m", "dashboard.work.worker", "--job", str(job.job_id)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         handed = self.store.settings.model_dump(mode="json", include=_HANDED_ON)
@@ -263,7 +263,7 @@ class _Worker:
             self.inbox.note_queued(files)
 
     def _sweep(self) -> None:
-        from dashboard import uploads
+        from dashboard.work import uploads
 
         uploads.sweep(self.store.records, self.store.settings, _now())
 
@@ -296,10 +296,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     The first line of standard input holds the settings; where the input ends, the worker is gone, and so is this.
     """
-    from dashboard import works
-    from dashboard.supervisor import follow_parent
+    from dashboard.serving.supervisor import follow_parent
+    from dashboard.work import works
 
-    parser = argparse.ArgumentParser(prog="python -m dashboard.worker")
+    parser = argparse.ArgumentParser(prog="python -m dashboard.work.worker")
     parser.add_argument("--job", type=int, required=True)
     number = parser.parse_args(arguments).job
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -15,9 +15,9 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import Identity
 from dashboard.context import Context
-from dashboard.intake import EDIT_MAPPING, IntakeError, require
+from dashboard.people.accounts import Identity
+from dashboard.work.intake import EDIT_MAPPING, IntakeError, require
 from etl.mapping import COLUMNS, QUEUES, rules_digest
 from etl.records import jobs
 from etl.records.audit import Action

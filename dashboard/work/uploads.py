@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.accounts import Identity
+from dashboard.people.accounts import Identity
 from etl import landing
 from etl.checkup import Checkup
 from etl.readers.sniff import header_of, sniff

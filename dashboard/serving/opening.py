@@ -11,11 +11,11 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from dashboard.certificates import Pair, server_pair
-from dashboard.configuration import ConfigurationError, check_debugging
-from dashboard.secret import new_secret, read_secret
-from dashboard.server import check_host, is_loopback, listen
-from dashboard.supervisor import Child, follow_parent, keep_alive, only_one
+from dashboard.serving.certificates import Pair, server_pair
+from dashboard.serving.server import check_host, is_loopback, listen
+from dashboard.serving.supervisor import Child, follow_parent, keep_alive, only_one
+from dashboard.site.configuration import ConfigurationError, check_debugging
+from dashboard.site.secret import new_secret, read_secret
 from etl import store as stores
 from etl.settings import Settings
 
@@ -95,7 +95,7 @@ def run_web(settings: Settings, *, host: str, port: int, descriptor: int | None,
     from dashboard.app import create_app
     from dashboard.context import Context
     from dashboard.security.door import Door
-    from dashboard.server import serve
+    from dashboard.serving.server import serve
 
     place = demo_place(port) if demo else place_of(settings, host=host, port=port)
     door = Door(read_secret(settings), trusted_hosts(settings, demo=demo), tls=place.certificate is not None)
@@ -118,7 +118,7 @@ def run_web(settings: Settings, *, host: str, port: int, descriptor: int | None,
 def run_worker(settings: Settings) -> None:
     """Be the worker of a store. What `open_system` started this process for."""
     _begin_child()
-    from dashboard.worker import run
+    from dashboard.work.worker import run
 
     run(settings)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 
-from dashboard.accounts import AccountError, Role, check_full_name, name_of
+from dashboard.people.accounts import AccountError, Role, check_full_name, name_of
 from reports import terms
 from reports.export import Column, Table
 

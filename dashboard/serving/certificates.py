@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from dashboard.configuration import ConfigurationError, write_private
+from dashboard.site.configuration import ConfigurationError, write_private
 from etl.settings import ZONE, Settings
 
 _LOG = logging.getLogger(__name__)

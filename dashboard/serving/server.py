@@ -19,8 +19,8 @@ from dash import Dash
 if TYPE_CHECKING:
     from a2wsgi.wsgi_typing import WSGIApp
 
-    from dashboard.certificates import Pair
-    from dashboard.connections import WebServer
+    from dashboard.serving.certificates import Pair
+    from dashboard.serving.connections import WebServer
 
 #: Requests answered at the same time; each page asks for little, and none waits here for a slow browser.
 THREADS = 16
@@ -87,8 +87,8 @@ def web_server(app: WSGIApp, listening: socket.socket, **more: Any) -> WebServer
     """Return the server of a WSGI app, still to be run; `more` is what a WebServer is told."""
     from a2wsgi import WSGIMiddleware
 
-    from dashboard.connections import WebServer
-    from dashboard.whole_requests import WholeRequests
+    from dashboard.serving.connections import WebServer
+    from dashboard.serving.whole_requests import WholeRequests
 
     # Without bound, what an answer still has to send waits for its browser and no thread waits with it.
     adapted: Any = WSGIMiddleware(_quiet(app), workers=THREADS, send_queue_size=0)

@@ -21,7 +21,7 @@ from types import FrameType
 
 from filelock import FileLock, Timeout
 
-from dashboard.configuration import EXIT_CONFIGURATION, make_private_folder, write_private
+from dashboard.site.configuration import EXIT_CONFIGURATION, make_private_folder, write_private
 from etl.settings import ZONE
 
 _LOOK_SECONDS = 0.1

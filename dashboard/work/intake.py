@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from dashboard import uploads
-from dashboard.accounts import Identity
 from dashboard.console import hidden, reason_text
 from dashboard.context import Context
+from dashboard.people.accounts import Identity
 from dashboard.security.access import RIGHT, may
-from dashboard.uploads import MOST_BYTES, UploadError
+from dashboard.work import uploads
+from dashboard.work.uploads import MOST_BYTES, UploadError
 from etl.pipeline import UndoError, loads_undone_with
 from etl.records import jobs
 from etl.records.audit import Action, Result

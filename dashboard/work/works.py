@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard import uploads
 from dashboard.console import report_text
 from dashboard.failures import places_of
+from dashboard.work import uploads
 from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check

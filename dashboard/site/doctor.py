@@ -340,8 +340,8 @@ def _backup(settings: Settings, now: datetime, *, demo: bool) -> Iterator[Findin
 
 
 def _certificate(settings: Settings, now: datetime) -> Iterator[Finding]:
-    from dashboard.certificates import Pair, our_pair, valid_until
-    from dashboard.configuration import ConfigurationError
+    from dashboard.serving.certificates import Pair, our_pair, valid_until
+    from dashboard.site.configuration import ConfigurationError
 
     pair = our_pair(settings)
     if settings.certificate is not None and settings.certificate_key is not None:

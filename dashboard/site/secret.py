@@ -9,7 +9,7 @@ import secrets
 from itertools import pairwise
 from pathlib import Path
 
-from dashboard.configuration import ConfigurationError, write_private
+from dashboard.site.configuration import ConfigurationError, write_private
 from etl.settings import Settings
 
 SECRET_FILE = "secret.key"

@@ -14,8 +14,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from dashboard.accounts import Identity, Role
 from dashboard.context import Context, Cursor
+from dashboard.people.accounts import Identity, Role
 from dashboard.security.access import RIGHT, may
 from dashboard.security.identity import who
 from etl.callers import ClearCallers
@@ -25,7 +25,7 @@ from etl.warehouse import Generation, WarehouseError
 from reports.calls import Caller, list_callers
 from reports.personal import Field, Level, Mask, hidden_remark
 
-_TABLE = Path(__file__).parent / "personal.csv"
+_TABLE = Path(__file__).parents[1] / "personal.csv"
 UNMASK = "unmask"
 SHORTEST_REASON, LONGEST_REASON = 10, 200
 

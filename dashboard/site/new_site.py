@@ -15,12 +15,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from dashboard.accounts import Role, add_account, new_password
-from dashboard.certificates import FOLDER as TLS_FOLDER
-from dashboard.certificates import Pair, authority, check_names, check_pair, make_certificates, our_pair
-from dashboard.configuration import close_to_others, make_private_folder, write_private
-from dashboard.secret import SECRET_FILE, make_secret, secret_file
-from dashboard.server import is_loopback
+from dashboard.people.accounts import Role, add_account, new_password
+from dashboard.serving.certificates import FOLDER as TLS_FOLDER
+from dashboard.serving.certificates import Pair, authority, check_names, check_pair, make_certificates, our_pair
+from dashboard.serving.server import is_loopback
+from dashboard.site.configuration import close_to_others, make_private_folder, write_private
+from dashboard.site.secret import SECRET_FILE, make_secret, secret_file
 from etl import store as stores
 from etl.records.audit import Actor
 from etl.records.engine import open_records, transaction

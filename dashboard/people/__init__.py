@@ -1,0 +1,1 @@
+"""Accounts and who sees what of whom: administration, sessions, customers' data, the audit as it is read."""
