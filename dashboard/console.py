@@ -90,9 +90,9 @@ def reason_text(code: str) -> str:
     return code
 
 
-def hidden(text: str) -> str:
-    """A line as it may be shown: what could be a customer's number or name hidden."""
-    return _printable(hidden_line(text))
+def hidden(text: str | None) -> str:
+    """A line as it may be shown: what could be a customer's number or name hidden; None where it is kept no longer."""
+    return _printable(hidden_line(text)) if text is not None else "(texto borrado por su antigüedad)"
 
 
 def _printable(text: str) -> str:

@@ -55,7 +55,7 @@ class Draft:
     """One generation being built. Use ``close`` in any case: it deletes whatever was not published.
 
     ``anew`` starts from nothing though there is a generation in service. ``files`` are all logical files by their
-    number, ``load_files`` the file of every load.
+    number, ``load_files`` the file of every load. Of the loads ``forgotten`` the text of lines set aside is not kept.
     """
 
     settings: Settings
@@ -67,6 +67,7 @@ class Draft:
     files: dict[int, LogFileInfo]
     load_files: dict[int, int]
     anew: bool = False
+    forgotten: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self.base = None if self.anew else self.current
@@ -165,22 +166,49 @@ class Draft:
         self.insert_rows("files", rows)
 
     def _attach_loads(self) -> None:
-        self.loads = self._open_writable("loads", "all", "loads_db", 0, 0)
+        before = self.base.segment("loads", "all") if self.base else None
+        if before is None or not self.forgotten:
+            self.loads = self._open_writable("loads", "all", "loads_db", 0, 0)
+            return
+        # Into a new file: what is deleted or changed in a copy stays in its free blocks.
+        self.loads = self._open_new("loads", "all", "loads_db", 0, 0)
+        self.run(f"ATTACH {literal(str(self.settings.warehouse / before.file))} AS loads_before (READ_ONLY)")
+        for schema, table in self.run(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'loads_before'"
+        ).fetchall():
+            columns = "*"
+            if table == "quarantine":
+                numbers = ", ".join(map(str, sorted(self.forgotten)))
+                columns = f"* REPLACE (CASE WHEN load IN ({numbers}) THEN NULL ELSE text END AS text)"
+            self.run(f"INSERT INTO loads_db.{schema}.{table} SELECT {columns} FROM loads_before.{schema}.{table}")
+        self.run("DETACH loads_before")
 
     def _open_writable(self, subject: str, period: str, alias: str, start: int, end: int) -> Month:
         """Attach a private, writable copy of a segment in service, or a new one."""
-        path = self.folder / f"{subject}-{period}-{self.number}.duckdb"
         base = self.base.segment(subject, period) if self.base else None
-        if base is not None:
-            shutil.copyfile(self.settings.warehouse / base.file, path)
+        if base is None:
+            return self._open_new(subject, period, alias, start, end)
+        path = self._path_of(subject, period)
+        shutil.copyfile(self.settings.warehouse / base.file, path)
+        self._attach_private(path, alias)
+        return Month(alias, path, True, start, end, touched=True)
+
+    def _open_new(self, subject: str, period: str, alias: str, start: int, end: int) -> Month:
+        """Attach a new, private segment without rows."""
+        path = self._path_of(subject, period)
+        self._attach_private(path, alias)
+        sql = model(f"segment_{subject}")
+        if not _METHODS_CAN_BE_NAMED:
+            sql = re.sub(" USING COMPRESSION [a-z]+", "", sql)
+        self.run(sql.replace(":segment", alias))
+        return Month(alias, path, True, start, end, touched=True)
+
+    def _path_of(self, subject: str, period: str) -> Path:
+        return self.folder / f"{subject}-{period}-{self.number}.duckdb"
+
+    def _attach_private(self, path: Path, alias: str) -> None:
         # No write-ahead log: a private segment is either closed whole or thrown away.
         self.run(f"ATTACH {literal(str(path))} AS {alias} (RECOVERY_MODE no_wal_writes)")
-        if base is None:
-            sql = model(f"segment_{subject}")
-            if not _METHODS_CAN_BE_NAMED:
-                sql = re.sub(" USING COMPRESSION [a-z]+", "", sql)
-            self.run(sql.replace(":segment", alias))
-        return Month(alias, path, True, start, end, touched=True)
 
     def writable(self, months: dict[str, Month], subject: str, period: str) -> Month:
         """Return a month's segment as a private copy, made at the first call."""

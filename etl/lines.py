@@ -81,10 +81,12 @@ class LineLoader:
         blank = loaded = duplicates = quarantined = steps = read_lines = other_encoding = 0
         least = greatest = None
         order_epoch = self._last_order_epoch(piece)
+        is_forgotten = piece.load in self.draft.forgotten
         reach("load")
         for slab in ahead(piece.slabs(self.draft.folder)):
             self.draft.insert_rows(
-                "loads_db.meta.quarantine", ((piece.load, a.line, a.reason, a.text) for a in slab.set_aside)
+                "loads_db.meta.quarantine",
+                ((piece.load, a.line, a.reason, None if is_forgotten else a.text) for a in slab.set_aside),
             )
             self._parse(piece, slab)
             accepted = accepted_sql(parsed="parsed", load=piece.load, first_line=slab.first_line)
@@ -161,7 +163,8 @@ class LineLoader:
         self.draft.run(f"CREATE OR REPLACE TABLE stage AS {read_lines_sql(slab.path, self.draft.settings.threads)}")
         sql = rejected_sql(piece.source, stage="stage", first_line=slab.first_line, latest_epoch=piece.latest_epoch)
         before = self.draft.count("loads_db.meta.quarantine")
-        self.draft.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, text FROM ({sql})")
+        text = "NULL" if piece.load in self.draft.forgotten else "text"
+        self.draft.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, {text} FROM ({sql})")
         empty: int = self.draft.one("SELECT COUNT(*) FROM stage WHERE line IS NULL OR trim(line) = ''")[0]
         return empty, self.draft.count("loads_db.meta.quarantine") - before
 

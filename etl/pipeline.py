@@ -167,6 +167,38 @@ def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation |
         return _apply_site(store, progress)
 
 
+def texts_are_due(store: OpenStore) -> bool:
+    """Tell whether lines set aside are so old that their text is to be forgotten, and still have it."""
+    current = read_current(store.settings.warehouse)
+    if current is None:
+        return False
+    kept = timedelta(days=store.settings.keep_set_aside_days)
+    # Every build forgets what is due when it begins: only what became due since can be there still.
+    since = datetime.fromisoformat(current.made_at) - kept
+    with transaction(store.records) as session:
+        due = select(Load.load_id).where(
+            Load.state == "published", Load.quarantined > 0, Load.landed_at > since, Load.landed_at <= now() - kept
+        )
+        return session.scalar(due.limit(1)) is not None
+
+
+def forget_texts(store: OpenStore, *, progress: Progress = no_progress, by: Actor = SYSTEM) -> None:
+    """Put the same figures into service again without the text of lines set aside long ago, if there is any."""
+    with full_disk_told(store.settings), warehouse_lock(store.settings):
+        recover(store, progress=progress)
+        current = read_current(store.settings.warehouse)
+        if current is None or not texts_are_due(store):
+            return
+        build = _new_build(store, current)
+        try:
+            built, generation = build.finish(code=code_version(), made_at=now().isoformat())
+            publish(store.settings.warehouse, built, generation)
+        finally:
+            build.close()
+        with transaction(store.records) as session:
+            note(session, by, Action.LOAD, "lines set aside", generation=generation.number, change="forgotten")
+
+
 @dataclass(frozen=True)
 class Undoable:
     """A load as whoever may undo it knows it: its file, and its lines there."""
@@ -529,11 +561,13 @@ def _new_build(
     with transaction(store.records) as session:
         wanted = select(Load.load_id, Load.file_id).where(Load.state != "refused", Load.load_id.not_in(without))
         load_files = {load_id: file_id for load_id, file_id in session.execute(wanted)}
+        before = now() - timedelta(days=store.settings.keep_set_aside_days)
+        forgotten = frozenset(session.scalars(select(Load.load_id).where(Load.landed_at <= before)))
         files, site = landing.file_infos(session, without), sites.read_site(session)
     number = next_number(store.settings.warehouse, current)
     draft = Draft(
         settings=store.settings, site=site, key=store.key, folder=_build_folder(store, number), current=current,
-        number=number, files=files, load_files=load_files, anew=anew,
+        number=number, files=files, load_files=load_files, anew=anew, forgotten=forgotten,
     )  # fmt: skip
     return Build(draft, progress)
 

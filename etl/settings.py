@@ -30,7 +30,8 @@ class Settings(BaseSettings):
 
     ``data`` is the folder of the store (CALLCENTER_DATA); ``memory_limit`` is what DuckDB may use, of which the whole
     process stays under 2 GB; ``round_lines`` are built at once within it; ``records_url`` replaces
-    ``<data>/records.sqlite`` by another SQLAlchemy URL.
+    ``<data>/records.sqlite`` by another SQLAlchemy URL. ``keep_set_aside_days`` after its load, the text of a line that
+    was set aside is forgotten: it may hold anything.
 
     ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
     where it listens; ``certificate`` and ``certificate_key`` are files of the site's own, in the place of those that
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     round_lines: int = 6_000_000
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
+    keep_set_aside_days: int = Field(default=90, ge=1)
 
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     host: str = "127.0.0.1"

@@ -18,25 +18,6 @@ from sqlalchemy import Engine, inspect, update
 from sqlalchemy.exc import DBAPIError
 
 from etl import pipeline
-from etl.backup import (
-    KEY_NAMES,
-    MANIFEST,
-    NATIVE,
-    PIECES,
-    PREFIX,
-    RECORDS,
-    BackupError,
-    Manifest,
-    backups_in,
-    bring_to_disk,
-    check_tables,
-    copy_piece,
-    figures_in_service,
-    fill_records,
-    fingerprint,
-    private_file,
-    read_manifest,
-)
 from etl.build import CheckError
 from etl.landing import raw_path
 from etl.lines import Progress, ReconciliationError, no_progress
@@ -45,6 +26,20 @@ from etl.records.audit import SYSTEM, Action, Actor, note
 from etl.records.engine import REVISION, create_tables, engine_at, keep_private, transaction, upgrade
 from etl.records.models import SignIn, Upload
 from etl.records.portable import PortableError, describe_tables, read_tables, write_tables
+from etl.safekeeping.contents import check_tables, copy_piece, figures_in_service, fill_records
+from etl.safekeeping.files import bring_to_disk, private_file
+from etl.safekeeping.keys import KEY_NAMES, fingerprint
+from etl.safekeeping.manifest import (
+    MANIFEST,
+    NATIVE,
+    PIECES,
+    PREFIX,
+    RECORDS,
+    BackupError,
+    Manifest,
+    backups_in,
+    read_manifest,
+)
 from etl.settings import SETTINGS_FILE, Settings
 from etl.store import OpenStore, is_no_space, now, open_store
 from etl.warehouse import WarehouseError, digest, sync_folder

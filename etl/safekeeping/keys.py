@@ -1,0 +1,63 @@
+"""Keys and secrets, which lie apart from a backup: their copies, and settings that hold none.
+
+In: an open store, a folder elsewhere; the text of a settings file. Out: there private copies of what is secret; the
+settings without it, and the fingerprint that tells which key belongs to a backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from etl.safekeeping.files import private_file
+from etl.safekeeping.manifest import BackupError
+from etl.settings import SETTINGS_FILE
+from etl.store import OpenStore
+from etl.warehouse import sync_folder
+
+#: What is secret or names secrets: kept apart from the backup. ``tls`` holds the certificate and the authority.
+KEY_NAMES = ("pseudonyms.key", "secret.key", SETTINGS_FILE, "tls")
+_SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what tells one key of pseudonyms from another, and nothing else of it."""
+    return hashlib.sha256(b"callcenter pseudonyms.key " + key).hexdigest()[:16]
+
+
+def keep_keys(store: OpenStore, folder: Path) -> None:
+    """Copy keys and secrets to their own folder; never over the key of another store."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known = folder / KEY_NAMES[0]
+    if known.exists() and known.read_text(encoding="ascii").strip() != store.key.hex():
+        raise BackupError(f"{known} es la clave de otro almacén: indique otra carpeta con --keys.")
+    for path in (store.settings.data / name for name in KEY_NAMES):
+        for source in [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []:
+            target = folder / source.relative_to(store.settings.data)
+            if source.is_file() and not (target.exists() and target.read_bytes() == source.read_bytes()):
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                draft = target.with_name(f".{target.name}.nuevo")
+                with private_file(draft) as file:
+                    file.write(source.read_bytes())
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(target)
+                sync_folder(target.parent)
+
+
+def settings_without_secrets(text: str) -> str:
+    """Return a settings file without the lines that hold a secret: those named so, and an address with a password."""
+    return "".join(line for line in text.splitlines(keepends=True) if not _is_secret(line))
+
+
+def _is_secret(line: str) -> bool:
+    name, _, value = line.partition("=")
+    if any(word in name.upper() for word in _SECRET_WORDS):
+        return True
+    try:
+        return name.strip().upper().endswith("_URL") and make_url(value.strip().strip("'\"")).password is not None
+    except Exception:  # what cannot be read may hold anything
+        return True

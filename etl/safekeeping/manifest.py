@@ -1,0 +1,105 @@
+"""What a backup says of itself, and what a folder of backups holds.
+
+In: a backup's folder, or that of all backups. Out: the manifest, read only where all that it names has arrived; the
+backups by their names. The manifest stands in the backup with a sum of its own, for ``sha256sum --check``, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from etl.records.portable import TableText
+from etl.safekeeping.files import private_file
+from etl.store import StoreError
+
+FORMAT = 1
+PREFIX = "callcenter-"
+MANIFEST = "manifest.json"
+SUM = "manifest.sha256"
+RECORDS = "records"
+NATIVE = "records.sqlite"
+PIECES = "pieces"  # not "raw": what no backup names is deleted there, and a store's own pieces lie in that
+
+
+class BackupError(StoreError):
+    """No backup came about; the message says why and what to do. Earlier ones are as they were."""
+
+
+@dataclass(frozen=True)
+class FileText:
+    """A file of a backup: how long it is, and its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup says of itself. ``figures`` are left out where a load was under way; ``key`` is a fingerprint.
+
+    ``made_at`` is in UTC; ``pieces`` are bytes by SHA-256; ``figures`` are those of ``figures_in_service``.
+    """
+
+    made_at: datetime
+    product: str
+    revision: str
+    kind: str
+    database: str
+    key: str
+    tables: Mapping[str, TableText]
+    files: Mapping[str, FileText]
+    pieces: Mapping[str, int]
+    figures: Mapping[str, list[int]] | None
+    format: int = FORMAT
+
+
+def backups_in(destination: Path) -> list[Path]:
+    """Return the backups of a folder, the oldest first; none where the folder cannot be read."""
+    try:
+        return sorted(path for path in destination.iterdir() if path.name.startswith(PREFIX) and path.is_dir())
+    except OSError:
+        return []
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a backup says of itself, and look whether its files are there in their length. Raises BackupError."""
+    try:
+        written = (folder / MANIFEST).read_bytes()
+        if (folder / SUM).read_bytes() != _sum(written):
+            raise ValueError(SUM)
+        content = json.loads(written)
+        if content["format"] > FORMAT:
+            raise BackupError(f"{folder.name} es de una versión más nueva del sistema: instale esa versión.")
+        content["made_at"] = datetime.fromisoformat(content["made_at"]).replace(tzinfo=None)
+        content["tables"] = {name: TableText(**table) for name, table in content["tables"].items()}
+        content["files"] = {name: FileText(**file) for name, file in content["files"].items()}
+        manifest = Manifest(**content)
+        for name, file in manifest.files.items():
+            if (folder / name).stat().st_size != file.bytes:
+                raise BackupError(f"{folder.name} está incompleto o dañado ({name}): use otro respaldo.")
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise BackupError(f"{folder.name} está incompleto (falta {missing}): cópielo de nuevo o use otro.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BackupError(f"{folder.name} está dañado ({MANIFEST}): use otro respaldo.") from error
+    except OSError as error:
+        raise BackupError(f"{folder}: {error.strerror or error}") from error
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write what a backup says of itself, and the sum that tells whether all of that has arrived."""
+    content = {**asdict(manifest), "made_at": f"{manifest.made_at.isoformat()}Z"}
+    text = (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+    for name, words in ((MANIFEST, text), (SUM, _sum(text))):
+        with private_file(folder / name) as file:
+            file.write(words)
+
+
+def _sum(manifest: bytes) -> bytes:
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
