@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.
        --generate-hashes --custom-compile-command "make lock" --group dev pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock screenshots test-duckdb2 clean
+.PHONY: help setup demo test fuzz check bench lock screenshots test-duckdb2 clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
@@ -20,6 +20,9 @@ demo: .venv/.ready  ## sample data and the system in a browser
 
 test: .venv/.ready  ## all tests
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+
+fuzz: .venv/.ready  ## far more of what tests draw: other seeds by the hundred (ARGS="--draws 100")
+	$(BIN)/pytest -n 3 --dist worksteal -m drawn --draws 20 $(ARGS)
 
 check: .venv/.ready  ## style, types and who may import whom
 	$(BIN)/ruff check

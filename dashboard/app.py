@@ -24,8 +24,10 @@ from dashboard.browser import in_browser
 from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.failures import places_of
+from dashboard.file_strip import register_strip, strip_place
 from dashboard.pages import PAGES, own_account
 from dashboard.people.accounts import Identity
+from dashboard.plain_page import plain_page
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
@@ -54,18 +56,8 @@ _INDEX = """<!DOCTYPE html>
         </footer>
     </body>
 </html>"""
-_PLAIN = """<!DOCTYPE html>
-<html lang="es-BO">
-    <head>
-        <meta charset="UTF-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>{title}</title>
-        <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
-        <link rel="stylesheet" href="/assets/callcenter.css">
-    </head>
-    <body><main class="plain"><h1>{heading}</h1><p>{says}</p>
-        <p><a href="/">Ir a la página de inicio</a></p></main></body>
-</html>"""
+_PLAIN = """<main class="plain"><h1>{heading}</h1><p>{says}</p>
+        <p><a href="/">Ir a la página de inicio</a></p></main>"""
 # Heading and text of each refusal; any other failure reads as 500.
 _REFUSALS = {
     400: ("Pedido no válido", "El pedido no se entiende, o no nombra a este servidor como corresponde."),
@@ -109,6 +101,7 @@ def create_app(context: Context, door: Door) -> Dash:
     in_browser(app, "watchScheme", Output("scheme", "data"), Input("location", "pathname"))
     register_pictures(app)
     register_backup_warning(app, context)
+    register_strip(app, context)
     for page in PAGES:
         page.register_callbacks(app, context)
     paths = tuple(page.PATH for page in PAGES)
@@ -142,6 +135,7 @@ def _frame(context: Context) -> Component:
             header(terms.PRODUCT, menu, _account(me)),
             *([demo_strip()] if context.is_demo else []),
             *backup_place(),
+            *strip_place(),
             html.Div(id="failure", role="alert"),
             html.Div(id="refusal", role="alert", className="refused", hidden=True),
             html.Main(id="page", tabIndex=-1),
@@ -206,5 +200,4 @@ def _plain(code: int, mark: str = "") -> Response:
         says += f" Marca: {mark}."
     if not wants_page():
         return refused(code, f"{heading}. {says}", **({"id": mark} if mark else {}))
-    title = f"{heading} · {terms.PRODUCT}"
-    return Response(_PLAIN.format(title=escape(title), heading=escape(heading), says=escape(says)), code)
+    return Response(plain_page(heading, _PLAIN.format(heading=escape(heading), says=escape(says))), code)

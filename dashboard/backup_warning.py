@@ -56,7 +56,7 @@ class _Known:
     def _look(self) -> str | None:
         if self._context.is_demo:
             return None
-        from etl.backup import backup_warning
+        from etl.safekeeping.rotation import backup_warning
 
         found = backup_warning(self._context.settings, datetime.now(UTC).replace(tzinfo=None))
         return f"{found}: avise a quien administra el sistema." if found else None

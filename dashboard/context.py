@@ -13,11 +13,11 @@ from pathlib import Path
 from threading import Lock
 
 import duckdb
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from etl.records.audit import Action, Actor, Result, note
-from etl.records.engine import open_records, transaction
+from etl.records.engine import open_records, reading_engine_at, transaction
 from etl.records.site import Line, read_site, reference_lines
 from etl.settings import ZONE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO, store_kind
@@ -105,7 +105,7 @@ class Context:
         if self.kind is None:
             return None
         with self._lock:
-            self._records_to_read = self._records_to_read or create_engine(self.settings.database_url)
+            self._records_to_read = self._records_to_read or reading_engine_at(self.settings.database_url)
             return self._records_to_read
 
     def note(

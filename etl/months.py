@@ -9,10 +9,7 @@ from etl.settings import ZONE_OFFSET_SECONDS
 def month_span(period: str) -> tuple[int, int]:
     """Return the first epoch of a month of the wall clock of La Paz and the first of the next."""
     year, month = (int(part) for part in period.split("-"))
-    following = (year + month // 12, month % 12 + 1)
-    return tuple(  # type: ignore[return-value]
-        int(datetime(y, m, 1, tzinfo=UTC).timestamp()) - ZONE_OFFSET_SECONDS for y, m in ((year, month), following)
-    )
+    return _first_epoch(year, month), _first_epoch(year + month // 12, month % 12 + 1)
 
 
 def period_of(epoch: int) -> str:
@@ -31,3 +28,7 @@ def periods_between(low: int, high: int) -> Iterator[str]:
 def day_number(day: date | None, default: int) -> int:
     """Return the days since 1970-01-01, ``default`` for None."""
     return default if day is None else (day - date(1970, 1, 1)).days
+
+
+def _first_epoch(year: int, month: int) -> int:
+    return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) - ZONE_OFFSET_SECONDS

@@ -111,6 +111,33 @@ class Settings(BaseSettings):
         return self.records_url or f"sqlite:///{self.data / 'records.sqlite'}"
 
 
+class GivenSettings(Settings):
+    """Settings that are what they are given and nothing else: neither the environment nor a file is asked."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what was given."""
+        return (init_settings,)
+
+
+def setting_line(name: str, value: str) -> str:
+    """Return the line of a settings file that gives a variable this value, whatever is in it."""
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{quoted}'\n"
+
+
+def setting_named(line: str) -> str:
+    """Return the variable that a line of a settings file is about, in capitals; of another line anything."""
+    return line.partition("=")[0].strip().removeprefix("export ").strip().upper()
+
+
 class _StoreFile(DotEnvSettingsSource):
     """The settings file of a store; it cannot name another folder than its own."""
 

@@ -262,6 +262,7 @@ AUDIT_DETAILS = {
     "lines": "líneas",
     "loaded": "cargadas",
     "loads": "cargas",
+    "masked": "con datos ocultos",
     "must_change": "debe cambiarla",
     "of": "del trabajo",
     "quarantined": "observadas",

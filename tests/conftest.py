@@ -26,6 +26,10 @@ from tests import postgresql as postgresql_tests
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
 from tests.product import Product
+from tests.saved_sites import full as full
+from tests.saved_sites import full_site as full_site
+from tests.saved_sites import one_call_site as one_call_site
+from tests.saved_sites import small as small
 from tests.served import Served, load_sample, one_call, served
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
@@ -47,6 +51,16 @@ NEVER_SKIPPED_IN_CI = ("browser", "database", "office")
 
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--draws", type=int, default=1, help="times as many seeds for each test marked `drawn`")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test marked `drawn(number)` its seeds: that many, or with --draws N as many times."""
+    for mark in metafunc.definition.iter_markers("drawn"):
+        metafunc.parametrize("seed", range(mark.args[0] * metafunc.config.getoption("draws")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -141,6 +141,11 @@ class Tab:
         """Send the body of a callback as it is."""
         return self._hear(f"callback {body['output'].partition('@')[0]}", self._post(body))
 
+    def fetch(self, url: str) -> Said:
+        """Fetch a file that a page links to."""
+        self._get(url)
+        return self.said[-1]
+
     def _post(self, body: dict[str, Any]) -> requests.Response:
         token = self.session.cookies.get("_csrf_token", default="")
         return self.session.post(self.address + CALLBACKS, json=body, headers={"X-CSRFToken": token}, timeout=60)
@@ -314,6 +319,8 @@ def identity_text(identity: Any) -> str:
 
 def clear_texts(answer: requests.Response) -> list[str]:
     """Whatever an answer holds that its own text hides: escapes, files, numbers of charts."""
+    if answer.headers.get("Content-Disposition", "").startswith("attachment"):
+        return list(file_texts(answer.content))
     if "json" not in answer.headers.get("Content-Type", ""):
         return []
     return list(texts_within(json.loads(answer.text))) if answer.text else []

@@ -16,7 +16,7 @@ from etl.records.audit import SYSTEM
 from etl.records.engine import transaction
 from etl.records.models import Account
 
-DOOR = Door("a secret that only the tests ever use, 0123456789", ("127.0.0.1", "localhost", "::1"), tls=False)
+DOOR = Door("only the tests ever sign with this: x7Qm-29dK_v5Tz", ("127.0.0.1", "localhost", "::1"), tls=False)
 
 
 def account_of(records: Engine, role: Role) -> Account:

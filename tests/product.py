@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -15,7 +16,7 @@ from etl.settings import Settings
 from etl.warehouse import open_generation
 from tests.reference_counter import Call, LogFile, QueueRule, Visit
 
-Rows = list[tuple[object, ...]]
+Rows = list[tuple[Any, ...]]
 _UNITS = {"line": "core.line_calls", "call": "core.calls"}
 
 
@@ -33,6 +34,7 @@ class Product:
         (self.folder / "in").mkdir(parents=True, exist_ok=True)
         self.files = 0
         self._kept: duckdb.DuckDBPyConnection | None = None
+        self._stores: dict[tuple[str, int, int, int], stores.OpenStore] = {}
 
     def settings(self, pbx: str = "pbx") -> Settings:
         return Settings(
@@ -44,7 +46,11 @@ class Product:
         )
 
     def store(self, pbx: str = "pbx") -> stores.OpenStore:
-        return stores.open_store(self.settings(pbx))
+        """The store, opened once: what it costs to open one anew each time is an eighth of most of these tests."""
+        asked = (pbx, self.slab_bytes, self.round_lines, self.threads)
+        if asked not in self._stores:
+            self._stores[asked] = stores.open_store(self.settings(pbx))
+        return self._stores[asked]
 
     def map(self, rules: Iterable[QueueRule]) -> None:
         store = self.store()
@@ -92,14 +98,14 @@ class Product:
             talk_seconds, agent, did, service, reconstructed, outcome_event FROM core.queue_visits
             ORDER BY entered_epoch, pbx, callid, queue, ordinal"""
         )
-        return [Visit(*row) for row in found]  # type: ignore[arg-type]
+        return [Visit(*row) for row in found]
 
     def calls(self, unit: str) -> list[Call]:
         found = self.rows(
             f"""SELECT pbx, callid, CAST(epoch(entered_at) AS BIGINT), service, registered, answered, is_open, cause,
             wait_seconds, talk_seconds FROM {_UNITS[unit]} ORDER BY entered_at, pbx, callid, ordinal"""
         )
-        return [Call(*row) for row in found]  # type: ignore[arg-type]
+        return [Call(*row) for row in found]
 
     def findings(self) -> list[str]:
         return [str(row[0]) for row in self.rows("SELECT kind FROM meta.findings ORDER BY kind")]

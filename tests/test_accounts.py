@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from itertools import count
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -76,9 +77,9 @@ class Person(Client):
         super().__init__(create_app(people, DOOR).server)
         self.address = address
 
-    def open(self, *args: object, **named: object) -> TestResponse:
+    def open(self, *args: Any, **named: Any) -> TestResponse:
         named.setdefault("environ_base", {"REMOTE_ADDR": self.address})
-        return super().open(*args, **named)  # type: ignore[arg-type]
+        return super().open(*args, **named)
 
     def form(self, path: str, page: str = "/login", **values: str) -> TestResponse:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page, headers=HTML).text)

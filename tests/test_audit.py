@@ -1,6 +1,7 @@
 """The audit: nothing forges a line of it, nothing in it changes unseen, and no act goes without its entry."""
 
 import json
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -166,8 +167,8 @@ def test_without_room_for_its_entry_an_act_fails(tmp_path: Path) -> None:
     records = open_records(f"sqlite:///{tmp_path / 'records.sqlite'}")
     records.dispose()
 
-    def full(connection: object, _record: object) -> None:
-        connection.execute("PRAGMA max_page_count = 60")  # type: ignore[attr-defined]
+    def full(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 60")
 
     event.listen(records, "connect", full)
     acts = 0

@@ -9,7 +9,7 @@ from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.people.accounts import Role
 from etl import store as stores
-from etl.backup import back_up
+from etl.safekeeping.backup import back_up
 from etl.settings import Settings
 from etl.store import now
 from tests.callbacks import body_of

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -15,7 +14,7 @@ from etl.settings import Settings
 from tests.product import Product
 from tests.reference_counter import LogFile
 from tests.served import DAY_ONE, Served, served
-from tests.watched import WIDTHS, cut_texts, serious_violations, watched
+from tests.watched import cut_at_any_width, serious_in_all_looks, watched
 
 pytestmark = pytest.mark.browser
 LOADS, SETUP = "/cargas", "/puesta-en-marcha"
@@ -102,7 +101,7 @@ def test_a_file_is_sent_judged_loaded_counted_and_undone(chief: Page, place: Ser
     expect(card).to_contain_text("31/10/2026 08:30 a 31/10/2026 08:40")
     expect(card).to_contain_text("Colas: 2, 1 sin línea (5003)")
     expect(row_of(chief, "queue_log.1")).to_have_count(0)
-    assert {size: cut_texts(chief, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
+    assert cut_at_any_width(chief) == {}
     chief.set_viewport_size({"width": 1366, "height": 768})
     card.get_by_role("button", name="Cargar").click()
     expect(row_of(chief, "queue_log.1")).to_contain_text("Cuenta chief", timeout=JOB_MS)
@@ -214,10 +213,5 @@ def test_nothing_is_cut_and_axe_finds_nothing_serious(chief: Page, place: Served
     expect(chief.locator(".warning")).to_be_visible()
     for fold in chief.locator("summary").all():
         fold.click()
-    assert {size: cut_texts(chief, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
-    looks: list[tuple[str, Literal["light", "dark"]]] = [
-        ("notebook", "light"),
-        ("notebook", "dark"),
-        ("telephone", "dark"),
-    ]
-    assert {look: serious_violations(chief, *look) for look in looks} == {look: [] for look in looks}
+    assert cut_at_any_width(chief) == {}
+    assert serious_in_all_looks(chief) == {}

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Literal
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from etl.settings import Settings
 from etl.warehouse import open_generation
@@ -17,9 +17,18 @@ from reports.format import number_text, percent_text
 from reports.rules import Rules
 from tests.served import Served
 from tests.test_export import read_back
-from tests.watched import WIDTHS, cut_texts, serious_violations, watched
+from tests.watched import cut_at_any_width, serious_in_all_looks, watched
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, browser_context_args: dict[str, Any], address: Served) -> Iterator[Page]:
+    """One tab on the page, filled, for the tests that only look; its session is its own."""
+    with browser.new_context(**browser_context_args) as own, watched(own, address) as page:
+        page.goto(address + "/")
+        expect(page.locator(".ag-row").first).to_be_visible()
+        yield page
 
 
 @pytest.fixture
@@ -48,7 +57,8 @@ def column(tab: Page, field: str) -> list[str]:
     return [order[at].locator(f"[col-id={field}]").inner_text() for at in sorted(order)]
 
 
-def test_the_big_figure_is_what_the_query_measures(tab: Page, sample: Settings) -> None:
+def test_the_big_figure_is_what_the_query_measures(shown: Page, sample: Settings) -> None:
+    tab = shown
     value, in_time, registered = measured(sample, "2026-10")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Octubre de 2026")
     expect(tab).to_have_title("Octubre de 2026 · Call Center COMTECO")
@@ -134,13 +144,9 @@ def test_the_book_of_the_month_and_what_is_shown_are_saved(tab: Page, sample: Se
     assert read_back(saved.value.path().read_bytes())[-1][2:5:2] == [registered, in_time]
 
 
-def test_nothing_is_cut_at_any_width(tab: Page) -> None:
-    assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
-
-
-@pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("notebook", "dark"), ("telephone", "dark")])
-def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: Literal["light", "dark"]) -> None:
+def test_nothing_is_cut_at_any_width_and_axe_finds_nothing_serious(shown: Page) -> None:
+    assert cut_at_any_width(shown) == {}
     for name in ("Qué se cuenta", "Qué no incluyen", "Parámetros vigentes"):
-        tab.get_by_role("button", name=name).click()
-    tab.get_by_role("button", name="Cómo se cuenta: Abandonadas").click()
-    assert serious_violations(tab, size, scheme) == []
+        shown.get_by_role("button", name=name).click()
+    shown.get_by_role("button", name="Cómo se cuenta: Abandonadas").click()
+    assert serious_in_all_looks(shown) == {}

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Literal
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import BrowserContext, Download, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 
 from etl.settings import Settings
 from etl.warehouse import open_generation
@@ -17,10 +17,19 @@ from reports.format import number_text, percent_text
 from reports.rules import Rules
 from tests.served import Served
 from tests.test_export import read_back
-from tests.watched import WIDTHS, cut_texts, serious_violations, watched
+from tests.watched import cut_at_any_width, serious_in_all_looks, watched
 
 pytestmark = pytest.mark.browser
 PATH = "/nivel-de-servicio"
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, browser_context_args: dict[str, Any], address: Served) -> Iterator[Page]:
+    """One tab on the page, filled, for the tests that only look; its session is its own."""
+    with browser.new_context(**browser_context_args) as own, watched(own, address) as page:
+        page.goto(address + PATH)
+        expect(page.locator("#sl-heat .heatmaplayer image")).to_be_visible(timeout=20_000)
+        yield page
 
 
 @pytest.fixture
@@ -43,7 +52,8 @@ def level(sample: Settings, *, threshold: int = 20, **where: str) -> tuple[str, 
     return percent_text(row["value"]), number_text(row["numerator"]), number_text(row["denominator"])
 
 
-def test_the_figure_is_that_of_the_query_and_bears_its_denominator(tab: Page, sample: Settings) -> None:
+def test_the_figure_is_that_of_the_query_and_bears_its_denominator(shown: Page, sample: Settings) -> None:
+    tab = shown
     value, in_time, registered = level(sample)
     expect(tab.locator("#sl-value")).to_have_text(value)
     headline = tab.locator(".headline")
@@ -127,8 +137,8 @@ def test_tables_are_saved_as_they_are_shown(tab: Page, sample: Settings) -> None
     assert len(read_back(file.path().read_bytes())) == answered + 1, "all of them, not only those on the page"
 
 
-def test_a_chart_is_saved_as_a_picture_with_its_heading(tab: Page) -> None:
-    file = saved(tab, "heat", "Imagen")
+def test_a_chart_is_saved_as_a_picture_with_its_heading(shown: Page) -> None:
+    file = saved(shown, "heat", "Imagen")
     assert file.suggested_filename == "sl-heat.png"
     content = file.path().read_bytes()
     assert content.startswith(b"\x89PNG") and int.from_bytes(content[16:20], "big") == 2000
@@ -159,13 +169,9 @@ def test_a_cell_of_the_heat_map_opens_its_calls(tab: Page) -> None:
     expect(tab.get_by_text("Día de la semana: lunes · Media hora: 10:30")).to_be_visible()
 
 
-def test_nothing_is_cut_at_any_width(tab: Page) -> None:
-    assert {size: cut_texts(tab, size) for size in WIDTHS} == {size: [] for size in WIDTHS}
-
-
-@pytest.mark.parametrize(("size", "scheme"), [("notebook", "light"), ("telephone", "dark")])
-def test_axe_finds_nothing_serious(tab: Page, size: str, scheme: Literal["light", "dark"]) -> None:
-    assert serious_violations(tab, size, scheme) == []
-    tab.locator(".figure-link").first.click()
-    expect(tab.locator("#calls-list .ag-row").first).to_be_visible()
-    assert serious_violations(tab, size, scheme) == []
+def test_nothing_is_cut_at_any_width_and_axe_finds_nothing_serious(shown: Page) -> None:
+    assert cut_at_any_width(shown) == {}
+    assert serious_in_all_looks(shown) == {}
+    shown.locator(".figure-link").first.click()
+    expect(shown.locator("#calls-list .ag-row").first).to_be_visible()
+    assert serious_in_all_looks(shown) == {}

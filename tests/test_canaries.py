@@ -23,10 +23,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 from requests import Response
 from sqlalchemy import Engine, MetaData
 
-from dashboard.pages import PAGES
+from dashboard import saving
+from dashboard.pages import LISTINGS, PAGES
 from dashboard.people.accounts import Role
 from dashboard.people.personal import personal
-from dashboard.security.access import CALLBACK, EXPORT, PAGE, access, may
+from dashboard.security.access import CALLBACK, EXPORT, PAGE, RIGHT, access, may
+from dashboard.security.door import FILES
 from dashboard.work import works
 from etl import pipeline
 from etl import store as stores
@@ -259,11 +261,12 @@ def walk(tab: Tab, role: Role, calls: set[str]) -> set[tuple[str, ...]]:
 
 
 def work_off(settings: Settings) -> None:
-    """Do what was queued, as the worker would."""
+    """Do what was queued, as the worker would: files first, for what was also sent and undone changes the figures."""
     store = stores.open_store(settings, create=False)
     try:
-        while (job := jobs.claim(store.records, stores.now())) is not None:
-            works.do(store, job, no_progress)
+        for lane in (jobs.Lane.EXPORTS, jobs.Lane.LOADS):
+            while (job := jobs.claim(store.records, stores.now(), lane)) is not None:
+                works.do(store, job, no_progress)
     finally:
         store.records.dispose()
 
@@ -276,6 +279,8 @@ def crawled(settings: Settings, role: Role, of_others: list[Crawl]) -> Crawl:
     root.addHandler(kept)
     root.setLevel(logging.DEBUG)
     followed = CANARIES if role is Role.CHIEF else CANARIES[:6]  # in these six every kind of line
+    rows_at_once = saving.AT_ONCE_ROWS
+    saving.AT_ONCE_ROWS = 5  # so that the worker makes the lists
     try:
         with redirect_stdout(printed), redirect_stderr(printed), served(settings) as address:
             address.cookie(role)  # signed in elsewhere too
@@ -288,12 +293,19 @@ def crawled(settings: Settings, role: Role, of_others: list[Crawl]) -> Crawl:
             for url in opens:
                 assert tab.open(url) == 200
                 tab.act()
+            # Files once more: the crawler also pressed what cancels them.
+            for name in (listing.right for listing in LISTINGS.values()):
+                for body in tab.asked.get(name, []):
+                    tab.send(body)
             work_off(settings)
             for url in opens:  # what became of it all
                 assert tab.open(url) == 200
+            for url in [url for url in tab.links if url.startswith(FILES)]:
+                tab.fetch(url)
             replayed = [(name, tab.send(body).status) for crawl in of_others for name, body in crawl.bodies()]
             records = dumped(address.context.records)
     finally:
+        saving.AT_ONCE_ROWS = rows_at_once
         root.setLevel(level)
         root.removeHandler(kept)
     logged = "\n".join([*kept.lines, printed.getvalue()])
@@ -348,6 +360,12 @@ def test_the_crawler_reaches_every_page_and_callback_that_a_role_may(role: Role,
     assert {page.PATH for page in PAGES if may(role, PAGE, page.PATH)} == {
         page.PATH for page in PAGES if f"GET {page.PATH}" in opened
     }
+
+
+@pytest.mark.parametrize("role", [role for role in Role if may(role, RIGHT, "export")])
+def test_files_of_the_worker_are_among_what_is_searched(role: Role, crawls: dict[Role, Crawl]) -> None:
+    fetched = [said for said in crawls[role].said if said.what.startswith(f"GET {FILES}") and said.status == 200]
+    assert any(CANARIES[0].callid in said.text for said in fetched)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.CHIEF])

@@ -63,7 +63,7 @@ def assert_same(product: Product, expected: Result) -> None:
         assert sorted(product.set_aside()) == sorted(aside.reasons for aside in expected.set_aside)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.drawn(12)
 def test_a_log_of_nonsense_counts_as_the_reference_counts_it(seed: int, tmp_path: Path) -> None:
     """Many callids at once: each tells a story of its own, so one load checks some hundred stories."""
     chance = random.Random(seed)

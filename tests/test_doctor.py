@@ -17,10 +17,10 @@ from dashboard.site import doctor
 from dashboard.site.doctor import Finding, Verdict, examine, findings_text, is_wrong
 from etl import pipeline
 from etl import store as stores
-from etl.backup import back_up
 from etl.records.audit import SYSTEM, Action, Result, seal_days
 from etl.records.engine import engine_at, transaction, upgrade
 from etl.records.models import AuditEntry, Job, Load
+from etl.safekeeping.backup import back_up
 from etl.settings import Settings
 from etl.warehouse import CURRENT, read_current
 from tests.commands import DONE, REFUSED, call, files_of
@@ -284,7 +284,7 @@ def test_records_on_postgresql_are_looked_at_too(
     postgresql: Callable[[], str], tmp_path: Path, settings: Settings
 ) -> None:
     url = postgresql()
-    from etl.restore import restore
+    from etl.safekeeping.restore import restore
 
     new = settings.model_copy(update={"data": tmp_path / "new", "records_url": url})
     restore(settings.backup or tmp_path, new, None, new_key=True)

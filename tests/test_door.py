@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dashboard.app import create_app
+from dashboard.app import UPLOAD, create_app
 from dashboard.context import Context
 from dashboard.pages import PAGES
 from dashboard.people.accounts import Role, set_disabled, set_password, set_role
@@ -28,7 +29,7 @@ from tests.served import Served, served
 PASSWORD = "siete caballos azules corren"
 CALLBACK_NAMES = {
     callback_name(key, found): key
-    for key, found in create_app(Context(Settings(data="/nowhere")), DOOR).callback_map.items()  # type: ignore[arg-type]
+    for key, found in create_app(Context(Settings(data=Path("/nowhere"))), DOOR).callback_map.items()
     if "callback" in found
 }
 
@@ -212,7 +213,7 @@ def test_a_cookie_signed_with_another_key_or_changed_is_none(running: Served) ->
 # What no honest browser sends
 
 
-BODY = {
+BODY: dict[str, Any] = {
     "output": "page.children",
     "outputs": {"id": "page", "property": "children"},
     "inputs": [{"id": "location", "property": "pathname", "value": "/"}],
@@ -287,13 +288,31 @@ def test_a_body_that_is_no_callback_is_refused_and_never_fails(body: bytes, runn
 
 def test_a_body_larger_than_a_callback_needs_is_refused(running: Served) -> None:
     """S26."""
-    large = {**BODY, "inputs": [{**BODY["inputs"][0], "value": "x" * 300_000}]}  # type: ignore[dict-item]
+    large = {**BODY, "inputs": [{**BODY["inputs"][0], "value": "x" * 300_000}]}
     assert somebody(running, Role.OPERATOR).call(large).status == 413
     assert somebody(running, Role.CHIEF).call(large).status == 413
     browser = somebody(running, Role.CHIEF)
     told = {"Content_Type": "application/json", "X_CSRFToken": browser.cookies["_csrf_token"]}
     huge = browser.send("POST", CALLBACKS, b"", Content_Length=str(UPLOAD_BODY_BYTES + 1), **told)
     assert huge.status == 413
+
+
+def test_the_body_of_a_file_is_waited_for_only_from_whoever_may_send_one(running: Served) -> None:
+    """Told by a head whose body never comes: whoever may not is answered all the same."""
+    app = create_app(running.context, DOOR)
+    may_send = app.server.config["LARGE_BODIES"].may_send
+    for role in Role:
+        browser = somebody(running, role)
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        assert may_send(cookies) == access().may(role, CALLBACK, UPLOAD), role
+        told = {"Content_Type": "application/json", "X_CSRFToken": browser.cookies["_csrf_token"]}
+        if not may_send(cookies):
+            assert browser.send("POST", CALLBACKS, b"", Content_Length=str(20 * 1024**2), **told).status == 413
+    assert not may_send("") and not may_send(f"{DOOR.cookie}=made-up") and not may_send("\ufffd;=;")
+    for path, status in ((CALLBACKS, 401), ("/login", 413), ("/", 401)):
+        kind = "application/x-www-form-urlencoded" if path == "/login" else "application/json"
+        answer = Browser(running).send("POST", path, b"", Content_Length=str(20 * 1024**2), Content_Type=kind)
+        assert answer.status == status, path
 
 
 def test_a_body_of_unknown_length_is_refused(running: Served) -> None:
@@ -320,8 +339,11 @@ def test_every_answer_bears_the_security_headers(path: str, running: Served) -> 
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8050", "192.168.1.5", "localhost.evil.example", "", "["]
-)
+    "host",
+    ["evil.example", "evil.example:8050", "192.168.1.5", "localhost.evil.example", "", "[", "localhost:80@evil.example",
+     "localhost:evil.example", "127.0.0.1:8050:evil.example", "[::1]evil.example", "[::1", "::1", "localhost:", "[]",
+     "[localhost]", "localhost:123456", "[127.0.0.1]"],
+)  # fmt: skip
 def test_a_request_that_names_another_host_is_refused(host: str, running: Served) -> None:
     """S29."""
     for path in ("/", "/login", "/_dash-layout", "/assets/callcenter.css", "/healthz"):

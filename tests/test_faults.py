@@ -193,7 +193,7 @@ def assert_completed(product: Product, situation: Situation) -> None:
     assert left - {".lock"} == {"CURRENT", *(segment.file for segment in current.segments)}
     assert [path for path in settings.raw.rglob("*") if path.name.startswith(".")] == []
     for load in product.rows("SELECT lines, loaded, duplicates, quarantined, blank FROM meta.loads"):
-        assert load[0] == sum(load[1:])  # type: ignore[arg-type]
+        assert load[0] == sum(load[1:])
 
 
 @pytest.mark.parametrize("name", SITUATIONS)

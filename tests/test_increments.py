@@ -97,7 +97,7 @@ def assert_counts_as_reference(product: Product, files: Sequence[LogFile], rules
 # --- any log, any order
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.drawn(2)
 def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     callids = chance.choice([4, 20])
@@ -117,7 +117,7 @@ def test_rotated_pieces_in_any_order_count_as_all_at_once_and_as_a_rebuild(seed:
     assert product.rows(f"SELECT * FROM meta.loads WHERE lines IS DISTINCT FROM {sums}") == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.drawn(1)
 def test_rounds_that_fit_the_memory_count_as_one(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     files = pieces(chance, told_log(chance, callids=15, lines=150), 6)
@@ -204,7 +204,7 @@ def test_a_check_that_fails_in_a_later_round_refuses_the_whole_load(
     assert business(product) == whole
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.drawn(2)
 def test_a_growing_file_in_chunks_counts_as_the_whole_file(seed: int, tmp_path: Path) -> None:
     """Cut at any byte: an unfinished last line is held, and only the growth is landed."""
     chance = random.Random(seed)
@@ -279,7 +279,7 @@ def test_the_zone_of_the_host_changes_nothing(tmp_path: Path, monkeypatch: pytes
         time.tzset()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.drawn(2)
 def test_a_changed_mapping_counts_as_a_rebuild_with_it(seed: int, tmp_path: Path) -> None:
     """Dated rules, DID rules and line calls that chain otherwise than before; no log is read again."""
     chance = random.Random(seed)

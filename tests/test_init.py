@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,7 @@ def test_whatever_piece_it_is_killed_after_the_next_run_completes_the_site(tmp_p
     class KilledError(Exception):
         pass
 
-    def told_until(last: int) -> object:
+    def told_until(last: int) -> Callable[[str], None]:
         count = itertools.count(1)
 
         def tell(_: str) -> None:
@@ -191,7 +192,7 @@ def test_whatever_piece_it_is_killed_after_the_next_run_completes_the_site(tmp_p
     for last in range(1, len(Piece)):
         data = tmp_path / f"site{last}"
         with pytest.raises(KilledError):
-            make_site(data, _answers(), SYSTEM, tell=told_until(last), show_password=_nobody_looks)  # type: ignore[arg-type]
+            make_site(data, _answers(), SYSTEM, tell=told_until(last), show_password=_nobody_looks)
         missing = missing_pieces(Settings(data=data))
         assert missing == list(Piece)[last:]
         before = files_of(data)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, update
 from etl.records import jobs
 from etl.records.audit import Action, Actor
 from etl.records.engine import open_records, transaction
-from etl.records.jobs import JobError, State
+from etl.records.jobs import JobError, Lane, State
 from etl.records.models import Account, AuditEntry, Job, Upload
 
 LOST = timedelta(seconds=10)
@@ -59,6 +59,22 @@ def test_jobs_are_run_in_their_order_and_tell_what_came_of_them(records: Engine)
         newest, oldest = jobs.recent(session, 5)
         assert (newest.job_id, oldest.job_id) == (second, first)
         assert (oldest.state, oldest.answer, oldest.tells, oldest.share) == (State.DONE, {"lines": 3}, "listo", 1.0)
+
+
+def test_in_one_lane_nothing_waits_for_the_other(records: Engine) -> None:
+    load, export, undo, another = add(records, "load", "export", "undo", "export")
+
+    def claimed(lane: Lane) -> int | None:
+        job = jobs.claim(records, now(), lane)
+        return job and job.job_id
+
+    assert [claimed(Lane.EXPORTS) for _ in range(3)] == [export, another, None]
+    assert [claimed(Lane.LOADS) for _ in range(3)] == [load, undo, None]
+    for number in (load, export, undo, another):
+        silent(records, number, 11)
+    assert jobs.requeue_lost(records, now(), LOST, Lane.EXPORTS, but={another}) == [export]
+    assert jobs.requeue_lost(records, now(), LOST, Lane.LOADS) == [load, undo]
+    assert jobs.requeue_lost(records, now(), LOST) == [another]
 
 
 def test_many_workers_never_run_the_same_job(new_records_url: Callable[[], str]) -> None:

@@ -55,9 +55,9 @@ SHOWN = {
     "U05": "uploads the_same_bytes_sent_by_two_in_the_same_moment_are_taken_once",
     "U07": "uploads an_account_sends_50_files_a_day_refused_ones_too",
     "B1": "backup no_backup_misses_a_row_that_was_acknowledged_before_it_began",
-    "B2": "backup a_backup_half_copied_or_damaged_in_any_file_is_not_restored",
-    "B5": "backup from_backup_and_key_alone_the_whole_store_comes_back",
-    "B6": "backup another_key_a_damaged_one_or_none_restores_nothing",
+    "B2": "restore a_backup_half_copied_or_damaged_in_any_file_is_not_restored",
+    "B5": "restore from_backup_and_key_alone_the_whole_store_comes_back",
+    "B6": "restore another_key_a_damaged_one_or_none_restores_nothing",
     "B7": "undo any_load_undone_leaves_what_the_others_alone_would_have_given",
 }
 #: Rows of one's own that another person's state could name: they come with the operators' form.
@@ -81,7 +81,7 @@ def test_what_shows_a_promise_is_there(codes: str, where: str) -> None:
 def test_no_other_way_in_is_open(store_context: Context) -> None:
     """S06: no endpoint of a callback's own, no MCP, no websocket, nothing that runs in the background."""
     app = create_app(store_context, DOOR)
-    own = {"/login", "/logout", "/password", "/healthz"}
+    own = {"/login", "/logout", "/password", "/healthz", "/archivos/<int:number>"}
     of_dash = {"/assets/<path:filename>", "/", "/<path:path>", "/_dash-layout", "/_dash-dependencies"}
     rules = {rule.rule for rule in app.server.url_map.iter_rules()}
     assert own <= rules and not [rule for rule in rules if "mcp" in rule or "ws" in rule or "api" in rule]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from dashboard.people.accounts import Role, find_account, is_password
 from dashboard.serving import opening
@@ -384,5 +385,6 @@ def test_a_port_in_use_is_told(founded: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_settings_show_no_secret() -> None:
-    shown = repr(Settings(secret="a secret of many words", oidc_client_secret="another", records_url="pg://u:pw@h/d"))  # type: ignore[arg-type]
+    secret, other = SecretStr("a secret of many words"), SecretStr("another")
+    shown = repr(Settings(secret=secret, oidc_client_secret=other, records_url="pg://u:pw@h/d"))
     assert "many words" not in shown and "another" not in shown and "pw" not in shown

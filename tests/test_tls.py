@@ -336,10 +336,13 @@ def test_a_body_beyond_its_bounds_is_refused_before_it_is_sent(bound: int | None
     assert reached.requests == [("POST", 5000, "")]
 
 
-def test_bodies_that_are_too_much_together_are_refused(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_requests, "HELD_BYTES", 1500)
+@pytest.mark.parametrize("bound", ["HELD_BYTES", "HELD_BYTES_OF_ADDRESS"])
+def test_bodies_that_are_too_much_together_are_refused(
+    bound: str, loopback: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_requests, bound, 1500)
     with loopback.connect() as waiting:
-        waiting.sendall(post(b"", "Content-Length: 1000"))
+        waiting.sendall(post(b"x" * 1000, "Content-Length: 1001"))
         until = time.monotonic() + 10
         while time.monotonic() < until:
             answer = loopback.say(post(b"x" * 1000, "Content-Length: 1000"))
@@ -347,6 +350,60 @@ def test_bodies_that_are_too_much_together_are_refused(loopback: Running, monkey
                 break
         assert answer.startswith(b"HTTP/1.1 503 ")
     assert loopback.say(post(b"x" * 400, "Content-Length: 400")).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_announced_and_never_sent_keeps_nobody_out(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_requests, "HELD_BYTES", 5000)
+    with ExitStack() as silent:
+        for _ in range(20):
+            silent.enter_context(loopback.connect()).sendall(post(b"", "Content-Length: 4000"))
+        for _ in range(3):
+            assert loopback.say(post(b"x" * 4000, "Content-Length: 4000")).startswith(b"HTTP/1.1 200 ")
+    assert loopback.reached.requests == [("POST", 4000, "")] * 3
+
+
+def test_a_body_that_pauses_is_given_up_however_long_it_is(
+    loopback: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_requests, "_SILENT_SECONDS", 0.2)
+    size = whole_requests.BODY_BYTES
+    assert loopback.say(post(b"x" * 70_000, f"Content-Length: {size}")).startswith(b"HTTP/1.1 408 ")
+    assert loopback.reached.requests == []
+
+
+def test_a_body_of_drops_is_given_up_however_long_it_is(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_requests, "_BODY_SECONDS", 0.3)
+    dropping = threading.Event()
+    with loopback.connect() as connection:
+        connection.sendall(post(b"", f"Content-Length: {whole_requests.BODY_BYTES}"))
+
+        def drop() -> None:
+            while not dropping.wait(0.05):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drop)
+        thread.start()
+        try:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+        finally:
+            dropping.set()
+            thread.join()
+    assert loopback.reached.requests == []
+
+
+def test_a_large_body_is_waited_for_only_where_its_sender_may_send_it() -> None:
+    app = telling_app(reached := Reached())
+    app.config["LARGE_BODIES"] = whole_requests.LargeBodies(1000, lambda cookies: "sid=good" in cookies)
+    with running(app=app) as server:
+        for cookie in ("Cookie: sid=bad", "X-Cookie: sid=good"):  # answered although the body never comes
+            assert server.say(post(b"", "Content-Length: 5000", cookie)).startswith(b"HTTP/1.1 400 ")
+        assert reached.requests == []
+        assert server.say(post(b"x" * 5000, "Content-Length: 5000", "Cookie: sid=good")).startswith(b"HTTP/1.1 200 ")
+        assert server.say(post(b"x" * 1000, "Content-Length: 1000")).startswith(b"HTTP/1.1 200 ")
+    assert reached.requests == [("POST", 5000, ""), ("POST", 1000, "")]
 
 
 @pytest.mark.parametrize(

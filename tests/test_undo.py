@@ -62,7 +62,7 @@ def undo(product: Product, load: int) -> None:
 # --- as before
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.drawn(1)
 def test_any_load_undone_leaves_what_the_others_alone_would_have_given(seed: int, tmp_path: Path) -> None:
     """Rotated pieces that share lines, a second PBX, nonsense: undone one after another, in any order."""
     chance = random.Random(seed)

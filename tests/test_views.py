@@ -76,11 +76,22 @@ CHANGING = with_parameter(
 )
 
 
-@pytest.mark.parametrize("indicator", INDICATORS, ids=lambda indicator: indicator.name)
+THRESHOLDS = {
+    "the rule": RULES_OF_TEST,
+    "least on trial": RULES_OF_TEST.trying_threshold(10),
+    "most on trial": RULES_OF_TEST.trying_threshold(60),
+    "changing": CHANGING,
+}
+
+
 @pytest.mark.parametrize(
-    "rules",
-    [RULES_OF_TEST, RULES_OF_TEST.trying_threshold(10), RULES_OF_TEST.trying_threshold(60), CHANGING],
-    ids=["the rule", "least on trial", "most on trial", "changing"],
+    ("indicator", "rules"),
+    [
+        pytest.param(indicator, rules, id=f"{indicator.name}, {name}")
+        for indicator in INDICATORS
+        for name, rules in THRESHOLDS.items()
+        if rules is RULES_OF_TEST or "threshold_seconds" in indicator.parameters
+    ],
 )
 def test_an_indicator_is_the_same_counted_call_by_call(
     indicator: Indicator, rules: Rules, connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch

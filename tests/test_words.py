@@ -63,7 +63,7 @@ def verb_help(tree: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
             calls = [item.func if isinstance(item, ast.Call) else item for item in node.decorator_list]
             if any(isinstance(call, ast.Attribute) and call.attr in ("command", "callback") for call in calls):
-                yield node.body[0].value  # type: ignore[attr-defined]
+                yield from (first.value for first in node.body[:1] if isinstance(first, ast.Expr))
 
 
 def literals(tree: ast.AST, *, help_too: bool) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.people.accounts import Identity, Role
-from dashboard.work import uploads, worker
+from dashboard.work import exports, uploads, worker
 from dashboard.work.worker import Inbox, Pace, backup_is_due
 from etl import pipeline
 from etl import store as stores
@@ -286,6 +286,73 @@ def test_days_of_the_audit_are_sealed_and_a_backup_is_queued_where_there_is_a_fo
     with transaction(store.records) as session:
         assert [seal.day.isoformat() for seal in session.scalars(select(AuditSeal))] == ["2024-03-05"]
         assert session.scalars(select(Job.job_id)).all() == [number], "one a day"
+
+
+# --- the lane of exports
+
+
+def queue_export(store: stores.OpenStore, product: Product, **more: object) -> int:
+    """Queue the file of the audit, which needs no figures; return the job."""
+    given = {"page": "/auditoria", "right": "audit-file.data", "title": "Auditoría", "ending": "csv", "address": ""}
+    return queue(store, "export", **given, generation=None, file="auditoria.csv", **more)
+
+
+def job_processes() -> list[psutil.Process]:
+    """The processes of jobs, among whatever else these tests have opened."""
+    found = []
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # it ended just now
+            if "--job" in process.cmdline():
+                found.append(process)
+    return found
+
+
+def test_an_export_is_made_while_a_load_runs_and_two_at_once(
+    store: stores.OpenStore, product: Product, tmp_path: Path
+) -> None:
+    load = queue_load(store, large_log(tmp_path))
+    with working(store.settings):
+        until(lambda: job_of(store, load).tells.startswith("recibiendo"))
+        (process,) = job_processes()
+        freeze(process, store)
+        exported = [queue_export(store, product, number=number) for number in range(3)]
+        most = 0
+
+        def all_ended() -> bool:
+            nonlocal most
+            most = max(most, len(job_processes()))
+            return all(job_of(store, number).ended_at for number in exported)
+
+        until(all_ended)
+        assert job_of(store, load).state == "running" and most == 3, "the load, and two exports at once"
+        os.kill(process.pid, signal.SIGCONT)
+        assert ended(store, load).state == "done"
+    assert {job_of(store, number).state for number in exported} == {"done"}
+    assert all(exports.path_of(store.settings, number).is_file() for number in exported)
+
+
+def test_an_export_whose_process_is_killed_is_made_again_and_noted_once(
+    store: stores.OpenStore, product: Product
+) -> None:
+    number = queue_export(store, product)
+    with working(store.settings):
+        (process,) = until(job_processes)
+        process.kill()
+        job = ended(store, number)
+    assert (job.state, job.attempts) == ("done", 2)
+    assert entries(store, Action.EXPORT) == [("cuenta.chief", "auditoria.csv", "done")]
+    assert [path.name for path in exports.path_of(store.settings, 0).parent.iterdir()] == [str(number)]
+
+
+def test_a_lane_that_breaks_ends_the_worker(store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever keeps it alive starts it again: a worker that makes no exports would be noticed by nobody."""
+
+    def fails(*_: object) -> int:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(exports, "sweep", fails)
+    with pytest.raises(RuntimeError, match="broken"):
+        worker.run(store.settings, stop=Event(), pace=QUICK)
 
 
 # --- cancelled

@@ -51,6 +51,23 @@ def cut_texts(tab: Page, size: str) -> list[str]:
     return found
 
 
+def serious_in_all_looks(tab: Page) -> dict[str, list[str]]:
+    """What axe finds serious or worse on a notebook, light and dark, and on a telephone in the dark."""
+    looks: list[tuple[str, Literal["light", "dark"]]] = [
+        ("notebook", "light"),
+        ("notebook", "dark"),
+        ("telephone", "dark"),
+    ]
+    found = {f"{size}, {scheme}": serious_violations(tab, size, scheme) for size, scheme in looks}
+    return {look: violations for look, violations in found.items() if violations}
+
+
+def cut_at_any_width(tab: Page) -> dict[str, list[str]]:
+    """Parts whose text is cut, by the size at which it is."""
+    found = {size: cut_texts(tab, size) for size in WIDTHS}
+    return {size: texts for size, texts in found.items() if texts}
+
+
 def serious_violations(tab: Page, size: str, scheme: Literal["light", "dark"]) -> list[str]:
     """What axe finds serious or worse at a size and in a colour scheme."""
     tab.emulate_media(color_scheme=scheme)

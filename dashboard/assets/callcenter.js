@@ -68,6 +68,16 @@ window.dash_clientside.callcenter = {
     }
     return scheme();
   },
+  // A file that this tab waited for. A link that downloads: a refusal does not take the place of the page.
+  fetchFile: function (number) {
+    if (!number) return;
+    var link = document.createElement("a");
+    link.href = "/archivos/" + number;
+    link.download = "";
+    document.body.appendChild(link);
+    link.click();
+    link.remove();
+  },
   // A chart as a picture: what the page shows of it, under its heading, with what the tab is called and the chart's unit.
   savePicture: function (clicks, drawn) {
     var context = window.dash_clientside.callback_context;

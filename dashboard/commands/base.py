@@ -104,7 +104,7 @@ def told() -> Iterator[None]:
         reason = str(error).partition("\n")[0]
         typer.echo(f"No se pudo completar ({reason}). Las cifras anteriores siguen en servicio.", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
-    except Exception as error:
+    except Exception as error:  # by its name: what raises it is not imported for every verb
         code = _OF_THE_SYSTEM.get(type(error).__name__)
         if code is None:
             raise

@@ -21,7 +21,7 @@ from dashboard.commands.base import (
 )
 
 if TYPE_CHECKING:
-    from etl.restore import Restored
+    from etl.safekeeping.restore import Restored
 
 verbs = typer.Typer()
 
@@ -35,7 +35,7 @@ def backup(
 ) -> None:
     """Hace un respaldo con el sistema en marcha y lo prueba: registros, archivos recibidos y configuración."""
     from etl import store as stores
-    from etl.backup import back_up
+    from etl.safekeeping.backup import back_up
     from reports.format import number_text
 
     with told():
@@ -62,7 +62,7 @@ def restore(
     ] = False,
 ) -> None:
     """Arma un almacén en una carpeta vacía (--data) a partir de un respaldo y su clave, y compara las cifras."""
-    from etl.restore import restore as restore_store
+    from etl.safekeeping.restore import restore as restore_store
 
     if keys is None and not new_key:
         usage("falta --keys CARPETA con las claves del respaldo (o --new-key, si se perdieron).")

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from dashboard.context import Context
 from dashboard.pages import accounts, audit, calls, loads, month, own_account, service_level, setup
+from dashboard.saving import Listing
 
 
 class Page(Protocol):
@@ -26,3 +27,5 @@ class Page(Protocol):
 
 
 PAGES: tuple[Page, ...] = (month, service_level, calls, loads, setup, accounts, audit, own_account)
+#: Lists that the worker saves where they are long, by the path of their page.
+LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit)}

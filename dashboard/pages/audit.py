@@ -17,8 +17,10 @@ from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
 from dashboard.people import audit_log
+from dashboard.people.accounts import Identity
 from dashboard.people.audit_log import AuditAsked, Chain
-from dashboard.saving import register_saving
+from dashboard.saving import Listing, register_listing
+from dashboard.work.exports import ExportError
 from etl.settings import ZONE
 from reports import terms
 from reports.export import Column, Table
@@ -76,9 +78,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
             return no_update
         return _chain(audit_log.chain_of(context, days=None if clicks else audit_log.RECENT_DAYS))
 
-    register_saving(
-        app, context, "audit-file", "audit-shown", lambda shown, _, most: saved_entries(context, shown["search"], most)
-    )
+    register_listing(app, context, LISTING, "audit-shown")
 
 
 def page_of(context: Context, search: str | None) -> Component:
@@ -139,6 +139,24 @@ def saved_entries(context: Context, search: str | None, most: int) -> Table | No
         made_at=datetime.now(ZONE).replace(tzinfo=None),
         demo=context.is_demo,
     )  # fmt: skip
+
+
+def _saved_for(context: Context, _identity: Identity, search: str | None, most: int) -> Table | None:
+    return saved_entries(context, search, most)
+
+
+def _plain_address(_context: Context, search: str | None) -> str:
+    """Return an address that asks for the same entries. ExportError.
+
+    An account in it is one of those that the entries name: of no other there are any.
+    """
+    try:
+        return audit_log.read_asked(search).on_page(1).address
+    except FilterError as error:
+        raise ExportError(f"{error}.") from None
+
+
+LISTING = Listing(PATH, TITLE, "audit-file", _plain_address, _saved_for, of_figures=False)
 
 
 def _says(asked: AuditAsked) -> tuple[str, ...]:

@@ -19,19 +19,22 @@ from dashboard import components, filters
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
+from dashboard.people.accounts import Identity
 from dashboard.people.personal import (
     LONGEST_REASON,
     SHORTEST_REASON,
     CallAsked,
     PersonalError,
     callers_shown,
+    mask_of,
     may_unmask,
     own_mask,
     unmasked,
 )
 from dashboard.question import Question, read_question
-from dashboard.saving import register_saving
+from dashboard.saving import Listing, register_listing
 from dashboard.security.identity import current
+from dashboard.work.exports import ExportError
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
 from reports.calls import Caller, list_calls, list_events
@@ -40,6 +43,7 @@ from reports.export import Column, Table
 from reports.format import date_text, duration_text, number_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import data_until, local_time, recorded
+from reports.personal import Mask
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.wording import fresh_text
@@ -95,13 +99,15 @@ def register_callbacks(app: Dash, context: Context) -> None:
             return no_update, str(error)
         return _who(callers, in_full=True), no_update
 
-    register_saving(
-        app, context, "calls-file", "calls-shown", lambda shown, _, most: saved_calls(context, shown["search"], most)
-    )
+    register_listing(app, context, LISTING, "calls-shown")
 
 
-def saved_calls(context: Context, search: str | None, most: int) -> Table | None:
-    """Return the calls of the list for the query of an address, at most so many; None for one that cannot be shown."""
+def saved_calls(context: Context, search: str | None, most: int, mask: Mask | None = None) -> Table | None:
+    """Return the calls of the list for the query of an address, at most so many; None for one that cannot be shown.
+
+    The mask is that of whoever asks, where none is given.
+    """
+    mask = own_mask() if mask is None else mask
     name = _figure_of(search)
     try:
         with context.reading() as (generation, cursor):
@@ -109,14 +115,15 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
             asked = question.filters
             says, number = question.says, _number(question.ask(cursor, name))
             calls = list_calls(
-                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most, mask=own_mask()
+                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most, mask=mask
             )
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
     shown = _columns_of(asked)
     rows = []
-    for call in calls.to_dict("records"):
+    for values in calls.itertuples(index=False, name=None):  # a million of them as dicts at once would take a gigabyte
+        call = dict(zip(calls.columns, values, strict=True))
         texts = {
             **call,
             "entered": call["entered_local"],
@@ -138,6 +145,29 @@ def saved_calls(context: Context, search: str | None, most: int) -> Table | None
         made_at=made_at,
         demo=context.is_demo,
     )
+
+
+def _saved_for(context: Context, identity: Identity, search: str | None, most: int) -> Table | None:
+    return saved_calls(context, search, most, mask_of(identity))
+
+
+def plain_address(context: Context, search: str | None) -> str:
+    """Return an address that asks for the same list with nothing in it but what the filters know. ExportError.
+
+    What a list is narrowed to (an hour, a cause) matched its calls and is thus a value of ours; of the lines one may be
+    anything that somebody typed beside others that match.
+    """
+    try:
+        with context.reading() as (_, cursor):
+            asked = read_question(context, search, recorded(cursor)).filters
+    except (FilterError, PeriodError, RulesError, WarehouseError) as error:
+        raise ExportError(f"{error}.") from None
+    if not {*asked.lines} <= {terms.NO_LINE, *(line.number for line in context.lines)}:
+        raise ExportError("La dirección nombra una línea que no existe: quítela y guarde otra vez.")
+    return f"{asked.address}&{urlencode({'cifra': _figure_of(search)})}"
+
+
+LISTING = Listing(PATH, TITLE, "calls-file", plain_address, _saved_for)
 
 
 def _columns_of(asked: Filters) -> list[str]:

@@ -19,7 +19,7 @@ from dashboard.definitions import rules_panel
 from dashboard.filters import Filters
 from dashboard.headline import headline
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
-from dashboard.saving import register_saving, sent_file, still_shown
+from dashboard.saving import making, register_saving, sent_file, still_shown
 from etl.warehouse import WarehouseError
 from reports import figures, terms
 from reports.definition import Dimension, PeriodError, ValueUnit, month
@@ -102,7 +102,8 @@ def register_callbacks(app: Dash, context: Context) -> None:
         if not clicks or not shown or not still_shown(context, shown):
             return no_update
         try:
-            book = book_of(context, shown["month"])
+            with making():  # half a second, whatever the month: it is not worth a job
+                book = book_of(context, shown["month"])
         except (PeriodError, QueryError, RulesError, WarehouseError, WorkbookError) as error:
             set_props("failure", {"children": components.notice("No se hizo el libro del mes", html.P(f"{error}."))})
             return no_update

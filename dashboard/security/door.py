@@ -7,26 +7,33 @@ may, everything else refused: 302 to the sign-in page for a page, 401, 403, 400,
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from dash import Dash
-from flask import Flask, Response, abort, jsonify, redirect, request
+from flask import Flask, Response, abort, jsonify, make_response, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.http import parse_cookie
 
 from dashboard.context import Context
 from dashboard.people.accounts import Identity
-from dashboard.security.access import EXPORT, PAGE, access, require_rows
+from dashboard.security.access import CALLBACK, EXPORT, PAGE, RIGHT, access, require_rows
 from dashboard.security.callbacks import NotACallback, called
-from dashboard.security.identity import register_identity, who
+from dashboard.security.identity import holder, register_identity, who
 from dashboard.security.limits import Limits
+from dashboard.serving.whole_requests import LargeBodies
+from dashboard.site.secret import weakness
 from etl.records.audit import Action, Result
 
 _LOG = logging.getLogger(__name__)
 SIGN_IN, SIGN_OUT, PASSWORD, HEALTH = "/login", "/logout", "/password", "/healthz"
 CALLBACKS = "/_dash-update-component"
+#: Files that the worker made; each is its asker's alone (dashboard.file_strip).
+FILES = "/archivos/"
+_FILE = re.compile(re.escape(FILES) + "[0-9]{1,9}")
 #: What the sign-in page needs before anybody is known.
 PUBLIC = frozenset({
     SIGN_IN, HEALTH, "/assets/callcenter.css", "/assets/favicon.svg", "/assets/inter/inter-latin-wght-normal.woff2",
@@ -35,7 +42,8 @@ _FRAME = ("/_dash-", "/assets/", "/_dash-component-suites/", "/_reload-hash", "/
 _BODY_BYTES = 256 * 1024
 #: A file of 20 MB, written as Dash sends it (base64), with what stands around it.
 UPLOAD_BODY_BYTES = 28 * 1024 * 1024 + _BODY_BYTES
-SECRET_CHARACTERS = 32
+#: A name or an address of version 4, or one of version 6 in its brackets; and a port.
+_HOST = re.compile(r"(?P<name>\[[0-9a-f.]*:[0-9a-f:.]*\]|[^\s:@/\[\]]+)(:[0-9]{1,5})?")
 
 
 class DoorError(Exception):
@@ -52,8 +60,8 @@ class Door:
 
     def __post_init__(self) -> None:
         """Refuse a secret that could be guessed. DoorError."""
-        if len(self.secret) < SECRET_CHARACTERS or len(set(self.secret)) < 10:
-            raise DoorError(f"La clave secreta del servidor es débil: necesita {SECRET_CHARACTERS} caracteres al azar.")
+        if why := weakness(self.secret):
+            raise DoorError(f"La clave secreta del servidor es débil: {why}.")
 
     @property
     def cookie(self) -> str:
@@ -70,9 +78,8 @@ class Door:
 
     def trusts(self, host: str) -> bool:
         """Tell whether a request's Host names this server, with any port."""
-        name = host.strip().casefold()
-        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
-        return name in self.hosts
+        read = _HOST.fullmatch(host.casefold())
+        return read is not None and read["name"].strip("[]") in self.hosts
 
 
 def guard(
@@ -92,6 +99,7 @@ def guard(
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=UPLOAD_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=_BODY_BYTES,
+        LARGE_BODIES=LargeBodies(_BODY_BYTES, lambda cookies: _may_send_file(context, door, upload, cookies)),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         WTF_CSRF_CHECK_DEFAULT=False,  # told below, in the order that matters
     )
@@ -123,6 +131,10 @@ def guard(
         if request.path in paths:
             if not access().may(identity.role, PAGE, request.path):
                 _note_denied(context, identity, f"{PAGE} {request.path}")
+                abort(403)
+        elif _FILE.fullmatch(request.path) and request.method in ("GET", "HEAD"):
+            if not access().may(identity.role, RIGHT, "export"):
+                _note_denied(context, identity, f"{RIGHT} export")
                 abort(403)
         elif not request.path.startswith(_FRAME):
             abort(404)
@@ -172,6 +184,12 @@ def _judge_form(door: Door) -> None:
         abort(403)
 
 
+def _may_send_file(context: Context, door: Door, upload: str, cookies: str) -> bool:
+    """Tell whether the cookies of a request are of somebody who may send a file, before it is received."""
+    identity = holder(context, parse_cookie(cookies).get(door.cookie), by_itself=True)
+    return identity is not None and not identity.must_change and access().may(identity.role, CALLBACK, upload)
+
+
 def _is_own(origin: str, door: Door) -> bool:
     try:
         parts = urlsplit(origin)
@@ -199,8 +217,7 @@ def _must_change(paths: tuple[str, ...]) -> Response | None:
 
 
 def _to(where: str) -> Response:
-    response: Response = redirect(where, 302)  # type: ignore[assignment]
-    return response
+    return make_response(redirect(where, 302))
 
 
 def _judge_callback(app: Dash, context: Context, identity: Identity, limits: Limits, upload: str) -> Response | None:
@@ -209,7 +226,7 @@ def _judge_callback(app: Dash, context: Context, identity: Identity, limits: Lim
     if request.mimetype != "application/json":
         abort(415)
     large = (request.content_length or 0) > _BODY_BYTES
-    if large and not access().may(identity.role, "callback", upload):
+    if large and not access().may(identity.role, CALLBACK, upload):
         abort(413)
     try:
         asked = called(request.get_data(), app.callback_map)

@@ -16,9 +16,11 @@ from dashboard.people.accounts import Identity, identify
 from dashboard.security.access import may
 
 _CALLBACKS = "/_dash-update-component"
+_FILES = "/archivos/"
 #: The property that a dcc.Interval changes.
 _TICK = ".n_intervals"
 _MOST_BYTES_OF_A_TICK = 64 * 1024
+_LONGEST_TOKEN = 200
 
 
 class NobodyError(Exception):
@@ -43,20 +45,29 @@ def register_identity(server: Flask, context: Context, cookie: str) -> None:
 
     @manager.request_loader
     def load(asking: Request) -> _User | None:
-        token = asking.cookies.get(cookie)
-        if not token or len(token) > 200:
-            return None
-        records = context.records_to_read()
-        if records is None:
-            return None
-        identity = identify(
-            records, context.records, token, address=asking.remote_addr or "", by_itself=_is_tick(asking)
+        identity = holder(
+            context, asking.cookies.get(cookie), address=asking.remote_addr or "", by_itself=_is_tick(asking)
         )
         return _User(identity) if identity else None
 
 
+def holder(context: Context, token: str | None, *, address: str = "", by_itself: bool) -> Identity | None:
+    """Return who holds a cookie; `by_itself` as for accounts.identify."""
+    if not token or len(token) > _LONGEST_TOKEN:
+        return None
+    records = context.records_to_read()
+    if records is None:
+        return None
+    return identify(records, context.records, token, address=address, by_itself=by_itself)
+
+
 def _is_tick(asking: Request) -> bool:
-    """Tell whether a page asks because its clock ticked: an open tab alone keeps no session alive."""
+    """Tell whether a page asks because its clock ticked, or fetches a file that it waited for.
+
+    An open tab alone keeps no session alive.
+    """
+    if asking.path.startswith(_FILES):
+        return True
     if asking.path != _CALLBACKS or not 0 < (asking.content_length or 0) <= _MOST_BYTES_OF_A_TICK:
         return False
     try:

@@ -23,6 +23,7 @@ from dashboard.people.accounts import (
     set_password,
     sign_in,
 )
+from dashboard.plain_page import plain_page
 from dashboard.security.door import HEALTH, PASSWORD, SIGN_IN, SIGN_OUT, Door
 from dashboard.security.identity import current, who
 from dashboard.security.limits import Limits
@@ -34,22 +35,12 @@ from reports import terms
 #: What the components of the pages need.
 _BROWSERS = "Navegadores: Chrome o Edge desde la versión 111, Firefox desde la 113, Safari desde la 16.4."
 _WRONG = "La cuenta o la contraseña no es correcta."
-_PAGE = """<!DOCTYPE html>
-<html lang="es-BO">
-    <head>
-        <meta charset="UTF-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>{title}</title>
-        <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
-        <link rel="stylesheet" href="/assets/callcenter.css">
-    </head>
-    <body>{strip}<main class="sign-in"><p class="product">{product}</p><h1>{heading}</h1>{says}
+_FORM = """{strip}<main class="sign-in"><p class="product">{product}</p><h1>{heading}</h1>{says}
         <form method="post" action="{action}">
             <input type="hidden" name="csrf_token" value="{token}">
             {fields}
             <button type="submit">{button}</button>
-        </form>{after}</main></body>
-</html>"""
+        </form>{after}</main>"""
 _FIELD = """<label for="{name}">{label}</label>
             <input id="{name}" name="{name}" type="{kind}" autocomplete="{fills}" value="{value}" required{more}>"""
 
@@ -64,8 +55,7 @@ class SignInPage:
 
     def page(self, heading: str, fields: str, action: str, button: str, says: str = "", after: str = "") -> str:
         """Return a page with one form."""
-        return _PAGE.format(
-            title=escape(f"{heading} · {terms.PRODUCT}"),
+        form = _FORM.format(
             product=escape(terms.PRODUCT),
             heading=escape(heading),
             fields=fields,
@@ -76,6 +66,7 @@ class SignInPage:
             says=f'<p class="refused" role="alert">{escape(says)}</p>' if says else "",
             strip=f'<div class="demo"><strong>{escape(terms.DEMO_DATA)}</strong></div>' if self.context.is_demo else "",
         )
+        return plain_page(heading, form)
 
     def form(self, code: int = 200, says: str = "", name: str = "", wait: int = 0) -> Response:
         """Return the page that asks who somebody is."""

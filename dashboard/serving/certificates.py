@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from dashboard.site.configuration import ConfigurationError, write_private
@@ -97,7 +99,9 @@ def make_certificates(settings: Settings, now: datetime | None = None) -> list[P
     ours = our_pair(settings)
     if written or _needs_renewal(ours, settings.hosts, now):
         check_pair(issuer, (), now, what="la autoridad del sitio")
-        vouching, vouching_key = _read_certificate(issuer.certificate), _read_key(issuer.key)
+        vouching = _read_certificate(issuer.certificate)
+        # It is the one that the authority's certificate names, so of a kind that signs.
+        vouching_key = cast(CertificateIssuerPrivateKeyTypes, _read_key(issuer.key))
         _refuse_unvouched(vouching, settings.hosts, issuer)
         certificate, key = _new_server(settings.hosts, vouching, vouching_key, now)
         write_private(ours.key, _key_bytes(key))
@@ -186,7 +190,7 @@ def _new_authority(names: Sequence[str], now: datetime) -> tuple[x509.Certificat
 
 
 def _new_server(
-    names: Sequence[str], issuer: x509.Certificate, issuer_key: _Key, now: datetime
+    names: Sequence[str], issuer: x509.Certificate, issuer_key: CertificateIssuerPrivateKeyTypes, now: datetime
 ) -> tuple[x509.Certificate, _Key]:
     key = ec.generate_private_key(ec.SECP256R1())
     all_names = list(dict.fromkeys((*names, *_ITSELF)))
@@ -292,9 +296,9 @@ def _read_certificate(path: Path) -> x509.Certificate:
         raise ConfigurationError(f"{path} no es un certificado en formato PEM.") from None
 
 
-def _read_key(path: Path) -> _Key:
+def _read_key(path: Path) -> PrivateKeyTypes:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        return serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise ConfigurationError(f"No se puede leer la clave {path}: {error.strerror or error}.") from None
     except TypeError:
@@ -303,7 +307,6 @@ def _read_key(path: Path) -> _Key:
         ) from None
     except ValueError:
         raise ConfigurationError(f"{path} no es una clave en formato PEM.") from None
-    return key  # type: ignore[return-value]  # a site's own key may be RSA; only what all kinds share is asked of it
 
 
 def _key_bytes(key: _Key) -> bytes:

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from a2wsgi.asgi_typing import ASGIApp, Receive, Scope, Send
@@ -179,8 +179,8 @@ class _Protocol(H11Protocol):
 
     _late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))  # of a stream: it is both read and written
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

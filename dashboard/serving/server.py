@@ -92,8 +92,9 @@ def web_server(app: WSGIApp, listening: socket.socket, **more: Any) -> WebServer
 
     # Without bound, what an answer still has to send waits for its browser and no thread waits with it.
     adapted: Any = WSGIMiddleware(_quiet(app), workers=THREADS, send_queue_size=0)
-    largest = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH")  # where the app is Flask's
-    return WebServer(WholeRequests(adapted, largest), listening, **more)
+    told = getattr(app, "config", {})  # where the app is Flask's
+    whole = WholeRequests(adapted, told.get("MAX_CONTENT_LENGTH"), told.get("LARGE_BODIES"))
+    return WebServer(whole, listening, **more)
 
 
 def leave_imports_uncollected() -> None:

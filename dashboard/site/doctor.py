@@ -24,12 +24,13 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from etl.backup import STALE, last_backup
+from dashboard.work.exports import bytes_kept
 from etl.landing import raw_path
 from etl.pipeline import code_version
 from etl.records.audit import broken_seals
 from etl.records.engine import REVISION, RecordsError, engine_at, revision_of
 from etl.records.models import Account, AuditEntry, AuditSeal, Job, Load, Store
+from etl.safekeeping.rotation import STALE, last_backup
 from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
 from etl.warehouse import WarehouseError, digest, read_current
@@ -388,7 +389,9 @@ def _disk(settings: Settings, engine: Engine | None, now: datetime) -> Iterator[
     daily = float(recent) / _GROWTH_DAYS * (1 + (float(warehouse) / float(raw) if raw else 0))
     days = usage.free / daily if daily else None
     grows = f", crece {_bytes_text(daily)} por día" if daily >= 1000 else ""
-    seen = f"{_bytes_text(usage.free)} libres de {_bytes_text(usage.total)}{grows}"
+    prepared = bytes_kept(settings)
+    waits = f", {_bytes_text(prepared)} en archivos pedidos" if prepared else ""
+    seen = f"{_bytes_text(usage.free)} libres de {_bytes_text(usage.total)}{grows}{waits}"
     if usage.free < _LEAST_FREE_BYTES or usage.free < usage.total * _LEAST_FREE_SHARE:
         yield Finding("Disco", Verdict.BAD, seen, "libere espacio")
     elif days is not None and days < _FULL_SOON_DAYS:

@@ -23,9 +23,9 @@ from dashboard.site.configuration import close_to_others, make_private_folder, w
 from dashboard.site.secret import SECRET_FILE, make_secret, secret_file
 from etl import store as stores
 from etl.records.audit import Actor
-from etl.records.engine import open_records, transaction
+from etl.records.engine import open_records, shown_url, transaction
 from etl.records.models import Account
-from etl.settings import SETTINGS_FILE, Settings
+from etl.settings import SETTINGS_FILE, Settings, setting_line
 
 
 class Piece(StrEnum):
@@ -88,7 +88,7 @@ def make_site(
     store = stores.open_store(settings)
     try:
         if Piece.STORE in missing:
-            tell(f"{Piece.STORE}: {store.records.url.render_as_string()}")
+            tell(f"{Piece.STORE}: {shown_url(store.records.url)}")
         if make_secret(settings):
             tell(f"{Piece.SECRET}: {secret_file(settings)}")
         if settings.certificate is None and make_certificates(settings):
@@ -126,13 +126,8 @@ def settings_text(answers: Answers) -> str:
         "# CALLCENTER_HOSTS: nombres con que se abre el sistema desde la red, separados por comas.",
         "# Otros que puede agregar: CALLCENTER_RECORDS_URL, CALLCENTER_BACKUP, CALLCENTER_OIDC_ISSUER,",
         "# CALLCENTER_OIDC_CLIENT_ID, CALLCENTER_OIDC_CLIENT_SECRET, CALLCENTER_OIDC_NAME.",
-        *(f"{name}={_quoted(value)}" for name, value in values.items()),
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "\n".join(lines) + "\n" + "".join(setting_line(name, value) for name, value in values.items())
 
 
 def _refuse_other(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from dashboard.work import uploads
 from dashboard.work.uploads import MOST_BYTES, UploadError
 from etl.pipeline import UndoError, loads_undone_with
 from etl.records import jobs
-from etl.records.audit import Action, Result
+from etl.records.audit import Action, Actor, Result
 from etl.records.engine import transaction
 from etl.records.jobs import JobError, State
 from etl.records.models import Account, AuditEntry, Job, Load, LogFile, Upload
@@ -141,27 +141,13 @@ def discard_file(context: Context, identity: Identity, upload_id: int) -> str:
 
 def cancel_job(context: Context, identity: Identity, job_id: int) -> str:
     """Ask a job to stop and say so. IntakeError."""
-    with transaction(context.records) as session:
-        right = _right_of(session, job_id)
-    require(context, identity, right)
-    with transaction(context.records) as session:
-        try:
-            jobs.cancel(session, job_id, by=identity.actor)
-        except JobError as error:
-            raise IntakeError(str(error)) from None
+    _of_job(context, identity, job_id, jobs.cancel)
     return "Se pidió cancelar: el trabajo se detiene sin dejar nada a medias."
 
 
 def retry_job(context: Context, identity: Identity, job_id: int) -> str:
     """Queue a job anew that failed or was cancelled, and say so. IntakeError."""
-    with transaction(context.records) as session:
-        right = _right_of(session, job_id)
-    require(context, identity, right)
-    with transaction(context.records) as session:
-        try:
-            jobs.retry(session, job_id, by=identity.actor)
-        except JobError as error:
-            raise IntakeError(str(error)) from None
+    _of_job(context, identity, job_id, jobs.retry)
     return "El trabajo se pidió otra vez."
 
 
@@ -325,6 +311,24 @@ def _note_broken(context: Context, identity: Identity, reason: str) -> None:
     context.note(identity.actor, Action.UPLOAD, "file", Result.REFUSED, reason=reason)
 
 
+class _Asked(Protocol):
+    """What is asked of a job: `jobs.cancel`, `jobs.retry`."""
+
+    def __call__(self, session: Session, job_id: int, *, by: Actor) -> object: ...
+
+
+def _of_job(context: Context, identity: Identity, job_id: int, asked: _Asked) -> None:
+    """Ask something of a job for somebody who may. IntakeError."""
+    with transaction(context.records) as session:
+        right = _right_of(session, job_id)
+    require(context, identity, right)
+    with transaction(context.records) as session:
+        try:
+            asked(session, job_id, by=identity.actor)
+        except JobError as error:
+            raise IntakeError(str(error)) from None
+
+
 def _right_of(session: Session, job_id: int) -> str | None:
     """Return the right to cancel or retry a job; None where nobody has it. IntakeError where there is no job."""
     job = session.get(Job, job_id)
@@ -370,6 +374,8 @@ def _about(job: Job, files: dict[int, Upload]) -> str:
     match job.work:
         case "undo":
             return f"carga {asked.get('load')}"
+        case "export":
+            return str(asked.get("title", ""))
         case "mapping":
             return "colas" if asked.get("what") == "queues" else "operadores"
         case "inbox" if asked.get("files"):

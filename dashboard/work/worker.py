@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from etl.lines import Cancelled
 from etl.records import jobs
 from etl.records.audit import seal_days
 from etl.records.engine import transaction
+from etl.records.jobs import Lane
 from etl.records.models import Job
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 from etl.store import SITE, AnotherLoadRuns, OpenStore, open_store, store_kind
@@ -47,6 +49,8 @@ _BACKUP_HOUR, _BACKUP_AGAIN = 1, timedelta(hours=1)
 #: A mapping is written at once and then applied: to stop it half-way would only put the figures off.
 _NOT_STOPPED = frozenset({"mapping"})
 _NICE = 10
+#: Jobs of a lane that run at the same time. A load has the lock of the figures; exports must leave pages a core.
+_AT_ONCE = {Lane.LOADS: 1, Lane.EXPORTS: 2}
 
 
 @dataclass(frozen=True)
@@ -122,26 +126,45 @@ class _Worker:
     inbox: Inbox = field(default_factory=Inbox)
     next_round: float = 0.0
     next_inbox: float = 0.0
+    next_sweep: float = 0.0
+    running: set[int] = field(default_factory=set)
 
     def work(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._complete()
+        places = [lane for lane, number in _AT_ONCE.items() for _ in range(number)]
+        with ThreadPoolExecutor(len(places), thread_name_prefix="lane") as pool:
+            lanes = [pool.submit(self._work_lane, lane) for lane in places]
+            try:
+                while not self.stop.wait(self.pace.look) and not any(lane.done() for lane in lanes):
+                    pass
+            finally:
+                self.stop.set()
+        for lane in lanes:
+            lane.result()  # where one broke, all end, and whoever keeps the worker alive starts it again
+
+    def _work_lane(self, lane: Lane) -> None:
         while not self.stop.is_set():
             try:
-                self._requeue_lost()
-                self._make_rounds()
-                job = jobs.claim(self.store.records, _now())
+                self._requeue_lost(lane)
+                self._make_rounds(lane)
+                job = jobs.claim(self.store.records, _now(), lane)
             except DBAPIError as error:  # somebody holds the records for long, or their server is away
                 _LOG.warning("the records cannot be used: %s", type(error).__name__)
                 job = None
-            if job is not None:
-                self._attend(job)
-            else:
+            if job is None:
                 self.stop.wait(self.pace.look)
+                continue
+            self.running.add(job.job_id)
+            try:
+                self._attend(job)
+            finally:
+                self.running.discard(job.job_id)
 
-    def _requeue_lost(self) -> None:
+    def _requeue_lost(self, lane: Lane) -> None:
         """Put back what a worker before this one was running when it died."""
-        for number in jobs.requeue_lost(self.store.records, _now(), timedelta(seconds=self.pace.lost)):
+        lost = timedelta(seconds=self.pace.lost)
+        for number in jobs.requeue_lost(self.store.records, _now(), lost, lane, but=set(self.running)):
             with transaction(self.store.records) as session:
                 job = session.get_one(Job, number)
             if job.ended_at is not None:
@@ -241,8 +264,13 @@ class _Worker:
 
     # --- rounds
 
-    def _make_rounds(self) -> None:
+    def _make_rounds(self, lane: Lane) -> None:
         now = time.monotonic()
+        if lane is Lane.EXPORTS:
+            if now >= self.next_sweep:
+                self.next_sweep = now + self.pace.rounds
+                self._sweep_exports()
+            return
         if now >= self.next_inbox:
             self._look_into_inbox()
             self.next_inbox = now + (min(self.pace.settled, self.pace.rounds) if self.inbox.waits else self.pace.rounds)
@@ -266,6 +294,11 @@ class _Worker:
         from dashboard.work import uploads
 
         uploads.sweep(self.store.records, self.store.settings, _now())
+
+    def _sweep_exports(self) -> None:
+        from dashboard.work import exports
+
+        exports.sweep(self.store.records, self.store.settings, _now())
 
     def _queue_backup(self) -> None:
         if self.store.settings.backup is None:

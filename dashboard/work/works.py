@@ -1,4 +1,4 @@
-"""What each kind of job does, in a process of its own: check, load, inbox, undo, mapping, backup.
+"""What each kind of job does, in a process of its own: check, load, inbox, undo, mapping, backup, export.
 
 In: an open store, a job, whom it is for, a progress that may raise Cancelled. Out: how it ended, with what belongs into
 the same transaction as that end. Errors that users can act on are told in their words, any other by a mark.
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.console import report_text
 from dashboard.failures import places_of
-from dashboard.work import uploads
+from dashboard.work import exports, uploads
 from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check
@@ -35,7 +35,8 @@ from etl.warehouse import WarehouseError
 _LOG = logging.getLogger(__name__)
 #: Whose message is written for users.
 _TOLD = (
-    CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError, uploads.UploadError,
+    CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError, exports.ExportError,
+    uploads.UploadError,
 )  # fmt: skip
 
 
@@ -205,12 +206,18 @@ def _mapping(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outco
 
 
 def _backup(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
-    from etl.backup import back_up
+    from etl.safekeeping.backup import back_up
 
     if store.settings.backup is None:
         raise StoreError("No hay carpeta de respaldos: indíquela en CALLCENTER_BACKUP.")
     made = back_up(store, store.settings.backup, by=by, progress=progress)
     return Outcome(f"Respaldo hecho: {made.folder.name}.", {"folder": made.folder.name, "pieces": made.copied_pieces})
+
+
+def _export(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
+    from dashboard.work.making import make  # the pages, which no other work needs
+
+    return make(store, job, by, progress)
 
 
 #: Each work: what does it, and the action that the audit knows it by.
@@ -221,6 +228,7 @@ WORKS: dict[str, tuple[Callable[[OpenStore, Job, Actor, Progress], Outcome], Act
     "undo": (_undo, Action.UNDO),
     "mapping": (_mapping, Action.MAPPING),
     "backup": (_backup, Action.BACKUP),
+    exports.WORK: (_export, Action.EXPORT),
 }
 
 
@@ -232,6 +240,8 @@ def after_kill(store: OpenStore, job: Job) -> bool:
     if job.work in ("load", "inbox"):
         pipeline.drop_landed(store, job.queued_at)
         return _in_service_since(store, job)
+    if job.work == exports.WORK:
+        exports.draft_of(store.settings, job.job_id).unlink(missing_ok=True)
     if job.work == "undo":
         with transaction(store.records) as session:
             return pipeline.is_undone(session, int(job.asked["load"]))

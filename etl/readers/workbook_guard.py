@@ -55,6 +55,7 @@ def judge_zip(content: bytes) -> Package:
                 _read_through(package, part)
     except _Unfit as unfit:
         return Package(is_workbook, what, str(unfit))
+    # All that zipfile and its decompressors were seen to raise over damaged or invented bytes: no list is documented.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, struct.error):
         return Package(is_workbook, what, "está cortado o dañado: vuelva a guardarlo y a enviarlo")
     return Package(is_workbook, what)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
@@ -57,21 +57,32 @@ def open_records(url: str) -> Engine:
 
 def engine_at(url: str) -> Engine:
     """Return an engine for the records at a URL, as they are: nothing is created or upgraded. Raises RecordsError."""
+    engine = reading_engine_at(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def reading_engine_at(url: str) -> Engine:
+    """Return the same for whoever only reads, which keeps no writer waiting. Raises RecordsError."""
     try:
         parsed = make_url(url)
         more: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":  # a connection that a restart of the server cut is replaced
             more = {"pool_pre_ping": True, "connect_args": {"connect_timeout": _PATIENCE_SECONDS}}
-        engine = create_engine(parsed, **more)
+        return create_engine(parsed, **more)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise RecordsError(
             "La dirección de los registros (CALLCENTER_RECORDS_URL) no sirve: escriba "
             "postgresql+psycopg://usuario:clave@servidor/base, o quítela para usar SQLite."
         ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-    return engine
+
+
+def shown_url(url: URL) -> str:
+    """Return where a database is, as it may be shown: a password may stand in its query as well as before its host."""
+    bare = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+    return bare.render_as_string()
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -84,7 +95,7 @@ def revision_of(engine: Engine) -> str | None:
             return found
     except DBAPIError as error:
         reason = str(error.orig).strip().partition("\n")[0]
-        raise RecordsError(f"No se pueden abrir los registros en {engine.url.render_as_string()}: {reason}") from error
+        raise RecordsError(f"No se pueden abrir los registros en {shown_url(engine.url)}: {reason}") from error
 
 
 def keep_private(engine: Engine) -> None:

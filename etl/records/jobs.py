@@ -6,12 +6,12 @@ workers never run the same job, on either database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import ColumnElement, Engine, or_, select, update
 from sqlalchemy.orm import Session
 
 from etl.records.audit import SYSTEM, Action, Actor, note
@@ -21,6 +21,8 @@ from etl.records.models import Job, Upload
 MOST_ATTEMPTS = 3
 #: How long a job waits that was put back because another load runs.
 PAUSE = timedelta(seconds=5)
+#: The work that has a lane of its own.
+EXPORT = "export"
 
 
 class State(StrEnum):
@@ -31,6 +33,13 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Lane(StrEnum):
+    """Jobs that wait for each other: whatever changes the figures in one, the files that pages hand out in another."""
+
+    LOADS = "loads"
+    EXPORTS = "exports"
 
 
 class JobError(Exception):
@@ -50,9 +59,9 @@ def enqueue(
     return job
 
 
-def claim(engine: Engine, now: datetime) -> Job | None:
-    """Take the oldest job that waits, for whoever calls and nobody else; None where none does."""
-    waits = (Job.state == State.QUEUED, or_(Job.beat_at.is_(None), Job.beat_at <= now - PAUSE))
+def claim(engine: Engine, now: datetime, lane: Lane | None = None) -> Job | None:
+    """Take the oldest job that waits (in a lane, where one is named), for whoever calls and nobody else; else None."""
+    waits = (*_within(lane), Job.state == State.QUEUED, or_(Job.beat_at.is_(None), Job.beat_at <= now - PAUSE))
     with transaction(engine) as session:
         oldest = session.scalar(select(Job.job_id).where(*waits).order_by(Job.job_id).limit(1))
         if oldest is None:
@@ -115,11 +124,16 @@ def lose(engine: Engine, job_id: int, *, too_late: bool = False) -> None:
             _lose(session, job, MOST_ATTEMPTS + 1 if too_late else MOST_ATTEMPTS)
 
 
-def requeue_lost(engine: Engine, now: datetime, older_than: timedelta) -> list[int]:
-    """Put back every running job that nobody has heard of for so long: its worker died. Return their numbers."""
+def requeue_lost(
+    engine: Engine, now: datetime, older_than: timedelta, lane: Lane | None = None, *, but: Collection[int] = ()
+) -> list[int]:
+    """Put back every running job that nobody has heard of for so long: its worker died. Return their numbers.
+
+    Those in `but` have a worker, whatever they lack.
+    """
     with transaction(engine) as session:
-        silent = select(Job).where(Job.state == State.RUNNING, Job.beat_at < now - older_than).order_by(Job.job_id)
-        lost = list(session.scalars(silent))
+        silent = (*_within(lane), Job.state == State.RUNNING, Job.beat_at < now - older_than, Job.job_id.not_in(but))
+        lost = list(session.scalars(select(Job).where(*silent).order_by(Job.job_id)))
         for job in lost:
             _lose(session, job)
         return [job.job_id for job in lost]
@@ -163,6 +177,16 @@ def retry(session: Session, job_id: int, *, by: Actor | None = None) -> Job:
 def recent(session: Session, limit: int) -> Sequence[Job]:
     """Return the newest jobs, the newest first."""
     return session.scalars(select(Job).order_by(Job.job_id.desc()).limit(limit)).all()
+
+
+def _within(lane: Lane | None) -> tuple[ColumnElement[bool], ...]:
+    match lane:
+        case None:
+            return ()
+        case Lane.EXPORTS:
+            return (Job.work == EXPORT,)
+        case Lane.LOADS:
+            return (Job.work != EXPORT,)
 
 
 def _lose(session: Session, job: Job, most: int = MOST_ATTEMPTS) -> None:

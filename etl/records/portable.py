@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,6 @@ def read_tables(connection: Connection, folder: Path) -> None:
     if found != {table.name for table in tables}:
         raise PortableError(f"tablas {', '.join(sorted(found ^ {table.name for table in tables}))}")
     for table in tables:
-        for column in table.columns:
-            if isinstance(column.type, JSON):
-                column.type = JSON(none_as_null=True)  # tells a missing value from JSON's own null
         with gzip.open(folder / f"{table.name}{_ENDING}", "rt", encoding="utf-8") as file:
             _fill(connection, table, file)
         _count_on(connection, table)
@@ -78,13 +76,28 @@ def tables_of(connection: Connection) -> Sequence[Table]:
 
     Of another revision they are asked of the database itself, as is only done with records just made from a backup.
     """
-    metadata = MetaData()
     if connection.scalar(text(f"SELECT version_num FROM {_REVISION}")) == REVISION:
-        for table in Record.metadata.sorted_tables:  # copies: a type of theirs may be replaced
-            table.to_metadata(metadata)
-    else:
-        metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name != _REVISION]
+        return _own_tables()
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return _with_nulls(metadata)
+
+
+@cache  # made once, and so is what SQLAlchemy compiles for them
+def _own_tables() -> Sequence[Table]:
+    metadata = MetaData()
+    for table in Record.metadata.sorted_tables:  # copies: a type of theirs is replaced
+        table.to_metadata(metadata)
+    return _with_nulls(metadata)
+
+
+def _with_nulls(metadata: MetaData) -> Sequence[Table]:
+    """Return the tables, in which a missing value is told from JSON's own null."""
+    tables = tuple(table for table in metadata.sorted_tables if table.name != _REVISION)
+    for column in (column for table in tables for column in table.columns):
+        if isinstance(column.type, JSON):
+            column.type = JSON(none_as_null=True)
+    return tables
 
 
 def _lines(connection: Connection, table: Table) -> Iterator[bytes]:

@@ -206,7 +206,7 @@ def person_rules(text: str) -> tuple[PersonRule, ...]:
             raise MappingError("falta la interfaz", number, column="interface")
         start, end = _span(number, row)
         rules[number] = PersonRule(row["interface"], row["person"], start, end)
-    _refuse_overlaps({n: (r.interface, r.valid_from, r.valid_to) for n, r in rules.items()}, "la interfaz")
+    _refuse_overlaps({n: ((r.interface,), r.valid_from, r.valid_to) for n, r in rules.items()}, "la interfaz")
     return tuple(rules.values())
 
 
@@ -271,13 +271,13 @@ def _digits(text: str | None) -> str:
     return "".join(character for character in text or "" if character.isdigit())
 
 
-def _refuse_overlaps(spans: dict[int, tuple[object, date | None, date | None]], what: str) -> None:
-    ordered = sorted(spans.items(), key=lambda item: (str(item[1][0]), item[1][1] or date.min))
+def _refuse_overlaps(spans: dict[int, tuple[tuple[str, ...], date | None, date | None]], what: str) -> None:
+    ordered = sorted(spans.items(), key=lambda item: (item[1][0], item[1][1] or date.min))
     for (first, (key, _, end)), (second, (other, start, _)) in pairwise(ordered):
         if key == other and (end or date.max) >= (start or date.min):
             raise MappingError(
-                f"dos reglas para {what} «{key if isinstance(key, str) else key[0]}» "  # type: ignore[index]
-                "valen en las mismas fechas; ajuste valid_from y valid_to para que no se superpongan",
+                f"dos reglas para {what} «{key[0]}» valen en las mismas fechas; ajuste valid_from y valid_to para que "
+                "no se superpongan",
                 first,
                 second,
             )

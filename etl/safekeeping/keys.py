@@ -10,17 +10,17 @@ import hashlib
 import os
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from etl.safekeeping.files import private_file
 from etl.safekeeping.manifest import BackupError
-from etl.settings import SETTINGS_FILE
+from etl.settings import SETTINGS_FILE, setting_named
 from etl.store import OpenStore
 from etl.warehouse import sync_folder
 
 #: What is secret or names secrets: kept apart from the backup. ``tls`` holds the certificate and the authority.
 KEY_NAMES = ("pseudonyms.key", "secret.key", SETTINGS_FILE, "tls")
 _SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
+#: An address may hold a password, and has more than one place for it.
+_ADDRESS = "_URL"
 
 
 def fingerprint(key: bytes) -> str:
@@ -49,15 +49,10 @@ def keep_keys(store: OpenStore, folder: Path) -> None:
 
 
 def settings_without_secrets(text: str) -> str:
-    """Return a settings file without the lines that hold a secret: those named so, and an address with a password."""
+    """Return a settings file without the lines that hold a secret, or may hold one: those named so, and addresses."""
     return "".join(line for line in text.splitlines(keepends=True) if not _is_secret(line))
 
 
 def _is_secret(line: str) -> bool:
-    name, _, value = line.partition("=")
-    if any(word in name.upper() for word in _SECRET_WORDS):
-        return True
-    try:
-        return name.strip().upper().endswith("_URL") and make_url(value.strip().strip("'\"")).password is not None
-    except Exception:  # what cannot be read may hold anything
-        return True
+    name = setting_named(line)
+    return name.endswith(_ADDRESS) or any(word in name for word in _SECRET_WORDS)

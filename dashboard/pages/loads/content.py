@@ -32,6 +32,7 @@ _WORKS = {
     "undo": "Deshacer",
     "mapping": "Asignar",
     "backup": "Respaldo",
+    "export": "Preparar archivo",
 }
 _JOB_STATES = {
     "queued": "en espera",
