@@ -9,6 +9,7 @@ from etl.faults import reach
 from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
 from etl.model import model
 from etl.months import period_of
+from etl.overlaps import Overlaps
 from etl.schema import EventKind
 from etl.warehouse import Generation
 
@@ -24,11 +25,14 @@ class Build:
     draft: Draft
     progress: Progress = no_progress
     lines: LineLoader = field(init=False)
+    overlaps: Overlaps = field(init=False)
     calls: CallTeller = field(init=False)
+    _added: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Set the loader and the teller to work on the draft."""
         self.lines = LineLoader(self.draft, self.progress)
+        self.overlaps = Overlaps(self.draft)
         self.calls = CallTeller(self.draft)
 
     @property
@@ -38,10 +42,12 @@ class Build:
 
     def add(self, piece: Piece) -> Tally:
         """Load the lines of a piece. Raises ReconciliationError unless every line read is accounted for."""
+        self._added.append(piece.info.file)
         return self.lines.add(piece)
 
     def build_visits(self) -> None:
-        """Tell the visits and calls of everything that changed."""
+        """Tell the visits and calls of everything that changed, each event by the source that tells it best."""
+        self.overlaps.settle(self._added)
         self.calls.build_visits()
 
     def remap(self) -> None:

@@ -13,11 +13,11 @@ from etl import landing
 from etl.build import Build
 from etl.draft import Draft
 from etl.lines import Progress, no_progress
-from etl.pipeline import FileReport
+from etl.pipeline import FileReport, move_strays, tell_landed
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile
-from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
 from etl.store import store_key, store_kind
 from etl.warehouse import read_current
 
@@ -58,8 +58,10 @@ class Checkup:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
-def check(settings: Settings, paths: Sequence[Path], *, progress: Progress = no_progress) -> Checkup:
-    """Read files as a load would, against what the store already holds, and tell what they contain.
+def check(
+    settings: Settings, paths: Sequence[Path], *, databases: Sequence[Database] = (), progress: Progress = no_progress
+) -> Checkup:
+    """Read files, and what is new in tables, as a load would, against what the store holds; tell what they contain.
 
     Nothing of the store is written: the manifest is copied to a scratch one, the segments are read. Raises Cancelled.
     """
@@ -76,6 +78,8 @@ def check(settings: Settings, paths: Sequence[Path], *, progress: Progress = no_
         try:
             for path in paths:
                 found.files.append(_land(path, records, scratch))
+            for database in databases:
+                found.files.append(_land_pull(database, records, scratch, settings, progress))
             with transaction(records) as session:
                 loads = list(
                     session.scalars(select(Load).where(Load.load_id.in_([r.load for r in found.files if r.load])))
@@ -101,8 +105,7 @@ def check(settings: Settings, paths: Sequence[Path], *, progress: Progress = no_
                 if pieces:
                     build.build_visits()
                     for report in found.files:
-                        strays = build.calls.strays_of(report.load or 0)
-                        report.loaded, report.quarantined = report.loaded - strays, report.quarantined + strays
+                        move_strays(build, report)
                     _summarise(build, [piece.load for piece in pieces], site, found)
             finally:
                 build.close()
@@ -120,10 +123,22 @@ def _land(path: Path, records: Engine, scratch: Settings) -> FileReport:
         return replace(report, state="refused", message=f"{path.name}: rechazado: {refusal}")
     except OSError as error:
         return replace(report, state="refused", message=f"{path.name}: no se puede leer: {error.strerror or error}")
-    report.read, report.held, report.load = landed.lines, landed.held, landed.load
-    if landed.load is None:
-        report.state, report.duplicates = "known", landed.lines
-        report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
+    tell_landed(report, landed, "known")
+    return report
+
+
+def _land_pull(
+    database: Database, records: Engine, scratch: Settings, settings: Settings, progress: Progress
+) -> FileReport:
+    report = FileReport(name=database.name, state="checked")
+    # The calls of a connection without a PBX of its own are those of the store's.
+    database = database.model_copy(update={"pbx": database.pbx or settings.pbx})
+    try:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        landed = landing.land_pull(database, records, scratch, now=now, raw=settings.raw, progress=progress)
+    except landing.Refused as refusal:
+        return replace(report, state="refused", message=f"{database.name}: rechazado: {refusal}")
+    tell_landed(report, landed, "known")
     return report
 
 

@@ -28,7 +28,10 @@ _METHODS_CAN_BE_NAMED = duckdb.__version__.startswith("1.")
 
 @dataclass(frozen=True)
 class LogFileInfo:
-    """What the order between files needs: identity, PBX, first and last epoch, and how many lines it has."""
+    """What the order between files needs: identity, PBX, first and last epoch, and how many lines it has.
+
+    ``rank`` is that of its source: events that another file of a lesser rank tells too are counted there.
+    """
 
     file: int
     pbx: str
@@ -36,6 +39,7 @@ class LogFileInfo:
     first_epoch: int
     last_epoch: int
     lines: int
+    rank: int = 0
 
 
 @dataclass
@@ -109,7 +113,9 @@ class Draft:
         self.run("CREATE VIEW restarts AS SELECT * FROM loads_db.core.restarts")
         self.run("CREATE TABLE changed (pbx VARCHAR, callid VARCHAR)")
         self.run("CREATE TABLE sources (pbx VARCHAR, last_epoch BIGINT)")
-        self.run("CREATE TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN)")
+        self.run(
+            "CREATE TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN, rank INTEGER)"
+        )
         self.run(
             "CREATE TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, "
             "first_day BIGINT, last_day BIGINT)"
@@ -161,7 +167,7 @@ class Draft:
             place = self.places[file]
             if file in tied:
                 place = first_of_tie.setdefault((info.pbx, info.first_epoch, info.last_epoch), place)
-            rows.append((load, file, info.pbx, place, int(file in tied)))
+            rows.append((load, file, info.pbx, place, int(file in tied), info.rank))
         self.run("DELETE FROM files")
         self.insert_rows("files", rows)
 
@@ -281,6 +287,7 @@ class Draft:
                 for table in (
                     "raw.queue_log",
                     "raw.duplicates",
+                    "raw.overlaid",
                     "core.queue_visits",
                     "core.chained_calls",
                     "meta.findings",

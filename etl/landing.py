@@ -2,7 +2,8 @@
 
 A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
 piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached,
-never by its name. A gzip file is closed: it is one piece, as it is.
+never by its name. A gzip file is closed: it is one piece, as it is. So are a dump of a table, and the rows pulled from
+one (``etl.pulls``).
 """
 
 import gzip
@@ -21,13 +22,15 @@ from sqlalchemy.orm import Session
 
 from etl.draft import LogFileInfo
 from etl.faults import reach
-from etl.lines import Piece
+from etl.lines import Piece, Progress, no_progress
+from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.readers.sql_dump import looks_like_dump
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
-from etl.settings import Settings
-from etl.sources import SOURCES
+from etl.settings import Database, Settings
+from etl.sources import QUEUE_LOG, SOURCES
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
 
@@ -49,13 +52,17 @@ class Refused(Exception):
 class Landed:
     """What landing a file led to: a new piece (``load``), or nothing new (its lines are known or still unfinished).
 
-    ``known`` is the last piece of a file that brought nothing new.
+    ``known`` is the last piece of a file that brought nothing new. ``source`` is what it was recognised as, ``name``
+    and ``notes`` what users are told of a table.
     """
 
     load: int | None
     lines: int
     held: int
     known: int | None = None
+    source: str = QUEUE_LOG.name
+    name: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -70,8 +77,11 @@ class _Scan:
     last_epoch: int | None = None
 
 
-def recognise(path: Path, *, latest_epoch: int) -> LogSource:
-    """Tell by content which source a file is of. Raises Refused for an empty, unreadable or unknown file."""
+def recognise(path: Path, *, latest_epoch: int) -> LogSource | None:
+    """Tell by content which source a file is of, None of a dump of tables, which say it themselves.
+
+    Raises Refused for an empty, unreadable or unknown file.
+    """
     try:
         with open_text(path) as file:
             lines, empty = _first_lines(file)
@@ -87,6 +97,8 @@ def recognise(path: Path, *, latest_epoch: int) -> LogSource:
         raise Refused("el archivo está vacío (0 bytes)")
     if not lines:
         raise Refused("el archivo no tiene eventos: solo líneas en blanco")
+    if looks_like_dump(b"\n".join(lines)):
+        return None
     for source in SOURCES:
         if any(line.count(b"|") >= 4 and _epoch(line, source, latest_epoch) is not None for line in lines):
             return source
@@ -118,6 +130,8 @@ def land(path: Path, records: Engine, settings: Settings, *, name: str, now: dat
     """
     latest = latest_epoch(now)
     source = recognise(path, latest_epoch=latest)
+    if source is None:
+        return _land_dump(path, records, settings, name, now, latest)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if is_gzip(head):
@@ -165,6 +179,73 @@ def land(path: Path, records: Engine, settings: Settings, *, name: str, now: dat
     return Landed(load.load_id, scan.lines, scan.held)
 
 
+def land_pull(
+    database: Database, records: Engine, settings: Settings, *, now: datetime, raw: Path | None = None,
+    progress: Progress = no_progress,
+) -> Landed:  # fmt: skip
+    """Pull what is new of a database's table into the raw store, with its row of the manifest. Raises Refused.
+
+    Whoever pulls holds the warehouse's lock. `raw` is another raw store where the last pull lies. Cancelled comes from
+    the progress, then there is nothing of it.
+    """
+    pbx = database.pbx or settings.pbx
+    try:
+        with pulled(
+            database, pbx, records, settings, now=now, latest_epoch=latest_epoch(now), raw=raw or settings.raw,
+            progress=progress,
+        ) as rows:  # fmt: skip
+            if rows.known is not None or not rows.kept.rows:
+                return Landed(None, rows.kept.rows, 0, rows.known, rows.source.name, rows.name)
+            return _land_table(rows, rows.path, file_digest(rows.path), records, settings, pbx, rows.name, now)
+    except PullRefused as refusal:
+        raise Refused(str(refusal)) from None
+
+
+def _land_dump(path: Path, records: Engine, settings: Settings, name: str, now: datetime, latest: int) -> Landed:
+    """Land a dump as it is, a closed file of the rows of its table."""
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        _copy(path, draft, 0)
+        digest = file_digest(draft)
+        if (same := _same_closed(records, digest, settings.pbx)) is not None:
+            return same
+        try:
+            with dumped(draft, settings, latest_epoch=latest) as rows:
+                if not rows.kept.rows:
+                    raise Refused(f"la tabla {rows.name} del volcado no tiene filas: vuélquela con sus datos")
+                return _land_table(rows, draft, digest, records, settings, settings.pbx, name, now)
+        except PullRefused as refusal:
+            raise Refused(str(refusal)) from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise Refused(_DAMAGED) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _land_table(
+    rows: Pulled, path: Path, digest: str, records: Engine, settings: Settings, pbx: str, name: str, now: datetime
+) -> Landed:
+    """Put rows of a table, or the dump they lie in, into the raw store and the manifest."""
+    kept = rows.kept
+    if kept.first_epoch is None or kept.last_epoch is None:
+        raise Refused("ninguna fila tiene un instante legible")
+    if (same := _same_closed(records, digest, pbx)) is not None:
+        return same
+    size = path.stat().st_size
+    _keep(path, digest, settings)
+    with transaction(records) as session:
+        file_row = LogFile(source=rows.source.name, pbx=pbx, name=name, head_bytes=0, head_sha256=rows.head or digest)
+        session.add(file_row)
+        session.flush()
+        load = Load(
+            file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+            lines=kept.rows, held=0, first_epoch=kept.first_epoch, last_epoch=kept.last_epoch, landed_at=now,
+            state="landed", utc_offset=rows.offset,
+        )  # fmt: skip
+        session.add(load)
+    return Landed(load.load_id, kept.rows, 0, None, rows.source.name, name, rows.notes)
+
+
 def latest_epoch(landed_at: datetime) -> int:
     """Return the newest instant that a line landed at this time (UTC, naive) may carry: a day later."""
     return int(landed_at.replace(tzinfo=UTC).timestamp()) + _DAY_SECONDS
@@ -176,12 +257,13 @@ def pieces(session: Session, settings: Settings, loads: list[Load], without: Col
     sources = {source.name: source for source in SOURCES}
     found = []
     for load in loads:
-        file = session.get_one(LogFile, load.file_id)
+        source = sources[session.get_one(LogFile, load.file_id).source]
         found.append(
             Piece(
-                load=load.load_id, info=files[load.file_id], source=sources[file.source], sha256=load.sha256,
+                load=load.load_id, info=files[load.file_id], source=source, sha256=load.sha256,
                 first_byte=load.first_byte, first_line=load.first_line, lines=load.lines, held=load.held,
-                latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, settings),
+                latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, source, settings),
+                row_ids=_id_reader(load, settings) if source.table else None,
             )
         )  # fmt: skip
     return sorted(
@@ -192,6 +274,7 @@ def pieces(session: Session, settings: Settings, loads: list[Load], without: Col
 def file_infos(session: Session, without: Collection[int] = ()) -> dict[int, LogFileInfo]:
     """Return every logical file with the span of its pieces that were not refused, and are not left out."""
     found: dict[int, LogFileInfo] = {}
+    ranks = {source.name: source.rank for source in SOURCES}
     query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
     query = query.where(Load.state != "refused", Load.load_id.not_in(without))
     for load, file in session.execute(query.order_by(Load.file_id, Load.first_line)):
@@ -199,7 +282,7 @@ def file_infos(session: Session, without: Collection[int] = ()) -> dict[int, Log
         first = before.first_epoch if before else load.first_epoch
         last = max(load.last_epoch, before.last_epoch) if before else load.last_epoch
         lines = load.lines + (before.lines if before else 0)
-        found[file.file_id] = LogFileInfo(file.file_id, file.pbx, file.name, first, last, lines)
+        found[file.file_id] = LogFileInfo(file.file_id, file.pbx, file.name, first, last, lines, ranks[file.source])
     return found
 
 
@@ -218,13 +301,29 @@ def piece_digest(path: Path, first_byte: int, length: int) -> str:
     return sha.hexdigest()
 
 
-def _slab_reader(load: Load, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
+def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
     path, first_line = raw_path(settings, load.sha256), load.first_line
+    offset, latest = load.utc_offset or 0, latest_epoch(load.landed_at)
+
+    def read_table(folder: Path) -> Iterator[Slab]:
+        return table_slabs(
+            path, source, folder, offset=offset, latest_epoch=latest, slab_bytes=settings.slab_bytes,
+            line_limit=settings.line_limit_bytes,
+        )  # fmt: skip
 
     def read(folder: Path) -> Iterator[Slab]:
         feed = LineFeed(folder, "log", settings.slab_bytes, settings.line_limit_bytes, first_line)
         with open_text(path) as file:
             yield from feed.slabs(blocks(file))
+
+    return read_table if source.table else read
+
+
+def _id_reader(load: Load, settings: Settings) -> Callable[[Path, Collection[int]], dict[int, str]]:
+    path, offset, latest = raw_path(settings, load.sha256), load.utc_offset or 0, latest_epoch(load.landed_at)
+
+    def read(folder: Path, lines: Collection[int]) -> dict[int, str]:
+        return row_ids(path, folder, lines, offset=offset, latest_epoch=latest)
 
     return read
 
@@ -267,13 +366,8 @@ def _land_closed(
     try:
         _copy(path, draft, 0)
         size, digest = draft.stat().st_size, file_digest(draft)
-        with transaction(records) as session:
-            same = session.execute(
-                select(Load).join(LogFile, LogFile.file_id == Load.file_id)
-                .where(Load.sha256 == digest, LogFile.pbx == settings.pbx, Load.state != "refused")
-            ).scalars().first()  # fmt: skip
-        if same is not None:
-            return Landed(None, same.lines, same.held, same.load_id)
+        if (same := _same_closed(records, digest, settings.pbx)) is not None:
+            return same
         try:
             with open_text(draft) as file:
                 scan = _scan_lines(file, source, latest)
@@ -297,6 +391,18 @@ def _land_closed(
         )  # fmt: skip
         session.add(load)
     return Landed(load.load_id, scan.lines, scan.held)
+
+
+def _same_closed(records: Engine, digest: str, pbx: str) -> Landed | None:
+    """Return what a closed file led to that was landed before, byte for byte."""
+    query = select(Load, LogFile.source).join(LogFile, LogFile.file_id == Load.file_id)
+    query = query.where(Load.sha256 == digest, LogFile.pbx == pbx, Load.state != "refused")
+    with transaction(records) as session:
+        same = session.execute(query.limit(1)).first()
+    if same is None:
+        return None
+    load, source = same
+    return Landed(None, load.lines, load.held, load.load_id, source)
 
 
 def _keep(draft: Path, sha256: str, settings: Settings) -> None:

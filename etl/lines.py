@@ -1,6 +1,6 @@
 """Lines of logs into a draft: parsed, judged, put in order, duplicates and clear callers set apart."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from etl.draft import Draft, LogFileInfo, Month
 from etl.faults import reach
 from etl.months import period_of
 from etl.pseudonyms import MARK
-from etl.readers.lines import Slab, ahead
+from etl.readers.lines import FIELD_OF_NO_LOG, Slab, ahead
 from etl.schema import EventKind, LogSource
 from etl.validate import (
     EVENT_COLUMNS,
@@ -42,7 +42,10 @@ class ReconciliationError(Exception):
 
 @dataclass(frozen=True)
 class Piece:
-    """One landed piece to load: its slabs of clean lines and what the reader set aside."""
+    """One landed piece to load: its slabs of clean lines and what the reader set aside.
+
+    Of a table, ``row_ids`` tells the ids of rows by their line numbers.
+    """
 
     load: int
     info: LogFileInfo
@@ -54,6 +57,7 @@ class Piece:
     held: int
     latest_epoch: int
     slabs: Callable[[Path], Iterator[Slab]]
+    row_ids: Callable[[Path, Collection[int]], dict[int, str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class LineLoader:
             self.progress(f"{piece.info.name}: {done} de {piece.lines} líneas", done / piece.lines)
             self.draft.run("DROP VIEW accepted")
         self.draft.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS ordered_lines")
+        if quarantined and piece.row_ids is not None and not is_forgotten:
+            self._name_rows(piece, piece.row_ids)
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
             raise ReconciliationError(f"{piece.info.name}: las líneas no cuadran ({tally}); no se cargó nada")
@@ -167,6 +173,16 @@ class LineLoader:
         self.draft.run(f"INSERT INTO loads_db.meta.quarantine SELECT {piece.load}, line, reasons, {text} FROM ({sql})")
         empty: int = self.draft.one("SELECT COUNT(*) FROM stage WHERE line IS NULL OR trim(line) = ''")[0]
         return empty, self.draft.count("loads_db.meta.quarantine") - before
+
+    def _name_rows(self, piece: Piece, row_ids: Callable[[Path, Collection[int]], dict[int, str]]) -> None:
+        """Put the id of a table's row behind the text of each line set aside, and what no line can hold between."""
+        where = f"FROM loads_db.meta.quarantine WHERE load = {piece.load}"
+        lines = [int(line) for (line,) in self.draft.run(f"SELECT line {where}").fetchall()]
+        for line, row_id in row_ids(self.draft.folder, lines).items():
+            self.draft.run(
+                f"UPDATE loads_db.meta.quarantine SET text = text || {literal(FIELD_OF_NO_LOG + row_id)} "
+                f"WHERE load = {piece.load} AND line = {line}"
+            )
 
     def _order(self, greatest_before: int | None) -> int:
         """Give the accepted lines their order: the running maximum of the epoch in the file. Return the steps back."""
@@ -246,7 +262,7 @@ class LineLoader:
                 self.draft.reach_high = max(self.draft.reach_high, high)
 
     def _set_duplicates_apart(self, piece: Piece, low: int, high: int) -> int:
-        """Take out of ``accepted`` the lines that other files already hold; return how many.
+        """Take out of ``accepted`` the lines that other files of the same rank already hold; return how many.
 
         The multiplicity of a line is the greatest it has in any one file; its canonical file is the first in the order
         of files, so a file that comes later but begins earlier takes the place of the stored line.
@@ -256,6 +272,7 @@ class LineLoader:
             for file, span in self.draft.spans.items()
             if file != piece.info.file
             and self.draft.files[file].pbx == piece.info.pbx
+            and self.draft.files[file].rank == piece.info.rank
             and span[0] <= high
             and low <= span[1]
         ]
@@ -268,7 +285,11 @@ class LineLoader:
         within = f"epoch BETWEEN {start} AND {end}"
         identity = f"md5(concat_ws(chr(31), {_FIELDS}))"
         columns = f"load, line, epoch, order_epoch, {identity} AS identity"
-        stored = " UNION ALL ".join(f"SELECT {columns} FROM {m.alias}.raw.queue_log WHERE {within}" for m in months)
+        # A line that another source tells better is known all the same.
+        tables = ("raw.queue_log", "raw.overlaid") if piece.info.rank else ("raw.queue_log",)
+        stored = " UNION ALL ".join(
+            f"SELECT {columns} FROM {m.alias}.{table} WHERE {within}" for m in months for table in tables
+        )
         known = " UNION ALL ".join(
             f"SELECT load, identity FROM {m.alias}.raw.duplicates WHERE {within}" for m in months
         )
@@ -281,7 +302,7 @@ class LineLoader:
                     PARTITION BY identity ORDER BY CASE WHEN f.file = {own} THEN 0 ELSE 1 END, f.place, s.load, s.line
                 ) AS k
                 FROM ({stored}) AS s JOIN files AS f ON f.load = s.load
-                WHERE f.pbx = {literal(piece.info.pbx)}
+                WHERE f.pbx = {literal(piece.info.pbx)} AND f.rank = {piece.info.rank}
             ),
             own AS (
                 SELECT identity, COUNT(*) AS lines FROM (
@@ -317,10 +338,11 @@ class LineLoader:
                 WHERE takes_over AND {of_month}"""
             )
             if takeovers:
-                self.draft.run(
-                    f"""DELETE FROM {month.alias}.raw.queue_log AS q USING repeated AS r
-                    WHERE r.takes_over AND q.load = r.stored_load AND q.line = r.stored_line"""
-                )
+                for table in tables:
+                    self.draft.run(
+                        f"""DELETE FROM {month.alias}.{table} AS q USING repeated AS r
+                        WHERE r.takes_over AND q.load = r.stored_load AND q.line = r.stored_line"""
+                    )
         if takeovers:
             self.draft.run(
                 """DELETE FROM loads_db.core.restarts AS q USING repeated AS r

@@ -20,7 +20,8 @@ from etl.records import site as sites
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
-from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
+from etl.sources import QUEUE_LOG
 from etl.store import OpenStore, StoreError, full_disk_told, is_no_space, now, warehouse_lock
 from etl.warehouse import (
     CURRENT,
@@ -76,8 +77,9 @@ def ingest(
     progress: Progress = no_progress,
     by: Actor = SYSTEM,
     names: Mapping[Path, str] | None = None,
+    databases: Sequence[Database] = (),
 ) -> list[FileReport]:
-    """Load files into the warehouse: land each, then build and publish one generation with all of them.
+    """Load files, and what is new in databases' tables: land each, then build and publish one generation with all.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
     completed first. ``names`` are what users know files by that lie under another name. Raises AnotherLoadRuns,
@@ -93,6 +95,11 @@ def ingest(
                 name = (names or {}).get(path, path.name)
                 progress(f"recibiendo {name}", None)
                 report = _land(store, path, name, by)
+                report.seconds = time.perf_counter() - started
+                reports.append(report)
+            for database in databases:
+                started = time.perf_counter()
+                report = _land_pull(store, database, by, progress)
                 report.seconds = time.perf_counter() - started
                 reports.append(report)
             told = {report.load: report for report in reports if report.load is not None}
@@ -327,27 +334,49 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
 
 
 def _land(store: OpenStore, path: Path, name: str, by: Actor) -> FileReport:
+    return _landed(
+        store, name, by, "file", lambda: landing.land(path, store.records, store.settings, name=name, now=now())
+    )
+
+
+def _land_pull(store: OpenStore, database: Database, by: Actor, progress: Progress) -> FileReport:
+    progress(f"leyendo la base de datos {database.name}", None)
+    return _landed(
+        store, database.name, by, f"database {database.name}",
+        lambda: landing.land_pull(database, store.records, store.settings, now=now(), progress=progress),
+    )  # fmt: skip
+
+
+def _landed(store: OpenStore, name: str, by: Actor, what: str, land: Callable[[], landing.Landed]) -> FileReport:
     report = FileReport(name=name)
     try:
-        landed = landing.land(path, store.records, store.settings, name=name, now=now())
+        landed = land()
     except landing.Refused as refusal:
         report.state, report.message = "refused", f"{name}: rechazado: {refusal}"
         with transaction(store.records) as session:
-            note(session, by, Action.LOAD, "file", Result.REFUSED, reason=str(refusal))
+            note(session, by, Action.LOAD, what, Result.REFUSED, reason=str(refusal))
         return report
     except OSError as error:
         if is_no_space(error):
             raise
         report.state, report.message = "refused", f"{name}: no se pudo recibir: {error.strerror or error}"
         return report
-    report.read = landed.lines
-    report.held = landed.held
-    report.load = landed.load
-    if landed.load is None:
-        report.state, report.known = "known", landed.known
-        report.duplicates = landed.lines
-        report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
+    tell_landed(report, landed, "known")
     return report
+
+
+def tell_landed(report: FileReport, landed: landing.Landed, nothing_new: str) -> None:
+    """Say in a report what landing led to."""
+    report.read, report.held, report.load = landed.lines, landed.held, landed.load
+    report.source, report.name = landed.source, landed.name or report.name
+    report.message = "; ".join(landed.notes)
+    if landed.load is None:
+        report.state, report.known = nothing_new, landed.known
+        report.duplicates = landed.lines
+        if landed.source == QUEUE_LOG.name:
+            report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
+        else:
+            report.message = "sin filas nuevas"
 
 
 def _publish_landed(
@@ -426,11 +455,12 @@ def _settle_reports(
     if several and reports:
         _, connection = open_generation(settings.warehouse)
         try:
-            for load, loaded, quarantined in connection.execute(
-                "SELECT load, loaded, quarantined FROM meta.loads"
+            for load, loaded, duplicates, quarantined in connection.execute(
+                "SELECT load, loaded, duplicates, quarantined FROM meta.loads"
             ).fetchall():
                 if load in reports:
                     reports[load].loaded, reports[load].quarantined = loaded, quarantined
+                    reports[load].duplicates = duplicates
         finally:
             connection.close()
 
@@ -494,7 +524,7 @@ def _build_round(
         progress("armando ingresos a cola y llamadas", 1.0)
         build.build_visits()
         for report in reports.values():
-            _move_strays(build, report)
+            move_strays(build, report)
         built, generation = build.finish(code=code_version(), made_at=now().isoformat())
     except BaseException:
         build.close()
@@ -544,10 +574,12 @@ def _refuse_landed(store: OpenStore, loads: Sequence[int], reason: str, by: Acto
         return len(landed)
 
 
-def _move_strays(build: Build, report: FileReport) -> None:
-    strays = build.calls.strays_of(report.load or 0)
-    report.loaded -= strays
+def move_strays(build: Build, report: FileReport) -> None:
+    """Count in a report what was set aside, or laid aside for a better source, after its lines were loaded."""
+    strays, overlaid = build.calls.strays_of(report.load or 0), build.overlaps.laid_aside[report.load or 0]
+    report.loaded -= strays + overlaid
     report.quarantined += strays
+    report.duplicates += overlaid
 
 
 def _new_build(

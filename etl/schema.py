@@ -41,8 +41,52 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A table that holds the text of a number of another one: its name, and the two columns (any of their names)."""
+
+    table: str
+    key: tuple[str, ...]
+    text: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """Columns by which a table is known to hold a log, one row a line; every column by any of its names.
+
+    ``data`` are the columns of the data fields in order, the last of which keeps the rest with its pipes. ``markers``
+    must be there too, without being read. ``encoded`` texts have ``^3B`` for a semicolon and ``^5E`` for a caret. Where
+    ``lookups`` name a column, its rows hold numbers and another table the texts.
+    """
+
+    tables: tuple[str, ...]
+    time: tuple[str, ...]
+    callid: tuple[str, ...]
+    queue: tuple[str, ...]
+    agent: tuple[str, ...]
+    event: tuple[str, ...]
+    data: tuple[tuple[str, ...], ...]
+    id: tuple[str, ...] = ("id",)
+    markers: tuple[str, ...] = ()
+    encoded: bool = False
+    lookups: tuple[tuple[str, Lookup], ...] = ()
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a way of keeping a log loses for good, as a person reads it, and the figures that suffer from it."""
+
+    code: str
+    text: str
+    suffer: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LogSource:
-    """Declaration of a log: its events, the callids that are never a call, its reasons."""
+    """Declaration of a log: its events, the callids that are never a call, its reasons.
+
+    ``table`` is how a database keeps it. Where two sources of one PBX tell the same event, the one of the lesser
+    ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell.
+    """
 
     name: str
     title: str
@@ -51,6 +95,9 @@ class LogSource:
     reasons: tuple[Reason, ...]
     findings: tuple[Reason, ...] = field(default=())
     earliest_epoch: int = 631_152_000
+    table: TableLayout | None = None
+    rank: int = 0
+    losses: tuple[Loss, ...] = ()
 
     @property
     def event_type(self) -> str:

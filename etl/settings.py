@@ -3,11 +3,12 @@
 What the environment does not say is read from ``<data>/callcenter.env``, which ``callcenter init`` writes.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -25,6 +26,46 @@ ZONE_OFFSET_SECONDS = -4 * 3600
 SETTINGS_FILE = "callcenter.env"
 
 
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4]):?([03]0|[14]5)")
+
+
+def zone_offset(text: str) -> int | None:
+    """Return the seconds that a table's clock is ahead of UTC: ``local``, ``utc`` or ``-04:00``; of ``auto`` None.
+
+    Raises ValueError for anything else.
+    """
+    if text in ("auto", "local", "utc"):
+        return {"auto": None, "local": ZONE_OFFSET_SECONDS, "utc": 0}[text]
+    if (found := _OFFSET.fullmatch(text)) is None:
+        raise ValueError("auto, local, utc or an offset like -04:00")
+    seconds = int(found[2]) * 3600 + int(found[3]) * 60
+    return -seconds if found[1] == "-" else seconds
+
+
+class Database(BaseModel):
+    """A table of a database that holds a log: where it is, whose calls it tells, how its clock goes.
+
+    Without ``table`` the first one of a known layout is taken. ``overlap_seconds`` before the newest row known are read
+    again each time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: str = Field(pattern=r"^[\w.-]{1,40}$")
+    url: SecretStr
+    table: str = ""
+    pbx: str = ""
+    zone: str = "auto"
+    overlap_seconds: int = Field(default=900, ge=0)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        """Return a zone in small letters. Raises ValueError."""
+        zone_offset(value := value.strip().casefold())
+        return value
+
+
 class Settings(BaseSettings):
     """Paths and limits of one store.
 
@@ -37,9 +78,12 @@ class Settings(BaseSettings):
     where it listens; ``certificate`` and ``certificate_key`` are files of the site's own, in the place of those that
     ``callcenter init`` makes; ``secret`` replaces ``<data>/secret.key``; ``backup`` is the folder of the backups;
     ``oidc_*`` name the site's single sign-on.
+
+    ``databases`` are the tables that logs are pulled from (in the environment as JSON, a list of what ``Database``
+    takes); the worker pulls every ``pull_seconds``, 0 for never. ``table_zone`` is the clock of a dump of such a table.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore", hide_input_in_errors=True)
 
     data: Path = Path("data")
     records_url: str = Field(default="", repr=False)  # may hold a password
@@ -63,6 +107,25 @@ class Settings(BaseSettings):
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     oidc_name: str = ""
+
+    databases: tuple[Database, ...] = Field(default=(), repr=False)
+    pull_seconds: int = Field(default=0, ge=0)
+    table_zone: str = "auto"
+
+    @model_validator(mode="after")
+    def _names_of_databases_differ(self) -> "Settings":
+        """Refuse two connections of one name: what is known of one would be taken for the other's."""
+        names = [each.name for each in self.databases]
+        if len(names) != len(set(names)):
+            raise ValueError("databases: a name stands twice")
+        return self
+
+    @field_validator("table_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        """Return a zone in small letters. Raises ValueError."""
+        zone_offset(value := value.strip().casefold())
+        return value
 
     @field_validator("hosts", mode="before")
     @classmethod

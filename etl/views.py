@@ -57,7 +57,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"INSERT INTO meta.call_months VALUES {months}")
     for table in CALL_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
-    for table in ("raw.duplicates", "meta.findings", "meta.strays"):
+    for table in ("raw.duplicates", "raw.overlaid", "meta.findings", "meta.strays"):
         connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
     # Small, and asked for by every page: read once.
     for table in ("core.log_hours", "core.log_queues"):
@@ -71,12 +71,15 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
         FROM meta.strays s JOIN raw.queue_log q ON q.load = s.load AND q.line = s.line AND q.epoch = s.epoch"""
     )
     connection.execute(
-        f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, quarantined),
-            loads.loaded - COALESCE(strays.lines, 0) AS loaded,
+        f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, duplicates, quarantined),
+            loads.loaded - COALESCE(strays.lines, 0) - COALESCE(overlaid.lines, 0) AS loaded,
+            loads.duplicates + COALESCE(overlaid.lines, 0) AS duplicates,
             loads.quarantined + COALESCE(strays.lines, 0) AS quarantined
         FROM {loads}.meta.loads AS loads
         LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays
-            ON strays.load = loads.load"""
+            ON strays.load = loads.load
+        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM raw.overlaid GROUP BY load) AS overlaid
+            ON overlaid.load = loads.load"""
     )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from etl.pseudonyms import HEX_DIGITS, MARK
+from etl.readers.lines import FIELD_OF_NO_LOG
 from etl.schema import EventKind
 from etl.sources import SOURCES
 
@@ -142,6 +143,8 @@ def hidden_line(text: str) -> str:
     Instant, channel and event stay, queue and operator where it is sure which they are; of any other word, and of every
     long number, the first character: such a line may be cut or shifted, and a name stand anywhere in it.
     """
+    # What no line can hold stands between a table's line and the number of its row.
+    text, mark, row = text.partition(FIELD_OF_NO_LOG)
     fields = text.split("|")
     sure = 0  # how many fields at the beginning are what they should be
     if len(fields) > 1 and _INSTANT.fullmatch(fields[0]):
@@ -151,7 +154,8 @@ def hidden_line(text: str) -> str:
     shown = fields[:sure]
     if sure == 2 and len(fields) >= 5 and fields[4] in _EVENTS:
         shown += [_hide(_IN_DATA, each) for each in fields[2:4]]
-    return "|".join([*shown, *(_hide(_IN_FREE_TEXT, each) for each in fields[len(shown) :])])
+    hidden = "|".join([*shown, *(_hide(_IN_FREE_TEXT, each) for each in fields[len(shown) :])])
+    return f"{hidden} (id {row if row.isdecimal() else _hide(_IN_FREE_TEXT, row)})" if mark else hidden
 
 
 def hidden_data(event: str, data: str) -> str:

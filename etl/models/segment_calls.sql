@@ -34,6 +34,24 @@ CREATE TABLE :segment.raw.duplicates (
     identity VARCHAR
 );
 
+-- One row per accepted line of a table that a source of more facts tells too: not counted, and kept for when that
+-- source is taken out again. The columns are those of queue_log.
+CREATE TABLE :segment.raw.overlaid (
+    load INTEGER,
+    line INTEGER,
+    epoch BIGINT,
+    order_epoch BIGINT,
+    callid VARCHAR,
+    queue VARCHAR,
+    agent VARCHAR,
+    event :event_type,
+    other_event VARCHAR,
+    data VARCHAR,
+    kind UTINYINT,
+    hold_seconds INTEGER,
+    talk_seconds INTEGER
+);
+
 -- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid. What follows from these columns
 -- alone (registered, counted, the instants) is added by the readers' view.
 CREATE TABLE :segment.core.queue_visits (

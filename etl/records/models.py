@@ -69,6 +69,7 @@ class Load(Record):
     ``state`` goes landed -> published; a piece that the build refuses, or that is taken out again, is ``refused`` (the
     reason in ``refusal``): the same bytes may then be received anew. ``first_byte`` and ``bytes`` are
     the part of the file that this piece holds; ``first_line`` is the number of its first line in the file.
+    ``utc_offset`` is how many seconds the clock of a table was ahead of UTC, for rows of one.
     """
 
     __tablename__ = "loads"
@@ -93,6 +94,7 @@ class Load(Record):
     published_at: Mapped[datetime | None] = mapped_column(DateTime)
     generation: Mapped[int | None] = mapped_column(BigInteger)
     refusal: Mapped[str | None] = mapped_column(Text)
+    utc_offset: Mapped[int | None] = mapped_column()
 
     __table_args__ = (CheckConstraint("state in ('landed', 'published', 'refused')", name="state"),)
 

@@ -1,0 +1,286 @@
+"""Rows of a table that holds a log: batches of text in, a Parquet file in the order that counts, slabs of lines out.
+
+The Parquet file is what was read, every column as text, with the place of each row (from 1 on); a slab holds the lines
+that Asterisk would have written of those rows, so that all else is as with a file. A row's place is its line's number.
+"""
+
+import codecs
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from etl.readers.lines import LineFeed, Slab
+from etl.readers.table_zone import Clock, clock_of
+from etl.schema import EventKind, LogSource, TableLayout
+
+PARQUET_START = b"PAR1"
+#: A whole second, the six digits after it, and where PostgreSQL says it the zone.
+_SECONDS = "try_strptime(replace(left(time, 19), 'T', ' '), '%Y-%m-%d %H:%M:%S')"
+_ZONE = "regexp_extract(time, '[0-9]([+-][0-9]{2})(:?([0-9]{2}))?$', "
+_HAS_ZONE = f"(length(time) > 19 AND {_ZONE}1) <> '')"
+_IS_EPOCH = "regexp_full_match(time, '[0-9]{9,11}(\\.[0-9]*)?')"
+_FETCH_ROWS = 20_000
+_FIXED = ("id", "time", "callid", "queue", "agent", "event")
+
+
+def columns_of(layout: TableLayout) -> tuple[str, ...]:
+    """Return the columns that are read of a table of a layout, under the names they have here."""
+    return (*_FIXED, *(f"data{place}" for place in range(1, len(layout.data) + 1)))
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """What was read: how many rows, and what callids say of the clock (None where the times say it themselves)."""
+
+    rows: int
+    clock: Clock | None
+
+
+@dataclass(frozen=True)
+class RowsKept:
+    """What a file of rows holds: how many, and between which instants; None where no row has a readable one."""
+
+    rows: int
+    first_epoch: int | None
+    last_epoch: int | None
+
+
+class RowWriter:
+    """Writes batches of rows, as columns of text, into a draft that has no order yet."""
+
+    def __init__(self, path: Path, layout: TableLayout) -> None:
+        """Begin a draft."""
+        import pyarrow as pa  # takes a third of a second, which only who reads a table waits for
+        import pyarrow.parquet as pq
+
+        self._array: Callable[..., object] = pa.array
+        self._table: Callable[..., object] = pa.Table.from_arrays
+        self._number, self._string = pa.int64(), pa.string()
+        self._schema = pa.schema([("arrival", pa.int64()), *((name, pa.string()) for name in columns_of(layout))])
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=1)
+        self.rows = 0
+
+    def write(self, columns: Sequence[Sequence[str | None]]) -> None:
+        """Add rows, given as their columns in the order of ``columns_of``."""
+        count = len(columns[0])
+        arrival = self._array(range(self.rows, self.rows + count), self._number)
+        texts = [self._array(column, self._string) for column in columns]
+        self._writer.write_table(self._table([arrival, *texts], schema=self._schema))
+        self.rows += count
+
+    def close(self) -> None:
+        """Make the draft readable."""
+        self._writer.close()
+
+
+def text_of(value: object) -> str | None:
+    """Return a value of a row as text; bytes are UTF-8, or else what Windows takes them for."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        content = bytes(value)
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError:
+            return content.decode("cp1252", errors="replace")
+    return str(value)
+
+
+def read_clock(draft: Path, folder: Path) -> RowsRead:
+    """Say how many rows a draft has and how far their clock is ahead of UTC."""
+    made = "TRY_CAST(regexp_extract(callid, '(^|-)([0-9]{9,10})\\.[0-9]+$', 2) AS BIGINT)"
+    with _instance(folder) as connection:
+        rows, zoned = _one(
+            connection,
+            f"SELECT COUNT(*), COUNT(*) FILTER ({_IS_EPOCH} OR {_HAS_ZONE}) FROM {_parquet(draft)}",
+        )
+        if zoned:
+            return RowsRead(int(rows), None)
+        ahead = connection.execute(
+            f"""SELECT entered - made, COUNT(*) FROM (
+                SELECT {made} AS made, MIN(CAST(epoch({_SECONDS}) AS BIGINT)) AS entered FROM {_parquet(draft)}
+                WHERE event = 'ENTERQUEUE' AND COALESCE(agent, 'NONE') IN ('', 'NONE') GROUP BY callid
+            ) WHERE entered IS NOT NULL AND made IS NOT NULL GROUP BY ALL"""
+        ).fetchall()
+    return RowsRead(int(rows), clock_of(ahead))
+
+
+def keep_rows(
+    draft: Path, path: Path, source: LogSource, folder: Path, *, offset: int, latest_epoch: int, but: tuple[int, int]
+) -> RowsKept:
+    """Write the rows of a draft in the order that counts, without those of some seconds (first, last)."""
+    names = ", ".join(columns_of(_layout(source)))
+    order, within = _order(source, draft, folder)
+    first, last = but
+    with _instance(folder) as connection:
+        connection.execute(
+            f"""COPY (
+                SELECT CAST(ROW_NUMBER() OVER (ORDER BY {order}) AS BIGINT) AS place, {names}
+                FROM (SELECT *, {_epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
+                WHERE seconds IS NULL OR seconds NOT BETWEEN {first} AND {last} ORDER BY place
+            ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"""
+        )
+        good = f"seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}"
+        rows, low, high = _one(
+            connection,
+            f"""SELECT COUNT(*), MIN(seconds) FILTER ({good}), MAX(seconds) FILTER ({good})
+            FROM (SELECT {_epoch_sql(offset)} AS seconds FROM {_parquet(path)})""",
+        )
+    return RowsKept(int(rows), low, high)
+
+
+def are_known(path: Path, before: Path, folder: Path) -> bool:
+    """Tell whether every row of a file stands in another one, as often."""
+    with _instance(folder) as connection:
+        names = [
+            [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {_parquet(each)}").fetchall()]
+            for each in (path, before)
+        ]
+        if names[0] != names[1]:
+            return False
+        (new,) = _one(
+            connection,
+            f"""SELECT COUNT(*) FROM (SELECT * EXCLUDE (place) FROM {_parquet(path)}
+            EXCEPT ALL SELECT * EXCLUDE (place) FROM {_parquet(before)})""",
+        )
+    return not new
+
+
+def filled_columns(path: Path, widths: dict[str, int], folder: Path) -> list[str]:
+    """Return the columns in which a text is as long as the column is wide: it may be cut there."""
+    found = []
+    with _instance(folder) as connection:
+        for name, width in widths.items():
+            (full,) = _one(connection, f"SELECT COUNT(*) FROM {_parquet(path)} WHERE length({name}) >= {width}")
+            if full:
+                found.append(name)
+    return found
+
+
+def ids_of(path: Path, places: Collection[int], folder: Path) -> dict[int, str]:
+    """Return the ids of rows by their places; none of a table without ids."""
+    if not places:
+        return {}
+    wanted = ", ".join(map(str, sorted(places)))
+    with _instance(folder) as connection:
+        rows = connection.execute(
+            f"SELECT place, id FROM {_parquet(path)} WHERE id IS NOT NULL AND place IN ({wanted})"
+        ).fetchall()
+    return {int(place): str(id_) for place, id_ in rows}
+
+
+def row_slabs(
+    path: Path, source: LogSource, folder: Path, *, offset: int, slab_bytes: int, line_limit: int
+) -> Iterator[Slab]:
+    """Yield slabs of the lines that the rows stand for, in their order."""
+    layout = _layout(source)
+    feed = LineFeed(folder, "log", slab_bytes, line_limit)
+    yield from feed.slabs(_blocks(path, layout, folder, offset))
+
+
+def _blocks(path: Path, layout: TableLayout, folder: Path, offset: int) -> Iterator[bytes]:
+    with _instance(folder) as connection:
+        lines = connection.execute(f"SELECT {_line_sql(layout, offset)} FROM {_parquet(path)} ORDER BY place")
+        while batch := lines.fetchmany(_FETCH_ROWS):
+            texts = [line if line.isascii() else repaired(line) for (line,) in batch]
+            yield ("\n".join(texts) + "\n").encode("utf-8", "replace")
+
+
+def _line_sql(layout: TableLayout, offset: int) -> str:
+    """The line of a row as a file would hold it. A time that cannot be read stands as it is: it is set aside so."""
+
+    def plain(name: str) -> str:
+        text = f"COALESCE({name}, '')"
+        if layout.encoded:
+            text = f"replace(replace({text}, '^3B', ';'), '^5E', '^')"
+        return f"replace({text}, chr(10), '␊')"
+
+    data = ", ".join(plain(f"data{place}") for place in range(1, len(layout.data) + 1))
+    fields = ", ".join(plain(name) for name in ("callid", "queue", "agent", "event"))
+    stamp = f"COALESCE(CAST({_epoch_sql(offset)} AS VARCHAR), {plain('time')})"
+    return f"concat_ws('|', {stamp}, {fields}, rtrim(concat_ws('|', {data}), '|'))"
+
+
+def _epoch_sql(offset: int) -> str:
+    """Seconds of UTC: the time is an epoch, or says its zone, or is of the clock of the table."""
+    said = (
+        f"CAST({_ZONE}1) AS INTEGER) * 3600 + CASE WHEN starts_with({_ZONE}1), '-') THEN -60 ELSE 60 "
+        f"END * COALESCE(TRY_CAST({_ZONE}3) AS INTEGER), 0)"
+    )
+    return (
+        f"CASE WHEN {_IS_EPOCH} THEN TRY_CAST(split_part(time, '.', 1) AS BIGINT) "
+        f"ELSE CAST(epoch({_SECONDS}) AS BIGINT) - CASE WHEN {_HAS_ZONE} THEN {said} ELSE ({offset}) END END"
+    )
+
+
+def _order(source: LogSource, draft: Path, folder: Path) -> tuple[str, str]:
+    """Return what rows are put in order by, and the columns needed for it.
+
+    With an id it decides within an instant. Without one, in an instant (callid, queue) that go on stand before those
+    that begin, and of each DID, ENTERQUEUE, anything else, CONNECT, ends.
+    """
+    with _instance(folder) as connection:
+        (ids,) = _one(connection, f"SELECT COUNT(id) FROM {_parquet(draft)}")
+    everything = ", ".join(name for name in columns_of(_layout(source)) if name not in ("id", "time"))
+    if ids:
+        return f"time, TRY_CAST(id AS HUGEINT), id, {everything}, arrival", ""
+    ranks = {EventKind.DID: 0, EventKind.RESTART: 0, EventKind.ENTER: 1, EventKind.CONNECT: 3}
+    ranks |= {EventKind.ANSWERED_END: 4, EventKind.UNANSWERED_END: 4}
+    rank = " ".join(f"WHEN {_text(e.name)} THEN {ranks[e.kind]}" for e in source.events if e.kind in ranks)
+    within = (
+        ", COALESCE(BOOL_OR(event = 'ENTERQUEUE') OVER (PARTITION BY time, callid, queue), FALSE) AS begins, "
+        f"CASE event {rank} ELSE 2 END AS rank"
+    )
+    return f"time, begins, rank, {everything}, arrival", within
+
+
+def repaired(text: str) -> str:
+    """Return a text that was written as UTF-8 through a connection of another code as it was meant; any other as is."""
+    try:
+        return text.encode("cp1252", errors="callcenter-byte").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
+
+
+def _byte(error: UnicodeError) -> tuple[bytes, int]:
+    """What cp1252 has no letter for, MySQL keeps as the control character of the same number."""
+    if isinstance(error, UnicodeEncodeError):
+        held = error.object[error.start : error.end]
+        if all(ord(character) < 0x100 for character in held):
+            return held.encode("latin-1"), error.end
+    raise error
+
+
+codecs.register_error("callcenter-byte", _byte)
+
+
+def _layout(source: LogSource) -> TableLayout:
+    if source.table is None:
+        raise ValueError(f"{source.name} is no table")
+    return source.table
+
+
+def _instance(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB instance for one question, within little memory: what does not fit goes to the folder."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1, "memory_limit": "400MB", "temp_directory": str(folder / "spill-rows"),
+        "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
+    }  # fmt: skip
+    connection = duckdb.connect(":memory:", config=config)
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    row: Iterable[int] = connection.execute(sql).fetchone() or ()
+    return tuple(row)
+
+
+def _parquet(path: Path) -> str:
+    return f"read_parquet({_text(path)})"
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"

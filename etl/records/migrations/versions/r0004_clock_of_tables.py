@@ -1,0 +1,17 @@
+"""The clock of the table that a load's rows come from.
+
+Revision: 0004, after 0002.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("loads", sa.Column("utc_offset", sa.Integer()))
