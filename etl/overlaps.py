@@ -19,12 +19,12 @@ _NEAR, _CONTEXT = 300, 300
 _COLUMNS = ", ".join(EVENT_COLUMNS)
 #: The narrowest columns that are known: 20 characters for a queue or operator, 40 for what Asternic keeps of a field.
 _NAME_WIDTH, _DATA_WIDTH = 20, 40
-_LOCAL = "'^Local/([0-9]+)@.*$', 'Agent/\\1'"
+_AGENT = f"left(agent, {_NAME_WIDTH})"
+_LOCAL = "'^Local/([0-9]+)(@.*)?$', 'Agent/\\1'"
 #: What all sources keep of a line. The caller's name is left out, Asternic calls a local channel an agent.
 _KEY = f"""
     left(callid, {_DATA_WIDTH}) AS callid, left(queue, {_NAME_WIDTH}) AS queue,
-    left(CASE WHEN starts_with(agent, 'Local/') THEN regexp_replace(agent, {_LOCAL}) ELSE agent END, {_NAME_WIDTH})
-        AS agent,
+    CASE WHEN starts_with(agent, 'Local/') THEN regexp_replace({_AGENT}, {_LOCAL}) ELSE {_AGENT} END AS agent,
     left(event, {_NAME_WIDTH}) AS event,
     rtrim(concat_ws('|', left(f[1], {_DATA_WIDTH}), left(f[2], {_DATA_WIDTH}), left(rtrim(array_to_string(
         CASE WHEN event = 'ENTERQUEUE' THEN f[3:3] ELSE f[3:] END, '|'), '|'), {_DATA_WIDTH})), '|') AS data"""

@@ -16,6 +16,7 @@ from etl.build import Build, CheckError
 from etl.draft import Draft
 from etl.faults import reach
 from etl.lines import Cancelled, Piece, Progress, ReconciliationError, Tally, no_progress
+from etl.pulls import UNDONE
 from etl.records import site as sites
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
@@ -39,8 +40,6 @@ from etl.warehouse import (
 )
 
 _CANCELLED = "la carga se canceló antes de publicarse"
-#: How the refusal of a load begins that was in service and was taken out again.
-_UNDONE = "se deshizo el "
 
 
 class UndoError(StoreError):
@@ -234,7 +233,7 @@ def loads_undone_with(session: Session, load_id: int) -> list[Undoable]:
 def is_undone(session: Session, load_id: int) -> bool:
     """Tell whether the manifest says that a load was in service and was taken out again."""
     load = session.get(Load, load_id)
-    return load is not None and load.state == "refused" and (load.refusal or "").startswith(_UNDONE)
+    return load is not None and load.state == "refused" and (load.refusal or "").startswith(UNDONE)
 
 
 def was_undone(session: Session, path: Path) -> bool:
@@ -243,7 +242,7 @@ def was_undone(session: Session, path: Path) -> bool:
     Such a file is loaded when somebody names it, and not because it still lies in the inbox.
     """
     size = path.stat().st_size
-    undone = select(Load).where(Load.state == "refused", Load.refusal.startswith(_UNDONE))
+    undone = select(Load).where(Load.state == "refused", Load.refusal.startswith(UNDONE))
     for load in session.scalars(undone):
         again = select(Load.load_id).where(Load.sha256 == load.sha256, Load.state != "refused")
         if load.first_byte + load.bytes > size or session.scalar(again.limit(1)) is not None:
@@ -274,7 +273,7 @@ def undo(store: OpenStore, load_id: int, *, by: Actor, progress: Progress = no_p
                 loads = [session.get_one(Load, each) for each in going]
                 day = now() + timedelta(seconds=ZONE_OFFSET_SECONDS)
                 for load in loads:
-                    load.state, load.refusal = "refused", f"{_UNDONE}{day:%d/%m/%Y} por {by.name}"
+                    load.state, load.refusal = "refused", f"{UNDONE}{day:%d/%m/%Y} por {by.name}"
                 note(
                     session, by, Action.UNDO, f"load {load_id}",
                     loads=" ".join(map(str, going)), lines=sum(load.lines for load in loads),

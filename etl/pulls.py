@@ -44,6 +44,8 @@ from etl.settings import Database, Settings, zone_offset
 #: another clock, and taken as it is.
 _UNDER_WAY_SECONDS = (1, 60)
 _NOWHERE = (1, 0)
+#: How the refusal of a load begins that was in service and was taken out again.
+UNDONE = "se deshizo el "
 
 
 class PullRefused(Exception):
@@ -81,6 +83,12 @@ def last_load(session: Session, database: Database, pbx: str, *, refused: bool =
         return session.scalars(query.order_by(Load.load_id.desc()).limit(1)).first()
     query = query.where(Load.state != "refused")
     return session.scalars(query.order_by(Load.last_epoch.desc(), Load.load_id.desc()).limit(1)).first()
+
+
+def was_undone(session: Session, database: Database, settings: Settings) -> bool:
+    """Tell whether the newest pull of a connection was taken out: then it is read when somebody names it."""
+    last = last_load(session, database, database.pbx or settings.pbx, refused=True)
+    return last is not None and last.state == "refused" and (last.refusal or "").startswith(UNDONE)
 
 
 @contextmanager

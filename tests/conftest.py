@@ -1,8 +1,8 @@
 """What tests share: stores and drawn calls, Chromium as our pages meet it, and no silent skips in CI.
 
 Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, without PostgreSQL
-those marked `database`, with the reason. In CI (variable CI) such a skip is a failure: there the machine is ours to
-equip.
+or MariaDB those marked `database` that need it, with the reason. In CI (variable CI) such a skip is a failure: there
+the machine is ours to equip.
 """
 
 import os
@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from dashboard.context import Context
 from etl.records.engine import open_records
 from etl.settings import Settings
+from tests import mariadb as mariadb_tests
 from tests import postgresql as postgresql_tests
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
@@ -66,7 +67,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_chromium = pytest.mark.skip(reason="no Chromium: install it or set CHROMIUM_PATH")
-    no_database = pytest.mark.skip(reason="no PostgreSQL: install Debian's package postgresql")
+    no_postgresql = pytest.mark.skip(reason="no PostgreSQL: install Debian's package postgresql")
+    no_mariadb = pytest.mark.skip(reason="no MariaDB: install Debian's package mariadb-server")
     no_office = pytest.mark.skip(reason=f"not installed: {', '.join(OFFICE)}")
     for item in items:
         if {"playwright", "window"} & set(getattr(item, "fixturenames", ())):
@@ -75,10 +77,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_chromium)
         if item.get_closest_marker("office") and not all(map(shutil.which, OFFICE)):
             item.add_marker(no_office)
-        if "postgresql" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"postgresql_server", "mariadb_server"} & fixtures:
             item.add_marker("database")
-        if item.get_closest_marker("database") and not postgresql_tests.installed():
-            item.add_marker(no_database)
+        if "mariadb_server" in fixtures and not mariadb_tests.installed():
+            item.add_marker(no_mariadb)
+        if (
+            item.get_closest_marker("database")
+            and "mariadb_server" not in fixtures
+            and not postgresql_tests.installed()
+        ):
+            item.add_marker(no_postgresql)
+        if "postgresql_server" in fixtures and not postgresql_tests.installed():
+            item.add_marker(no_postgresql)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -174,6 +185,12 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[sqlalchemy.URL]:
     with postgresql_tests.server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[sqlalchemy.URL]:
+    with mariadb_tests.server() as address:
         yield address
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 PASSWORD = "solo: para/pruebas@"
 _numbers = count(1)
@@ -31,7 +32,7 @@ def installed() -> bool:
 def dump(url: str, *tables: str) -> bytes:
     """What mysqldump writes of tables."""
     address = make_url(url)
-    words = [_program("mariadb-dump") or _program("mysqldump"), "--protocol=tcp", "--skip-ssl", f"--host={address.host}",
+    words = [_program("mariadb-dump"), "--protocol=tcp", "--skip-ssl", f"--host={address.host}",
              f"--port={address.port}", f"--user={address.username}", str(address.database), *tables]  # fmt: skip
     environment = os.environ | {"MYSQL_PWD": str(address.password)}
     return subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True).stdout
@@ -48,8 +49,8 @@ def server() -> Iterator[URL]:
             who = ["--user=mysql"]
         data = folder / "data"
         made = subprocess.run(
-            [_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", *who],
+            [_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}",
+             "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", *who],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout
@@ -61,11 +62,12 @@ def server() -> Iterator[URL]:
             f"CREATE USER test@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO test@'%' WITH GRANT OPTION;\n"
         )
         granted.chmod(0o644)
+        log = (folder / "log").open("wb")
         process = subprocess.Popen(
             [_program("mariadbd"), "--no-defaults", f"--datadir={data}", f"--socket={folder / 'socket'}",
              "--bind-address=127.0.0.1", f"--port={port}", f"--init-file={granted}", "--skip-name-resolve",
              "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", *who],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
         )  # fmt: skip
         address = make_url(f"mysql+pymysql://test@127.0.0.1:{port}/").set(password=PASSWORD)
         try:
@@ -74,10 +76,11 @@ def server() -> Iterator[URL]:
         finally:
             process.kill()
             process.wait()
+            log.close()
 
 
 def _wait_for(address: URL, process: subprocess.Popen[bytes], log: Path) -> None:
-    engine = create_engine(address)
+    engine = create_engine(address, poolclass=NullPool)
     deadline = time.monotonic() + 60
     while True:
         assert process.poll() is None, log.read_text()
@@ -96,7 +99,7 @@ def _wait_for(address: URL, process: subprocess.Popen[bytes], log: Path) -> None
 def database(server: URL, charset: str = "utf8mb4") -> Iterator[str]:
     """Give the address, with its password, of a new, empty database, dropped in the end."""
     name = f"asterisk_{next(_numbers)}"
-    administration = create_engine(server)
+    administration = create_engine(server, poolclass=NullPool)
     try:
         with administration.begin() as connection:
             connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET {charset}"))

@@ -6,7 +6,7 @@ In: what the user typed. Out: settings, files, days; or a message and an exit co
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from etl.lines import Progress
     from etl.pipeline import FileReport
     from etl.records.audit import Actor
-    from etl.settings import Settings
+    from etl.settings import Database, Settings
     from etl.store import OpenStore
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_BUSY, EXIT_CONFIGURATION = 1, 2, 75, 78
+DATABASE = typer.Option("--database", help="Conexión de CALLCENTER_DATABASES que se lee; puede repetirse.")
 #: Errors of modules that most verbs do not import, by name, and how each ends the command.
 _OF_THE_SYSTEM = {
     "AccountError": EXIT_REFUSED,
@@ -90,7 +91,8 @@ def told() -> Iterator[None]:
         typer.echo(str(error), err=True)
         raise typer.Exit(EXIT_BUSY) from None
     except ValidationError as error:
-        wrong = ", ".join(f"CALLCENTER_{'_'.join(map(str, each['loc'])).upper()}" for each in error.errors())
+        settings = {str(each["loc"][0]) if each["loc"] else "databases" for each in error.errors()}
+        wrong = ", ".join(f"CALLCENTER_{name.upper()}" for name in sorted(settings))
         typer.echo(f"Hay ajustes que no se entienden: {wrong}.", err=True)
         raise typer.Exit(EXIT_CONFIGURATION) from None
     except (CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError) as error:
@@ -147,6 +149,16 @@ def files_named(paths: list[Path] | None, settings: Settings) -> list[Path]:
     return files
 
 
+def databases_named(names: list[str] | None, settings: Settings) -> list[Database]:
+    """Return the connections of the settings that are named, or say which there are."""
+    known = {each.name: each for each in settings.databases}
+    for name in names or ():
+        if name not in known:
+            there = f"hay {', '.join(known)}" if known else "no hay ninguna: indíquelas en CALLCENTER_DATABASES"
+            usage(f"no existe la conexión «{name}»; {there}.")
+    return [known[name] for name in dict.fromkeys(names or ())]
+
+
 def day_of(text: str, option: str) -> date:
     """Return the day that an option names (aaaa-mm-dd)."""
     from datetime import date
@@ -166,15 +178,17 @@ def known_source(source: str | None) -> None:
         usage(f"no existe la fuente «{source}»; hay {', '.join(names)}.")
 
 
-def ingest_shown(store: OpenStore, files: list[Path], *, quiet: bool) -> list[FileReport]:
-    """Load files with a progress bar."""
-    if not files:
+def ingest_shown(
+    store: OpenStore, files: list[Path], databases: Sequence[Database] = (), *, quiet: bool
+) -> list[FileReport]:
+    """Load files and what is new in databases with a progress bar."""
+    if not files and not databases:
         typer.echo(f"No hay archivos nuevos en {store.settings.inbox}.", err=True)
         return []
     from etl import pipeline
 
     with progress_shown("Cargando", quiet=quiet) as tell:
-        return pipeline.ingest(store, files, progress=tell, by=console_user())
+        return pipeline.ingest(store, files, progress=tell, by=console_user(), databases=databases)
 
 
 def print_reports(reports: list[FileReport], *, json_lines: bool) -> None:

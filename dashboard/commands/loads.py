@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dashboard.commands.base import (
+    DATABASE,
     EXIT_REFUSED,
     console_user,
+    databases_named,
     files_named,
     ingest_shown,
     known_source,
@@ -38,19 +40,22 @@ def ingest(
         list[Path] | None, typer.Argument(help="Archivos o carpetas; sin ellos, lo nuevo de <data>/inbox/.")
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="Fuente esperada, por ejemplo queue_log.")] = None,
+    database: Annotated[list[str] | None, DATABASE] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Una línea JSON por archivo.")] = False,
 ) -> None:
-    """Carga archivos: los reconoce por su contenido y publica las cifras nuevas."""
+    """Carga archivos, o lo nuevo de una base de datos: los reconoce por su contenido y publica las cifras nuevas."""
     from etl import store as stores
 
-    settings = store_settings()
     with told():
+        settings = store_settings()
         known_source(source)
+        databases = databases_named(database, settings)
         store = stores.open_store(settings)
-        files = files_named(paths, settings)
+        # Who names a database alone does not mean the inbox.
+        files = files_named(paths, settings) if paths or not databases else []
         if not paths:
             files = _not_undone(store, files)
-        reports = ingest_shown(store, files, quiet=json_lines)
+        reports = ingest_shown(store, files, databases, quiet=json_lines)
         print_reports(reports, json_lines=json_lines)
     if any(report.state == "refused" for report in reports):
         raise typer.Exit(EXIT_REFUSED)
@@ -79,13 +84,20 @@ def _not_undone(store: OpenStore, files: list[Path]) -> list[Path]:
 
 
 @verbs.command()
-def check(paths: Annotated[list[Path], typer.Argument(help="Archivos o carpetas que se quieren revisar.")]) -> None:
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Archivos o carpetas que se quieren revisar.")] = None,
+    database: Annotated[list[str] | None, DATABASE] = None,
+) -> None:
     """Da el mismo dictamen que la carga y un resumen (período, huecos, colas, DID, operadores), sin cargar nada."""
     from dashboard import console
     from etl import checkup
 
+    if not paths and not database:
+        usage("nombre los archivos que quiere revisar, o una base de datos con --database.")
     with told():
-        found = checkup.check(store_settings(), files_named(paths, store_settings()))
+        settings = store_settings()
+        files = files_named(paths, settings) if paths else []
+        found = checkup.check(settings, files, databases=databases_named(database, settings))
         typer.echo(console.checkup_text(found), nl=False)
     if any(report.state == "refused" for report in found.files):
         raise typer.Exit(EXIT_REFUSED)

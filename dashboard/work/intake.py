@@ -378,6 +378,8 @@ def _about(job: Job, files: dict[int, Upload]) -> str:
             return str(asked.get("title", ""))
         case "mapping":
             return "colas" if asked.get("what") == "queues" else "operadores"
+        case "inbox" if asked.get("databases"):
+            return ", ".join(map(str, asked["databases"]))
         case "inbox" if asked.get("files"):
             names = [uploads.shown_name(str(name)) for name in asked["files"]]
             return ", ".join(names[:3]) + (f" y {len(names) - 3} más" if len(names) > 3 else "")

@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from etl import pulls
 from etl.lines import Cancelled
 from etl.records import jobs
 from etl.records.audit import seal_days
@@ -280,6 +281,7 @@ class _Worker:
                 seal_days(session, _now())
             self._sweep()
             self._queue_backup()
+            self._queue_pulls()
 
     def _look_into_inbox(self) -> None:
         files = self.inbox.ready(
@@ -300,6 +302,18 @@ class _Worker:
 
         exports.sweep(self.store.records, self.store.settings, _now())
 
+    def _queue_pulls(self) -> None:
+        """Queue a look into the databases that are due; one job, so that one build takes in what all of them have."""
+        settings = self.store.settings
+        if not settings.pull_seconds or not settings.databases:
+            return
+        with transaction(self.store.records) as session:
+            asked = select(Job).where(Job.work == "inbox").order_by(Job.job_id.desc()).limit(200)
+            last = next((job for job in session.scalars(asked) if job.asked.get("databases")), None)
+            wanted = [each.name for each in settings.databases if not pulls.was_undone(session, each, settings)]
+            if wanted and pull_is_due(last, _now(), settings.pull_seconds):
+                jobs.enqueue(session, "inbox", {"files": [], "databases": wanted}, None)
+
     def _queue_backup(self) -> None:
         if self.store.settings.backup is None:
             return
@@ -307,6 +321,15 @@ class _Worker:
             last = session.scalar(select(Job).where(Job.work == "backup").order_by(Job.job_id.desc()).limit(1))
             if backup_is_due(last, _now()):
                 jobs.enqueue(session, "backup", {}, None)
+
+
+def pull_is_due(last: Job | None, now: datetime, every: int) -> bool:
+    """Tell whether databases are to be looked into: so many seconds after they were asked for last, and not twice."""
+    if last is None:
+        return True
+    if last.state in (jobs.State.QUEUED, jobs.State.RUNNING):
+        return False
+    return now - last.queued_at >= timedelta(seconds=every)
 
 
 def backup_is_due(last: Job | None, now: datetime) -> bool:

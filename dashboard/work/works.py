@@ -181,7 +181,11 @@ def _inbox(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
     there = [path for path in files if path.is_file()]
     with transaction(store.records) as session:
         undone = {path for path in there if pipeline.was_undone(session, path)}
-    reports = pipeline.ingest(store, [path for path in there if path not in undone], progress=progress, by=by)
+    named = job.asked.get("databases", ())
+    reports = pipeline.ingest(
+        store, [path for path in there if path not in undone], progress=progress, by=by,
+        databases=[each for each in store.settings.databases if each.name in named],
+    )  # fmt: skip
     counts = {state: sum(report.state == state for report in reports) for state in ("published", "known", "refused")}
     lines = [report_text(report) for report in reports if report.state != "known"]
     lines += [f"{path.name}: se deshizo su carga; para cargarlo otra vez, envíelo o nómbrelo." for path in undone]

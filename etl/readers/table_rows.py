@@ -22,6 +22,8 @@ _ZONE = "regexp_extract(time, '[0-9]([+-][0-9]{2})(:?([0-9]{2}))?$', "
 _HAS_ZONE = f"(length(time) > 19 AND {_ZONE}1) <> '')"
 _IS_EPOCH = "regexp_full_match(time, '[0-9]{9,11}(\\.[0-9]*)?')"
 _FETCH_ROWS = 20_000
+#: A clock is seldom set back by more, and rows as they were written seldom step back more often.
+_SET_BACK_SECONDS, _ROWS_A_STEP = 3600, 10
 _FIXED = ("id", "time", "callid", "queue", "agent", "event")
 
 
@@ -112,7 +114,7 @@ def keep_rows(
 ) -> RowsKept:
     """Write the rows of a draft in the order that counts, without those of some seconds (first, last)."""
     names = ", ".join(columns_of(_layout(source)))
-    order, within = _order(source, draft, folder)
+    order, within = _order(source, draft, folder, offset)
     first, last = but
     with _instance(folder) as connection:
         connection.execute(
@@ -215,17 +217,30 @@ def _epoch_sql(offset: int) -> str:
     )
 
 
-def _order(source: LogSource, draft: Path, folder: Path) -> tuple[str, str]:
+def _order(source: LogSource, draft: Path, folder: Path, offset: int) -> tuple[str, str]:
     """Return what rows are put in order by, and the columns needed for it.
 
-    With an id it decides within an instant. Without one, in an instant (callid, queue) that go on stand before those
-    that begin, and of each DID, ENTERQUEUE, anything else, CONNECT, ends.
+    They stand as they were written, like the lines of a file: by their ids, or without any as the server gave them. If
+    that runs against their times by more than a clock set back explains, the time decides, and within an instant the
+    id; without one (callid, queue) that go on before those that begin, of each DID, ENTERQUEUE, others, CONNECT, ends.
     """
-    with _instance(folder) as connection:
-        (ids,) = _one(connection, f"SELECT COUNT(id) FROM {_parquet(draft)}")
     everything = ", ".join(name for name in columns_of(_layout(source)) if name not in ("id", "time"))
+    number = "TRY_CAST(id AS HUGEINT)"
+    with _instance(folder) as connection:
+        (ids,) = _one(connection, f"SELECT COUNT({number}) FROM {_parquet(draft)}")
+        written = f"{number}, arrival" if ids else "arrival"
+        rows, steps, furthest = _one(
+            connection,
+            f"""SELECT COUNT(*), COUNT(*) FILTER (seconds < before), COALESCE(MAX(top - seconds), 0) FROM (
+                SELECT seconds, LAG(seconds) OVER (ORDER BY {written}) AS before,
+                    MAX(seconds) OVER (ORDER BY {written} ROWS UNBOUNDED PRECEDING) AS top
+                FROM (SELECT *, {_epoch_sql(offset)} AS seconds FROM {_parquet(draft)}) WHERE seconds IS NOT NULL
+            )""",
+        )
+    if furthest <= _SET_BACK_SECONDS and (ids or steps * _ROWS_A_STEP <= rows):
+        return written, ""
     if ids:
-        return f"time, TRY_CAST(id AS HUGEINT), id, {everything}, arrival", ""
+        return f"time, {number}, {everything}, arrival", ""
     ranks = {EventKind.DID: 0, EventKind.RESTART: 0, EventKind.ENTER: 1, EventKind.CONNECT: 3}
     ranks |= {EventKind.ANSWERED_END: 4, EventKind.UNANSWERED_END: 4}
     rank = " ".join(f"WHEN {_text(e.name)} THEN {ranks[e.kind]}" for e in source.events if e.kind in ranks)
