@@ -216,7 +216,7 @@ def _land_dump(path: Path, records: Engine, settings: Settings, name: str, now: 
                 return _land_table(rows, draft, digest, records, settings, settings.pbx, name, now)
         except PullRefused as refusal:
             raise Refused(str(refusal)) from None
-        except (OSError, EOFError, zlib.error) as error:
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise Refused(_DAMAGED) from error
     finally:
         draft.unlink(missing_ok=True)

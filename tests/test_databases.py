@@ -1,22 +1,34 @@
 """Call logs out of databases: every layout gives what the file gives, alone, beside it, and however pulls overlap."""
 
 import gzip
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
 
+import duckdb
 import pytest
 import sqlalchemy
-from sqlalchemy import Engine, String, create_engine, text
+from sqlalchemy import Engine, String, create_engine, text, update
+from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import NullPool
 
+from dashboard.work import worker, works
 from etl import landing, pipeline
 from etl.checkup import check
 from etl.lines import Cancelled
 from etl.pipeline import FileReport
+from etl.readers import databases
+from etl.readers import lines as lines_reader
+from etl.readers.sql_dump import DumpRefused, read_dump, write_rows
 from etl.readers.table_zone import clock_of
+from etl.records import jobs
 from etl.records.audit import SYSTEM
+from etl.records.engine import transaction
+from etl.records.models import Job
 from etl.settings import Database
 from tests import mariadb, postgresql
 from tests.business import business
@@ -148,6 +160,32 @@ def test_pulls_that_overlap_are_exact_while_rows_arrive(new_mariadb: Addresses, 
     assert facts(product) == facts(whole)
 
 
+def test_rows_without_ids_in_any_order_are_told_by_their_times(new_mariadb: Addresses, tmp_path: Path) -> None:
+    url = new_mariadb()
+    shuffled = Random(5).sample(TWENTY, len(TWENTY))
+    table_of(url, Kept("queue_log", mysql.DATETIME()), shuffled)
+    product, whole = product_in(tmp_path / "table"), product_in(tmp_path / "file")
+    pull(product, database(url))
+    whole.load(LogFile("queue_log", tuple(TWENTY)))
+    assert facts(product) == facts(whole)
+
+
+def test_small_slabs_and_rounds_settle_overlaps_alike(
+    new_mariadb: Addresses, from_file: dict[str, Rows], tmp_path: Path
+) -> None:
+    url = new_mariadb()
+    table_of(url, ADAPTIVE, LINES, later=(2, 0, 1))
+    product = product_in(tmp_path / "small")
+    product.slab_bytes, product.round_lines = 3000, 150
+    path = product.write(LogFile("queue_log", LINES[:250]))
+    pipeline.ingest(product.store(), [path], databases=[database(url)])
+    path.write_bytes("".join(f"{each}\n" for each in LINES).encode())
+    pipeline.ingest(product.store(), [path])
+    assert facts(product) == from_file
+    pipeline.rebuild(product.store())
+    assert facts(product) == from_file
+
+
 def test_a_table_taken_out_leaves_the_file_and_the_file_taken_out_leaves_the_table(
     new_mariadb: Addresses, tmp_path: Path
 ) -> None:
@@ -262,6 +300,68 @@ def test_a_dump_gives_what_its_table_gives_and_beside_it_adds_nothing(
     assert facts(dumped) == facts(product)
     pipeline.rebuild(dumped.store())
     assert facts(dumped) == facts(product)
+
+
+DUMP = rb"""-- MariaDB dump 10.19
+/*!40101 SET NAMES utf8mb4 */;
+DROP TABLE IF EXISTS `queue_log`;
+CREATE TABLE `queue_log` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `time` varchar(26) DEFAULT NULL,
+  `callid` varchar(80),
+  `queuename` varchar(80),
+  `agent` varchar(80),
+  `event` varchar(32),
+  `data` varchar(100),
+  PRIMARY KEY (`id`),
+  KEY `time` (`time`)
+) ENGINE=InnoDB;
+
+LOCK TABLES `queue_log` WRITE;
+INSERT INTO `queue_log` VALUES (1,'2024-03-05 08:00:00','1.1','101','O\'Brien; ''x'' y','PAUSE','a\nb\\'),
+(2,NULL,'NONE',X'313031',0x4E4F4E45,_binary 'PAUSE','');
+-- ; 'a remark
+UNLOCK TABLES;
+INSERT INTO `queue_log` (`event`, `time`) VALUES ('QUEUESTART','2024-03-05 09:00:00');
+"""
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 100, 1024 * 1024])
+def test_every_way_of_writing_a_value_is_read_wherever_a_block_ends(
+    block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_reader, "BLOCK_BYTES", block_bytes)
+    path, draft = tmp_path / "dump.sql", tmp_path / "rows.parquet"
+    path.write_bytes(DUMP)
+    assert write_rows(path, read_dump(path), draft) == 3
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT * EXCLUDE (arrival) FROM read_parquet('{draft}') ORDER BY arrival"
+        ).fetchall()
+    assert rows == [
+        ("1", "2024-03-05 08:00:00", "1.1", "101", "O'Brien; 'x' y", "PAUSE", "a\nb\\"),
+        ("2", None, "NONE", "101", "NONE", "PAUSE", ""),
+        (None, "2024-03-05 09:00:00", None, None, None, "QUEUESTART", None),
+    ]
+
+
+@pytest.mark.drawn(200)
+def test_a_damaged_dump_is_read_or_refused(seed: int, tmp_path: Path) -> None:
+    chance = Random(seed)
+    content = bytearray(DUMP * 3)
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(content))
+        match chance.randrange(3):
+            case 0:
+                content[at] = chance.randrange(256)
+            case 1:
+                del content[at : at + chance.randrange(40)]
+            case _:
+                content[at:at] = content[chance.randrange(len(content)) :][:30]
+    path = tmp_path / "dump.sql"
+    path.write_bytes(content)
+    with suppress(DumpRefused):
+        write_rows(path, read_dump(path), tmp_path / "rows.parquet")
 
 
 @pytest.mark.parametrize(
@@ -430,6 +530,64 @@ def test_a_pull_that_is_killed_or_cancelled_leaves_nothing_and_the_next_one_comp
     (report,) = pull(product, database(url))
     assert (report.state, report.message) == ("known", "sin filas nuevas")
     assert product.rows("SELECT COUNT(*) FROM raw.queue_log") == [(len(TWENTY),)]
+
+
+@pytest.mark.parametrize("way", ["mariadb", "postgresql"])
+def test_who_cancels_does_not_wait_for_the_rest_of_the_table(
+    way: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = request.getfixturevalue(f"new_{way}")()
+    table_of(url, ADAPTIVE, TWENTY * 40)
+    monkeypatch.setattr(databases, "_BATCH_ROWS", 5)
+    told: list[str] = []
+
+    def cancel(text: str, share: float | None) -> None:
+        told.append(text)
+        if "filas leídas" in text:
+            raise Cancelled
+
+    product = product_in(tmp_path / "store")
+    with pytest.raises(Cancelled):
+        pipeline.ingest(product.store(), [], databases=[database(url)], progress=cancel)
+    assert told[-1] == "central: 5 filas leídas"
+
+
+def test_the_worker_pulls_what_is_due_and_not_what_was_undone(new_mariadb: Addresses, tmp_path: Path) -> None:
+    url = new_mariadb()
+    table = table_of(url, ADAPTIVE, TWENTY)
+    product = product_in(tmp_path / "store")
+    settings = product.settings().model_copy(update={"databases": (database(url),), "pull_seconds": 60})
+    store = replace(product.store(), settings=settings)
+    a_worker = worker._Worker(store, threading.Event(), worker.Pace())
+
+    def work() -> list[str]:
+        done = []
+        while (job := jobs.claim(store.records, datetime(2030, 1, 1), jobs.Lane.LOADS)) is not None:
+            assert works.do(store, job, lambda text, share: None)
+            with transaction(store.records) as session:
+                done.append(session.get_one(Job, job.job_id).tells)
+        return done
+
+    a_worker._queue_pulls()
+    a_worker._queue_pulls()
+    (tells,) = work()
+    assert "60 leídas, 60 cargadas" in tells
+    last = Job(work="inbox", state="done", queued_at=datetime(2030, 1, 1, 8))
+    due = [worker.pull_is_due(last, datetime(2030, 1, 1, 8, 0) + timedelta(seconds=s), 60) for s in (0, 59, 60)]
+    assert due == [False, False, True]
+
+    def a_day_later() -> None:
+        with transaction(store.records) as session:
+            session.execute(update(Job).values(queued_at=datetime(2020, 1, 1)))
+        a_worker._queue_pulls()
+
+    pipeline.undo(store, 1, by=SYSTEM)
+    table.add(answered(9000, "77"))
+    a_day_later()
+    assert work() == []  # undone: somebody has to name it
+    pull(product, database(url))
+    a_day_later()
+    assert work() == ["1 sin novedad."]
 
 
 def _killed(*_: object, **__: object) -> None:

@@ -83,10 +83,13 @@ class OpenTable:
             query = query.where(self._from(time, since, offset or 0))
         result = self.connection.execution_options(stream_results=True, yield_per=_BATCH_ROWS).execute(query)
         readers = [_reader(texts.get(name)) for name in columns_of(layout)]
-        for part in result.partitions():
-            yield [
-                [read(value) for value in column] for read, column in zip(readers, zip(*part, strict=True), strict=True)
-            ]
+        try:
+            for part in result.partitions():
+                columns = zip(*part, strict=True)
+                yield [[read(value) for value in column] for read, column in zip(readers, columns, strict=True)]
+        finally:
+            if self.connection.dialect.name == "postgresql":
+                result.close()  # of MySQL that would read all the rest
 
     def _texts(self, lookup: Lookup) -> dict[str, str]:
         """Return the texts of a lookup table by their numbers."""
@@ -195,7 +198,13 @@ def _connected(engine: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
         else:
             _begin_read_only(connection)
-        yield connection
+        try:
+            yield connection
+        except BaseException:
+            # What MySQL still has to say would be read to its end first: whoever cancels does not wait for that.
+            if engine.dialect.name == "mysql":
+                connection.invalidate()
+            raise
         connection.rollback()
 
 

@@ -31,7 +31,7 @@ _INSERT = re.compile(
 )  # fmt: skip
 _COLUMN = re.compile(rb"^\s*`((?:[^`]|``)+)`\s", re.M)
 _VALUE = re.compile(
-    rb"\s*(?:(?P<null>NULL)|(?:_[a-z0-9]+\s*)?(?:'(?P<text>(?:[^'\\]|\\.|'')*+)'|(?:0x|[xX]')(?P<hex>[0-9A-Fa-f]*)'?)"
+    rb"\s*(?:(?P<null>NULL)|(?:_[a-z0-9]+\s*)?(?:'(?P<text>(?:[^'\\]|\\.|'')*+)'|(?:0x|[xX]')(?P<hex>(?:[0-9A-Fa-f]{2})*)'?)"
     rb"|(?P<number>-?[0-9.]+(?:[eE][+-]?[0-9]+)?|[bB]'[01]*'|TRUE|FALSE|DEFAULT))\s*(?P<end>[,)])",
     re.S | re.I,
 )
