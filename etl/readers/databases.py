@@ -6,7 +6,7 @@ wrong is told in words for users, in which neither password nor user stands. Mar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,22 +71,23 @@ class OpenTable:
     where: str
     widths: dict[str, int]
 
-    def rows(self, since: int | None, offset: int | None) -> Iterator[list[list[str | None]]]:
-        """Yield batches of rows, as columns of text, from an instant on; of everything where there is none."""
+    def rows(self, since: int | None, offset: int | None) -> Iterator[list[Sequence[object]]]:
+        """Yield batches of rows, as columns, from an instant on; of everything where there is none."""
         layout = _layout_of(self.source)
         found = {name: _column(self.table, aliases) for name, aliases in _roles(layout).items()}
-        texts = {role: self._texts(lookup) for role, lookup in layout.lookups}
         wanted = [_as_read(found[name]) for name in columns_of(layout)]
         query = select(*(column.label(f"c{place}") for place, column in enumerate(wanted)))
         time = found["time"]
         if since is not None and time is not None:
             query = query.where(self._from(time, since, offset or 0))
+        looked_up = [(columns_of(layout).index(role), self._texts(lookup)) for role, lookup in layout.lookups]
         result = self.connection.execution_options(stream_results=True, yield_per=_BATCH_ROWS).execute(query)
-        readers = [_reader(texts.get(name)) for name in columns_of(layout)]
         try:
             for part in result.partitions():
-                columns = zip(*part, strict=True)
-                yield [[read(value) for value in column] for read, column in zip(readers, columns, strict=True)]
+                columns: list[Sequence[object]] = list(zip(*part, strict=True))
+                for place, known in looked_up:
+                    columns[place] = [_looked_up(value, known) for value in columns[place]]
+                yield columns
         finally:
             if self.connection.dialect.name == "postgresql":
                 result.close()  # of MySQL that would read all the rest
@@ -201,11 +202,18 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         try:
             yield connection
         except BaseException:
-            # What MySQL still has to say would be read to its end first: whoever cancels does not wait for that.
             if engine.dialect.name == "mysql":
-                connection.invalidate()
+                _leave(connection)
             raise
         connection.rollback()
+
+
+def _leave(connection: Connection) -> None:
+    """Cut a connection to MySQL: its driver would read all the rest before it closes, and nobody waits for that."""
+    result = getattr(connection.connection.driver_connection, "_result", None)
+    if result is not None:
+        result.unbuffered_active = False
+    connection.invalidate()
 
 
 def _begin_read_only(connection: Connection) -> None:
@@ -278,15 +286,10 @@ def _as_read(column: Column[Any] | None) -> ColumnElement[Any]:
     return column if isinstance(kind, (String, LargeBinary, Integer, BigInteger)) else cast(column, String(40))
 
 
-def _reader(texts: dict[str, str] | None) -> Callable[[object], str | None]:
-    if texts is None:
-        return text_of
-
-    def looked_up(value: object) -> str | None:
-        number = text_of(value)
-        return None if number is None else texts.get(number, number)
-
-    return looked_up
+def _looked_up(value: object, texts: dict[str, str]) -> str | None:
+    """The text of a number; one that nothing is known of stands for itself."""
+    number = text_of(value)
+    return None if number is None else texts.get(number, number)
 
 
 def _code(error: DBAPIError) -> int | None:

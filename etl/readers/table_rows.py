@@ -19,8 +19,8 @@ PARQUET_START = b"PAR1"
 #: A whole second, the six digits after it, and where PostgreSQL says it the zone.
 _SECONDS = "try_strptime(replace(left(time, 19), 'T', ' '), '%Y-%m-%d %H:%M:%S')"
 _ZONE = "regexp_extract(time, '[0-9]([+-][0-9]{2})(:?([0-9]{2}))?$', "
-_HAS_ZONE = f"(length(time) > 19 AND {_ZONE}1) <> '')"
-_IS_EPOCH = "regexp_full_match(time, '[0-9]{9,11}(\\.[0-9]*)?')"
+_HAS_ZONE = "(contains(substr(time, 20), '+') OR contains(substr(time, 20), '-'))"
+_IS_EPOCH = "TRY_CAST(time AS DOUBLE) BETWEEN 1e8 AND 1e11"
 _FETCH_ROWS = 20_000
 #: A clock is seldom set back by more, and rows as they were written seldom step back more often.
 _SET_BACK_SECONDS, _ROWS_A_STEP = 3600, 10
@@ -61,16 +61,22 @@ class RowWriter:
         self._table: Callable[..., object] = pa.Table.from_arrays
         self._number, self._string = pa.int64(), pa.string()
         self._schema = pa.schema([("arrival", pa.int64()), *((name, pa.string()) for name in columns_of(layout))])
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=1)
+        self._writer = pq.ParquetWriter(path, self._schema, compression="none")
         self.rows = 0
 
-    def write(self, columns: Sequence[Sequence[str | None]]) -> None:
-        """Add rows, given as their columns in the order of ``columns_of``."""
+    def write(self, columns: Sequence[Sequence[object]]) -> None:
+        """Add rows, given as their columns in the order of ``columns_of``; what is no text is made one."""
         count = len(columns[0])
         arrival = self._array(range(self.rows, self.rows + count), self._number)
-        texts = [self._array(column, self._string) for column in columns]
+        texts = [self._texts(column) for column in columns]
         self._writer.write_table(self._table([arrival, *texts], schema=self._schema))
         self.rows += count
+
+    def _texts(self, column: Sequence[object]) -> object:
+        try:
+            return self._array(column, self._string)
+        except TypeError:  # numbers or bytes among them
+            return self._array([text_of(value) for value in column], self._string)
 
     def close(self) -> None:
         """Make the draft readable."""
@@ -119,10 +125,11 @@ def keep_rows(
     with _instance(folder) as connection:
         connection.execute(
             f"""COPY (
-                SELECT CAST(ROW_NUMBER() OVER (ORDER BY {order}) AS BIGINT) AS place, {names}
-                FROM (SELECT *, {_epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
-                WHERE seconds IS NULL OR seconds NOT BETWEEN {first} AND {last} ORDER BY place
-            ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"""
+                SELECT CAST(ROW_NUMBER() OVER () AS BIGINT) AS place, {names} FROM (
+                    SELECT * FROM (SELECT *, {_epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
+                    WHERE seconds IS NULL OR seconds NOT BETWEEN {first} AND {last} ORDER BY {order}
+                )
+            ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"""
         )
         good = f"seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}"
         rows, low, high = _one(
@@ -152,13 +159,12 @@ def are_known(path: Path, before: Path, folder: Path) -> bool:
 
 def filled_columns(path: Path, widths: dict[str, int], folder: Path) -> list[str]:
     """Return the columns in which a text is as long as the column is wide: it may be cut there."""
-    found = []
+    if not widths:
+        return []
+    full = ", ".join(f"COALESCE(MAX(length({name})) >= {width}, FALSE)" for name, width in widths.items())
     with _instance(folder) as connection:
-        for name, width in widths.items():
-            (full,) = _one(connection, f"SELECT COUNT(*) FROM {_parquet(path)} WHERE length({name}) >= {width}")
-            if full:
-                found.append(name)
-    return found
+        told = _one(connection, f"SELECT {full} FROM {_parquet(path)}")
+    return [name for name, is_full in zip(widths, told, strict=True) if is_full]
 
 
 def ids_of(path: Path, places: Collection[int], folder: Path) -> dict[int, str]:
@@ -208,7 +214,7 @@ def _line_sql(layout: TableLayout, offset: int) -> str:
 def _epoch_sql(offset: int) -> str:
     """Seconds of UTC: the time is an epoch, or says its zone, or is of the clock of the table."""
     said = (
-        f"CAST({_ZONE}1) AS INTEGER) * 3600 + CASE WHEN starts_with({_ZONE}1), '-') THEN -60 ELSE 60 "
+        f"TRY_CAST({_ZONE}1) AS INTEGER) * 3600 + CASE WHEN starts_with({_ZONE}1), '-') THEN -60 ELSE 60 "
         f"END * COALESCE(TRY_CAST({_ZONE}3) AS INTEGER), 0)"
     )
     return (
@@ -225,7 +231,7 @@ def _order(source: LogSource, draft: Path, folder: Path, offset: int) -> tuple[s
     id; without one (callid, queue) that go on before those that begin, of each DID, ENTERQUEUE, others, CONNECT, ends.
     """
     everything = ", ".join(name for name in columns_of(_layout(source)) if name not in ("id", "time"))
-    number = "TRY_CAST(id AS HUGEINT)"
+    number = "TRY_CAST(id AS BIGINT)"
     with _instance(folder) as connection:
         (ids,) = _one(connection, f"SELECT COUNT({number}) FROM {_parquet(draft)}")
         written = f"{number}, arrival" if ids else "arrival"
