@@ -77,6 +77,9 @@ def test_keys_and_secrets_lie_apart_from_the_backup(full: Site) -> None:
         ("CALLCENTER_RECORDS_URL=no se puede leer", False),
         ("CALLCENTER_SECRET=abc", False),
         ("callcenter_oidc_client_secret = abc", False),
+        ('CALLCENTER_DATABASES=\'[{"name": "central", "url": "mysql://ana:clave@servidor/asterisk"}]\'', False),
+        ('CALLCENTER_DATABASES=\'[\n{"url": "mysql://ana:clave@servidor/asterisk"}\n]\'', False),
+        ("CALLCENTER_PULL_SECONDS=3600", True),
     ],
 )
 def test_a_setting_is_saved_unless_it_holds_a_secret(line: str, there: bool) -> None:

@@ -132,9 +132,10 @@ def with_records_of(folder: Path, revision: str, tmp_path: Path) -> None:
     store = engine_at(f"sqlite:///{folder / 'records.sqlite'}")
     with old.begin() as connection, store.connect() as source:
         for table in ("store", "log_files", "loads", "parameters"):
-            rows = [dict(row._mapping) for row in source.execute(text(f"SELECT * FROM {table}"))]
-            names = ", ".join(rows[0])
-            values = ", ".join(f":{name}" for name in rows[0])
+            columns = [column["name"] for column in inspect(connection).get_columns(table)]
+            names = ", ".join(columns)
+            values = ", ".join(f":{name}" for name in columns)
+            rows = [dict(row._mapping) for row in source.execute(text(f"SELECT {names} FROM {table}"))]
             connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), rows)
     shutil.rmtree(folder / "records")
     (folder / "records").mkdir()

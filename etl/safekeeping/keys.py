@@ -18,7 +18,7 @@ from etl.warehouse import sync_folder
 
 #: What is secret or names secrets: kept apart from the backup. ``tls`` holds the certificate and the authority.
 KEY_NAMES = ("pseudonyms.key", "secret.key", SETTINGS_FILE, "tls")
-_SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN")
+_SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "DATABASES")
 #: An address may hold a password, and has more than one place for it.
 _ADDRESS = "_URL"
 
@@ -49,8 +49,22 @@ def keep_keys(store: OpenStore, folder: Path) -> None:
 
 
 def settings_without_secrets(text: str) -> str:
-    """Return a settings file without the lines that hold a secret, or may hold one: those named so, and addresses."""
-    return "".join(line for line in text.splitlines(keepends=True) if not _is_secret(line))
+    """Return a settings file without the lines that hold a secret, or may hold one: those named so, and addresses.
+
+    A secret between quotes may go on over several lines.
+    """
+    kept: list[str] = []
+    quote = ""
+    for line in text.splitlines(keepends=True):
+        if quote:
+            quote = "" if line.rstrip().endswith(quote) else quote
+        elif _is_secret(line):
+            value = line.partition("=")[2].strip()
+            is_open = value[:1] in ("'", '"') and (len(value) == 1 or not value.endswith(value[0]))
+            quote = value[0] if is_open else ""
+        else:
+            kept.append(line)
+    return "".join(kept)
 
 
 def _is_secret(line: str) -> bool:
