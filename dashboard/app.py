@@ -35,6 +35,7 @@ from dashboard.security.door import SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
+from dashboard.stale_warning import register_stale_warning, stale_place
 from reports import terms
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 _PLAIN = """<main class="plain"><h1>{heading}</h1><p>{says}</p>
         <p><a href="/">Ir a la página de inicio</a></p></main>"""
+_PLAIN_MENU = """<header class="top"><div class="product"><span>{product}</span></div>
+        <nav id="menu" aria-label="Páginas">{links}</nav></header>"""
 # Heading and text of each refusal; any other failure reads as 500.
 _REFUSALS = {
     400: ("Pedido no válido", "El pedido no se entiende, o no nombra a este servidor como corresponde."),
@@ -101,6 +104,7 @@ def create_app(context: Context, door: Door) -> Dash:
     in_browser(app, "watchScheme", Output("scheme", "data"), Input("location", "pathname"))
     register_pictures(app)
     register_backup_warning(app, context)
+    register_stale_warning(app, context)
     register_strip(app, context)
     for page in PAGES:
         page.register_callbacks(app, context)
@@ -111,7 +115,7 @@ def create_app(context: Context, door: Door) -> Dash:
     forms = SignInPage(context, paths, single_sign_on.button(context.settings) if by_site else "")
     register_sign_in(server, door, limits, forms)
     if by_site:
-        single_sign_on.register_single_sign_on(server, context, door, forms)
+        single_sign_on.register_single_sign_on(server, context, door, limits, forms)
     policy = content_security_policy(app.csp_hashes())
     server.after_request(lambda response: protect(response, policy, tls=door.tls))
     server.register_error_handler(HTTPException, _refusal)
@@ -125,7 +129,7 @@ def _frame(context: Context) -> Component:
     me = who()
     if me is None:  # Dash looks at it once by itself; the door lets nobody else this far
         return html.Div()
-    menu = [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
+    menu = _menu(me)
     frame: Component = dmc.MantineProvider(
         [
             dcc.Location(id="location", refresh="callback-nav"),
@@ -135,6 +139,7 @@ def _frame(context: Context) -> Component:
             header(terms.PRODUCT, menu, _account(me)),
             *([demo_strip()] if context.is_demo else []),
             *backup_place(),
+            *stale_place(),
             *strip_place(),
             html.Div(id="failure", role="alert"),
             html.Div(id="refusal", role="alert", className="refused", hidden=True),
@@ -144,6 +149,11 @@ def _frame(context: Context) -> Component:
         defaultColorScheme="auto",
     )
     return frame
+
+
+def _menu(me: Identity) -> list[tuple[str, str]]:
+    """Return title and path of the pages in somebody's menu."""
+    return [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
 
 
 def _page(path: str | None) -> Component:
@@ -200,4 +210,7 @@ def _plain(code: int, mark: str = "") -> Response:
         says += f" Marca: {mark}."
     if not wants_page():
         return refused(code, f"{heading}. {says}", **({"id": mark} if mark else {}))
-    return Response(plain_page(heading, _PLAIN.format(heading=escape(heading), says=escape(says))), code)
+    me = who() if code in (403, 404) else None  # what else fails may be what tells who asks
+    links = "".join(f'<a href="{path}">{escape(title)}</a>' for title, path in (_menu(me) if me else []))
+    menu = _PLAIN_MENU.format(product=escape(terms.PRODUCT), links=links) if me and not me.must_change else ""
+    return Response(plain_page(heading, menu + _PLAIN.format(heading=escape(heading), says=escape(says))), code)

@@ -23,6 +23,8 @@ ZONE = ZoneInfo(ZONE_NAME)
 ZONE_OFFSET_SECONDS = -4 * 3600
 #: The file of a store that holds its settings, written as environment variables.
 SETTINGS_FILE = "callcenter.env"
+#: How the name of every setting begins in the environment.
+ENVIRONMENT = "CALLCENTER_"
 
 
 class Settings(BaseSettings):
@@ -39,7 +41,7 @@ class Settings(BaseSettings):
     ``oidc_*`` name the site's single sign-on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, extra="ignore")
 
     data: Path = Path("data")
     records_url: str = Field(default="", repr=False)  # may hold a password

@@ -3,12 +3,13 @@
 import shutil
 from datetime import datetime, timedelta
 
+from dashboard.site.doctor import Verdict, examine
 from etl.landing import raw_path
 from etl.records.engine import transaction
 from etl.records.models import Load
 from etl.safekeeping.manifest import MANIFEST
-from etl.safekeeping.rotation import backup_warning, kept, last_backup
-from tests.saved_sites import AT, Site
+from etl.safekeeping.rotation import backup_warning, damaged_backups, kept, last_backup
+from tests.saved_sites import AT, NAME, Site
 
 
 def made_daily(days: int) -> list[datetime]:
@@ -46,12 +47,12 @@ def test_pieces_that_no_backup_names_are_dropped_with_the_last_that_did(small: S
     second = small.back_up(AT + timedelta(days=59))
     assert old.exists()
     assert first.exists()
-    shutil.copytree(second, small.backups / "callcenter-2026-01-01-000000")  # damaged: nobody knows which pieces it has
-    (small.backups / "callcenter-2026-01-01-000000" / MANIFEST).write_text("{")
+    shutil.copytree(second, small.backups / "callcenter-2027-01-01-000000")  # damaged: nobody knows which pieces it has
+    (small.backups / "callcenter-2027-01-01-000000" / MANIFEST).write_text("{")
     small.back_up(AT + timedelta(days=60))
     assert not first.exists()
     assert old.exists()
-    shutil.rmtree(small.backups / "callcenter-2026-01-01-000000")
+    shutil.rmtree(small.backups / "callcenter-2027-01-01-000000")
     small.back_up(AT + timedelta(days=61))
     assert not old.exists()
 
@@ -68,3 +69,28 @@ def test_the_last_backup_is_known_from_where_it_lies(small: Site) -> None:
     assert backup_warning(settings, AT + timedelta(days=2, hours=3)) == "Sin respaldo desde 21/11/2026 03:15"
     (second / MANIFEST).unlink()  # half copied
     assert last_backup(settings) == AT
+
+
+def test_a_damaged_backup_keeps_every_piece_for_sixty_days_is_told_meanwhile_and_then_goes(small: Site) -> None:
+    first = small.back_up(AT)
+    (old,) = [path for path in (small.backups / "pieces").rglob("*") if path.is_file()]
+    (first / MANIFEST).write_text("{")
+    (small.backups / "callcenter-otro-nombre").mkdir()
+    store = small.open()
+    with transaction(store.records) as session:
+        session.get_one(Load, 1).state = "refused"
+    raw_path(small.settings, old.name).unlink()
+    store.records.dispose()
+    small.back_up(AT + timedelta(days=59))
+    assert first.exists() and old.exists()
+    assert [path.name for path in damaged_backups(small.backups)] == [NAME, "callcenter-otro-nombre"]
+    found = {each.subject: each for each in examine(small.settings.model_copy(update={"backup": small.backups}), AT)}
+    assert (found["Respaldos dañados"].verdict, found["Respaldos dañados"].seen) == (
+        Verdict.ATTENTION, f"{NAME}; callcenter-otro-nombre",
+    )  # fmt: skip
+    small.back_up(AT + timedelta(days=60))
+    assert not first.exists()
+    assert old.exists(), "nobody knows what the other one needs"
+    (small.backups / "callcenter-otro-nombre").rmdir()
+    small.back_up(AT + timedelta(days=61))
+    assert not old.exists()

@@ -308,7 +308,7 @@ def test_a_change_is_followed_and_another_s_is_announced_without_drawing_the_pag
     assert "que pidió Cuenta chief espera su turno" in waits and '"disabled": false' in waits
     work_off(context)
     done = followed(context, shown)
-    assert "1 reglas en vigor" in done and f'"setup-turn": {{"data": {{"what": "queues", "job": {job}}}}}' in done
+    assert "1 regla en vigor" in done and f'"setup-turn": {{"data": {{"what": "queues", "job": {job}}}}}' in done
     other = followed(context, shown, Role.SUPERVISOR)
     assert "Cuenta chief cambió reglas: pulse" in other and "setup-turn" not in other
     shown |= {"change": job, QUEUES: {"version": assignments.version_of(context, QUEUES)}}

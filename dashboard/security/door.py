@@ -130,11 +130,11 @@ def guard(
             return _judge_callback(app, context, identity, limits, upload)
         if request.path in paths:
             if not access().may(identity.role, PAGE, request.path):
-                _note_denied(context, identity, f"{PAGE} {request.path}")
+                _note_denied(context, limits, identity, f"{PAGE} {request.path}")
                 abort(403)
         elif _FILE.fullmatch(request.path) and request.method in ("GET", "HEAD"):
             if not access().may(identity.role, RIGHT, "export"):
-                _note_denied(context, identity, f"{RIGHT} export")
+                _note_denied(context, limits, identity, f"{RIGHT} export")
                 abort(403)
         elif not request.path.startswith(_FRAME):
             abort(404)
@@ -238,7 +238,7 @@ def _judge_callback(app: Dash, context: Context, identity: Identity, limits: Lim
         abort(413)
     kind = access().kind_of_callback(name)
     if kind is None or not access().may(identity.role, kind, name):
-        _note_denied(context, identity, f"{kind} {name}")
+        _note_denied(context, limits, identity, f"{kind} {name}")
         return refused(403, "Su cuenta no tiene permiso para esto.")
     if kind == EXPORT and asked.pressed and (seconds := limits.hit(limits.exports, str(identity.account_id))):
         return _too_often(seconds)
@@ -251,8 +251,12 @@ def _too_often(seconds: int) -> Response:
     return response
 
 
-def _note_denied(context: Context, identity: Identity, what: str) -> None:
-    context.note(identity.actor, Action.DENIED, what, Result.REFUSED)
+def _note_denied(context: Context, limits: Limits, identity: Identity, what: str) -> None:
+    whose = str(identity.account_id)
+    if not limits.hit(limits.denied_entries, whose):
+        context.note(identity.actor, Action.DENIED, what, Result.REFUSED)
+    elif limits.tells_that_it_was_too_often("denied", whose):
+        context.note(identity.actor, Action.DENIED, what, Result.REFUSED, why="too many")
 
 
 def _refused_token(error: HTTPException) -> Response:

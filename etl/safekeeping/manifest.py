@@ -17,7 +17,7 @@ from etl.records.portable import TableText
 from etl.safekeeping.files import private_file
 from etl.store import StoreError
 
-FORMAT = 1
+FORMAT = 2
 PREFIX = "callcenter-"
 MANIFEST = "manifest.json"
 SUM = "manifest.sha256"
@@ -39,10 +39,21 @@ class FileText:
 
 
 @dataclass(frozen=True)
+class Seal:
+    """The last sealed day of the audit (ISO), and what its seal says: see ``etl.records.audit``."""
+
+    day: str
+    sha256: str
+    entries: int
+    last_entry: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a backup says of itself. ``figures`` are left out where a load was under way; ``key`` is a fingerprint.
 
-    ``made_at`` is in UTC; ``pieces`` are bytes by SHA-256; ``figures`` are those of ``figures_in_service``.
+    ``made_at`` is in UTC; ``pieces`` are bytes by SHA-256; ``figures`` are those of ``figures_in_service``; ``seal``
+    holds the records to their audit, from outside.
     """
 
     made_at: datetime
@@ -55,6 +66,7 @@ class Manifest:
     files: Mapping[str, FileText]
     pieces: Mapping[str, int]
     figures: Mapping[str, list[int]] | None
+    seal: Seal | None = None
     format: int = FORMAT
 
 
@@ -78,6 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
         content["made_at"] = datetime.fromisoformat(content["made_at"]).replace(tzinfo=None)
         content["tables"] = {name: TableText(**table) for name, table in content["tables"].items()}
         content["files"] = {name: FileText(**file) for name, file in content["files"].items()}
+        content["seal"] = Seal(**content["seal"]) if content.get("seal") else None  # there since format 2
         manifest = Manifest(**content)
         for name, file in manifest.files.items():
             if (folder / name).stat().st_size != file.bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from etl.safekeeping.manifest import PIECES, BackupError, Manifest, backups_in, read_manifest
+from etl.safekeeping.manifest import PIECES, PREFIX, BackupError, Manifest, backups_in, read_manifest
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 
 DAYS, WEEKS, LONGEST = 14, 8, timedelta(days=60)
@@ -24,19 +24,20 @@ _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 def rotate(destination: Path, now: datetime) -> tuple[str, ...]:
     """Drop the backups that are too old or too many, and the pieces that none names any more; return their names."""
     manifests: dict[Path, Manifest] = {}
-    damaged = False
+    damaged: list[Path] = []
     for folder in backups_in(destination):
         try:
             manifests[folder] = read_manifest(folder)
-        except BackupError:  # somebody should look at it: neither dropped nor counted
-            damaged = True
+        except BackupError:  # somebody should look at it: not counted, and dropped only for the day in its name
+            damaged.append(folder)
     keep = kept([manifest.made_at for manifest in manifests.values()], now)
     dropped = [folder for folder, manifest in manifests.items() if manifest.made_at not in keep]
+    dropped += [folder for folder in damaged if (made := named_instant(folder)) and now - made >= LONGEST]
     for folder in dropped:
         # The name goes first: what is half deleted is not to be taken for a backup.
         going = folder.rename(folder.with_name(f".{folder.name}"))
         shutil.rmtree(going, ignore_errors=True)
-    if not damaged:
+    if set(damaged) <= set(dropped):
         named = {
             sha256 for folder, manifest in manifests.items() if folder not in dropped for sha256 in manifest.pieces
         }
@@ -56,6 +57,24 @@ def kept(made: Sequence[datetime], now: datetime) -> set[datetime]:
         weeks.setdefault(day.isocalendar()[:2], at)
     keep |= {*list(days.values())[:DAYS], *list(weeks.values())[:WEEKS]}
     return {at for at in keep if now - at < LONGEST}
+
+
+def named_instant(folder: Path) -> datetime | None:
+    """Return when (UTC) a backup was made by its name, None for another name."""
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(folder.name, f"{PREFIX}%Y-%m-%d-%H%M%S") - _OFFSET
+    return None
+
+
+def damaged_backups(destination: Path) -> list[Path]:
+    """Return the backups of a folder that are not whole: while they stay, so does every piece."""
+    damaged = []
+    for folder in backups_in(destination):
+        try:
+            read_manifest(folder)
+        except BackupError:
+            damaged.append(folder)
+    return damaged
 
 
 def _drop_pieces(raw: Path, named: set[str]) -> None:
