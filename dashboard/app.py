@@ -17,6 +17,7 @@ from dash.development.base_component import Component
 from dash.exceptions import DependencyException
 from flask import Flask, Response
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.backup_warning import backup_place, register_backup_warning
@@ -31,11 +32,13 @@ from dashboard.plain_page import plain_page
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
+from dashboard.security.callbacks import answer_with
 from dashboard.security.door import SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
 from dashboard.stale_warning import register_stale_warning, stale_place
+from etl.store import is_busy, is_no_space
 from reports import terms
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +74,9 @@ _REFUSALS = {
     411: ("Pedido no válido", "El pedido no dice cuánto mide."),
     413: ("Pedido demasiado grande", "El pedido supera el tamaño que el sistema acepta."),
     415: ("Pedido no válido", "El pedido no viene en la forma que el sistema entiende."),
+    503: ("El sistema está ocupado", "Otro trabajo tiene los registros en este momento. Vuelva a intentarlo en un rato."),
+    507: ("El disco del servidor está lleno",
+          "No se guardó nada. Avise a quien administra el sistema: hace falta liberar espacio."),
     500: ("Algo falló", "El sistema no pudo responder. Vuelva a intentarlo; la causa quedó anotada en el servidor."),
 }
 #: The callback that takes a file.
@@ -183,6 +189,11 @@ def _report_failure(error: Exception) -> None:
     """Tell the user that a page could not be filled, and the log why; the same mark stands in both."""
     mark = token_hex(4)
     _LOG.error("callback failed, mark %s: %s", mark, places_of(error))
+    if code := _unwritable(error):
+        heading, says = _REFUSALS[code]
+        answer_with(code)
+        set_props("failure", {"children": notice(heading, html.P(says))})
+        return
     text = f"Vuelva a cargar la página. Si se repite, avise a quien administra el sistema y mencione la marca {mark}."
     set_props("failure", {"children": notice("El sistema no pudo mostrar esta página", html.P(text))})
 
@@ -200,7 +211,16 @@ def _refusal(error: HTTPException) -> Response:
 def _failure(error: Exception) -> Response:
     mark = token_hex(4)
     _LOG.error("request failed, mark %s: %s", mark, places_of(error))
-    return _plain(500, mark)
+    return _plain(code) if (code := _unwritable(error)) else _plain(500, mark)
+
+
+def _unwritable(error: Exception) -> int:
+    """Return the status that says why nothing can be written, 0 where an error says nothing of that."""
+    # Of the database its own words alone: the statement may hold anything.
+    said = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(error, DBAPIError | OSError) or not isinstance(said, Exception):
+        return 0
+    return 507 if is_no_space(said) else 503 if is_busy(said) else 0
 
 
 def _plain(code: int, mark: str = "") -> Response:

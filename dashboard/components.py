@@ -285,8 +285,8 @@ def grid(
 ) -> Component:
     """Return a table that sorts by a click on a heading; `total` stays below.
 
-    Where there are more than `page_size` rows, so many are shown at a time. A cell shows the text of its field with `_text`
-    and sorts by the field itself, blanks last.
+    Where there are more than `page_size` rows, so many are shown at a time. A cell shows the text of its field with
+    `_text` and sorts by the field itself, blanks last.
     """
     usual = {
         "sortable": True,

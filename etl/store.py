@@ -29,6 +29,7 @@ from etl.warehouse import CURRENT, WarehouseError
 SITE, DEMO = "site", "demo"
 #: What the system, DuckDB and SQLite say when a disk, a quota or the size of a file is at its limit.
 _NO_SPACE = ("no space left", "disk is full", "quota exceeded", "file too large")
+_BUSY = ("database is locked", "database table is locked", "lock timeout")
 
 
 class StoreError(Exception):
@@ -152,6 +153,11 @@ def full_disk_told(settings: Settings) -> Iterator[None]:
 def is_no_space(error: Exception) -> bool:
     """Tell whether an error says that the disk is full."""
     return any(sign in str(error).lower() for sign in _NO_SPACE)
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether an error says that somebody else kept the records for longer than one waits."""
+    return any(sign in str(error).lower() for sign in _BUSY)
 
 
 def now() -> datetime:

@@ -176,10 +176,9 @@ def _show_password(name: str, password: str) -> None:
 
 def _tell_next(settings: Settings) -> None:
     """Say what is left to do by hand."""
-    from etl.settings import SETTINGS_FILE
-
     from dashboard.serving.certificates import authority, fingerprint
     from dashboard.serving.server import addresses
+    from etl.settings import SETTINGS_FILE
 
     typer.echo("\nQué falta:")
     step = 1
@@ -194,7 +193,8 @@ def _tell_next(settings: Settings) -> None:
     order = f"callcenter --data {settings.data}"
     typer.echo(
         f"  {step}. Elija dónde se respalda cada noche, en otro disco: CALLCENTER_BACKUP en "
-        f"{settings.data / SETTINGS_FILE}\n    Las claves van aparte, una vez: {order} backup CARPETA --keys OTRA_CARPETA"
+        f"{settings.data / SETTINGS_FILE}\n"
+        f"     Las claves van aparte, una vez: {order} backup CARPETA --keys OTRA_CARPETA"
     )
     typer.echo(f"  {step + 1}. Abra el sistema: {order} serve")
     typer.echo(f"  {step + 2}. Los registros que deje en {settings.inbox} se cargan solos.")

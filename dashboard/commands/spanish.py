@@ -1,13 +1,14 @@
 """The words of Typer itself, in Spanish: its help, and what it says of an order that cannot be read.
 
-In: what Typer says (its own click knows no translations). Out: the same in Spanish; what is unknown here stays as it is.
+In: what Typer says (its own click knows no translations). Out: the same in Spanish; what is unknown here stays as it
+is.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -67,12 +68,12 @@ class Group(TyperGroup):
         """Return the line of usage."""
         return in_spanish(super().get_usage(ctx))
 
-    def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
         """Run the order; where nobody else looks after its end, tell what is the matter and end the process."""
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **options)
+        if not options.get("standalone_mode", True):
+            return super().main(args, *others, **options)
         try:
-            code = super().main(*args, standalone_mode=False, **options)
+            code = super().main(args, *others, **options | {"standalone_mode": False})
         except typer.Abort:
             typer.echo("Se dejó sin terminar.", err=True)
             sys.exit(1)

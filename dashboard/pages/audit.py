@@ -174,7 +174,7 @@ def _says(asked: AuditAsked) -> tuple[str, ...]:
 def _not_read(wrong: Mapping[str, Wrong]) -> Component:
     """Return that the list leaves out what cannot be read; what has no field to mark is named here."""
     others = [f"{each.says}." for word, each in wrong.items() if word not in ("desde", "hasta")]
-    says = " ".join([*others, "La lista no tiene en cuenta lo que está mal escrito."])
+    says = " ".join([*others, "Este listado no tiene en cuenta lo que está mal escrito."])
     return html.P([components.icon("alert-triangle"), html.Span(says)], className="said said-bad", role="alert")
 
 

@@ -6,8 +6,10 @@ In: the records' engine. Out: accounts and sign-ins. A password is never kept, l
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import string
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,24 +17,32 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import NewType
+from weakref import WeakKeyDictionary
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from etl.records.audit import Action, Actor, note
 from etl.records.engine import transaction
 from etl.records.models import Account, SignIn
 
+_LOG = logging.getLogger(__name__)
 IDLE = timedelta(minutes=60)
 LONGEST = timedelta(hours=12)
+#: A session from further ahead than clocks differ was begun or used while the clock was wrong: it is over.
+AHEAD = timedelta(minutes=5)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 128
 #: What is kept of a password. Made before the transaction that keeps it: nobody else's write waits for it.
 PasswordHash = NewType("PasswordHash", str)
 _SEEN_EVERY = timedelta(seconds=30)  # how exactly the last request is known; each note of it is a write
 _TOKEN_BYTES = 32
+#: By the records: until when (monotonic) nobody tries again to note who was seen. A full disk or a long lock that keeps
+#: that from being written keeps nobody from reading.
+_NOT_NOTED_UNTIL: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 _LONGEST_FULL_NAME = 120
 #: OWASP's second choice and the client's bar (19 MiB, two passes).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -226,7 +236,8 @@ def sign_in(session: Session, account: Account, *, address: str, browser: str) -
 
 
 def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_itself: bool = False) -> Identity | None:
-    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old.
+    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, twelve hours old,
+    or from a clock that was ahead.
 
     What an open page asks by itself (`by_itself`) does not tell that somebody is there: the session goes on ageing.
     """
@@ -240,7 +251,11 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_i
         if found is None:
             return None
         held, account = found
-        alive = held.ended_at is None and now - held.seen_at < IDLE and now - held.started_at < LONGEST
+        alive = (
+            held.ended_at is None
+            and -AHEAD < now - held.seen_at < IDLE
+            and -AHEAD < now - held.started_at < LONGEST
+        )  # fmt: skip
         if not alive or account.disabled:
             return None
         identity = Identity(
@@ -248,9 +263,26 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_i
             held.sign_in_id, address,
         )  # fmt: skip
     if not by_itself and now - held.seen_at > _SEEN_EVERY:
-        with transaction(writing) as session:
-            session.execute(update(SignIn).where(SignIn.sign_in_id == identity.sign_in_id).values(seen_at=now))
+        _note_seen(writing, identity.sign_in_id, now)
     return identity
+
+
+def _note_seen(records: Engine, sign_in_id: int, now: datetime) -> None:
+    """Write down that somebody was there, where the records can be written; for a while after a failure nobody tries."""
+    failed_before = records in _NOT_NOTED_UNTIL
+    if time.monotonic() < _NOT_NOTED_UNTIL.get(records, 0.0):
+        return
+    if failed_before:  # one tries, the others do not wait with it
+        _NOT_NOTED_UNTIL[records] = time.monotonic() + _SEEN_EVERY.total_seconds()
+    try:
+        with transaction(records) as session:
+            session.execute(update(SignIn).where(SignIn.sign_in_id == sign_in_id).values(seen_at=now))
+    except SQLAlchemyError as error:
+        _NOT_NOTED_UNTIL[records] = time.monotonic() + _SEEN_EVERY.total_seconds()
+        if not failed_before:
+            _LOG.error("sessions are not noted as seen until the records can be written: %s", type(error).__name__)
+    else:
+        _NOT_NOTED_UNTIL.pop(records, None)
 
 
 def is_open(session: Session, sign_in_id: int) -> bool:
@@ -293,7 +325,11 @@ def count_sign_ins(session: Session) -> dict[int, tuple[datetime, int]]:
 
 def _still_good() -> tuple[ColumnElement[bool], ...]:
     now = _now()
-    return SignIn.ended_at.is_(None), SignIn.seen_at > now - IDLE, SignIn.started_at > now - LONGEST
+    return (
+        SignIn.ended_at.is_(None),
+        SignIn.seen_at > now - IDLE, SignIn.seen_at < now + AHEAD,
+        SignIn.started_at > now - LONGEST, SignIn.started_at < now + AHEAD,
+    )  # fmt: skip
 
 
 def _keep_an_administrator(session: Session, account: Account) -> None:

@@ -5,6 +5,7 @@ In: the server, its context and door. Out: the routes /login, /logout, /password
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -12,8 +13,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, session
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.context import Context
+from dashboard.failures import places_of
 from dashboard.people.accounts import (
     AccountError,
     end_sign_in,
@@ -26,12 +29,14 @@ from dashboard.people.accounts import (
 )
 from dashboard.plain_page import plain_page
 from dashboard.security.door import HEALTH, PASSWORD, SIGN_IN, SIGN_OUT, Door
-from dashboard.security.identity import current, who
+from dashboard.security.identity import current, leave, who
 from dashboard.security.limits import Limits
 from etl.records.audit import Action, Actor, Result, note
 from etl.records.engine import transaction
 from etl.records.models import Account
 from reports import terms
+
+_LOG = logging.getLogger(__name__)
 
 #: What the components of the pages need.
 _BROWSERS = "Navegadores: Chrome o Edge desde la versión 111, Firefox desde la 113, Safari desde la 16.4."
@@ -135,9 +140,13 @@ def register_sign_in(server: Flask, door: Door, limits: Limits, page: SignInPage
     @server.post(SIGN_OUT)
     def do_sign_out() -> Response:
         me = current()
-        with transaction(context.records) as records:
-            end_sign_in(records, me.sign_in_id)
-            note(records, me.actor, Action.SIGN_OUT, me.name)
+        try:
+            with transaction(context.records) as records:
+                end_sign_in(records, me.sign_in_id)
+                note(records, me.actor, Action.SIGN_OUT, me.name)
+        except SQLAlchemyError as error:  # on a full disk, too, whoever leaves has left
+            _LOG.error("the end of a session was not written: %s", places_of(error))
+            leave(request.cookies.get(door.cookie))
         session.clear()
         response = _see(SIGN_IN)
         response.delete_cookie(door.cookie, secure=door.tls, httponly=True, samesite="Lax")

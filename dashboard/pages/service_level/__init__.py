@@ -113,6 +113,8 @@ def register_callbacks(app: Dash, context: Context) -> None:
         click = by_hour if hourly else by_half_hour
         if not click or not shown or not click["points"][0].get("customdata"):
             return no_update
+        if shown["address"] is None or click["points"][0]["y"] not in terms.WEEKDAYS:
+            return no_update
         asked = filters.read(shown["address"], today=context.today())
         point = click["points"][0]
         time = {"hora": point["x"][:2]} if hourly else {"media_hora": point["x"]}

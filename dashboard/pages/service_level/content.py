@@ -65,7 +65,8 @@ def _heat(question: Question, found: Measured, target: float | None, scheme: fig
         few = figures.few_calls(frame)
         faded = f" Más apagado: menos de {number_text(few)}." if few > 1 else ""
         drawn = components.chart(identity, figures.heat_map(frame, target, scheme), terms.HEAT_MAP)
-        told = html.P([says + faded, html.Span(" Un clic abre sus llamadas.")], className="quiet")
+        opens = [html.Span(" Un clic abre sus llamadas.")] if links.calls_href(question.filters, "registered") else []
+        told = html.P([says + faded, *opens], className="quiet")
         maps.append(html.Div([told, drawn], className=kind))
     actions = links.saving("heat", picture="sl-heat")
     return components.panel(terms.HEAT_MAP, maps, kind="heat", actions=actions)
@@ -187,11 +188,12 @@ def _over(
 
 
 def _by_line(question: Question, found: Measured) -> Component:
+    opens = links.calls_href(question.filters, "registered")
     return components.panel(
         terms.BY_LINE,
         [
             lines_table("sl-by-line", found.lines, found.total, found.on_record, question.filters),
-            html.P("Cada número abre las llamadas que cuenta.", className="quiet"),
+            *([html.P("Cada número abre las llamadas que cuenta.", className="quiet")] if opens else []),
         ],
         kind="by-line",
         actions=links.saving("lines"),
