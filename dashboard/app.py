@@ -74,7 +74,7 @@ _REFUSALS = {
     411: ("Pedido no válido", "El pedido no dice cuánto mide."),
     413: ("Pedido demasiado grande", "El pedido supera el tamaño que el sistema acepta."),
     415: ("Pedido no válido", "El pedido no viene en la forma que el sistema entiende."),
-    503: ("El sistema está ocupado", "Otro trabajo tiene los registros en este momento. Vuelva a intentarlo en un rato."),
+    503: ("El sistema está ocupado", "Otro trabajo ocupa los registros: vuelva a intentarlo en un rato."),
     507: ("El disco del servidor está lleno",
           "No se guardó nada. Avise a quien administra el sistema: hace falta liberar espacio."),
     500: ("Algo falló", "El sistema no pudo responder. Vuelva a intentarlo; la causa quedó anotada en el servidor."),

@@ -36,9 +36,9 @@ class Settings(BaseSettings):
     was set aside is forgotten: it may hold anything.
 
     ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
-    where it listens; ``certificate`` and ``certificate_key`` are files of the site's own, in the place of those that
-    ``callcenter init`` makes; ``secret`` replaces ``<data>/secret.key``; ``backup`` is the folder of the backups;
-    ``oidc_*`` name the site's single sign-on.
+    where it listens, ``connections_of_address`` how many of one address may be open at once; ``certificate`` and
+    ``certificate_key`` are files of the site's own, in the place of those that ``callcenter init`` makes; ``secret``
+    replaces ``<data>/secret.key``; ``backup`` is the folder of the backups; ``oidc_*`` name the site's single sign-on.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, extra="ignore")
@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     host: str = "127.0.0.1"
     port: int = Field(default=8050, ge=0, le=65535)
+    connections_of_address: int = Field(default=200, ge=10)
     certificate: Path | None = None
     certificate_key: Path | None = None
     secret: SecretStr = SecretStr("")

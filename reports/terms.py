@@ -171,7 +171,6 @@ LINE_COLUMNS = {
 CALL_COLUMNS = {
     "entered": "Entrada",
     "service": "Línea",
-    "name": "Nombre de la línea",
     "outcome": "Resultado",
     "cause": "Causa",
     "wait_seconds": "Espera",
@@ -180,6 +179,7 @@ CALL_COLUMNS = {
     "agent": "Operador(a)",
     "callid": "Llamada (callid)",
 }
+LINE_NAME = "Nombre de la línea"
 CALLER_NUMBER = "Número de quien llamó"
 CALLER_NAME = "Nombre de quien llamó"
 UNMASK = "Ver el número"

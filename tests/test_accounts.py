@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 
 import pytest
 from limits import parse
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 from werkzeug.test import Client, TestResponse
@@ -518,6 +519,73 @@ def test_a_session_ends_after_an_hour_without_use_and_after_twelve(
     visitor.sign_in(person)
     aged(people, person, started, seen)
     assert visitor.get("/", headers=HTML).status_code == (200 if good else 302)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(days=61)])
+def test_a_session_of_a_clock_that_was_ahead_is_over(
+    ahead: timedelta, people: Context, visitor: Person, person: str
+) -> None:
+    visitor.sign_in(person)
+    for started, seen in ((-ahead, -ahead), (timedelta(0), -ahead), (-ahead, timedelta(0))):
+        aged(people, person, started, seen)
+        assert visitor.get("/", headers=HTML).status_code == 302
+        with Session(people.records) as session:
+            assert not accounts.open_sign_ins(session, find_account(session, person).account_id)
+    aged(people, person, -timedelta(minutes=2), -timedelta(minutes=2))  # as clocks differ
+    assert visitor.get("/", headers=HTML).status_code == 200
+
+
+@pytest.fixture
+def full(people: Context) -> Iterator[None]:
+    """The records take nothing more, as on a full disk; what is in them can be read."""
+    for engine in (people.records, people.records_to_read()):
+        assert engine is not None
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA user_version")
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(people.records, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(people.records, "before_cursor_execute", refuse)
+        accounts._NOT_NOTED_UNTIL.clear()
+
+
+def test_on_a_full_disk_whoever_is_signed_in_goes_on_reading(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor.sign_in(person)
+    aged(people, person, timedelta(minutes=50), timedelta(minutes=40))
+    request.getfixturevalue("full")
+    for _ in range(3):
+        assert visitor.get("/", headers=HTML).status_code == 200
+        accounts._NOT_NOTED_UNTIL.update(dict.fromkeys(accounts._NOT_NOTED_UNTIL, 0.0))  # half a minute later
+    assert caplog.text.count("not noted as seen") == 1
+
+
+def test_on_a_full_disk_whoever_signs_out_has_left(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest
+) -> None:
+    visitor.sign_in(person)
+    cookie = visitor.get_cookie(DOOR.cookie)
+    assert cookie is not None and visitor.get("/", headers=HTML).status_code == 200
+    request.getfixturevalue("full")
+    out = visitor.form("/logout")
+    assert out.status_code == 302 and "cookies" in out.headers["Clear-Site-Data"]
+    assert visitor.get_cookie(DOOR.cookie) is None
+    visitor.set_cookie(DOOR.cookie, cookie.value)
+    assert visitor.get("/", headers=HTML).status_code == 302
+
+
+def test_on_a_full_disk_the_sign_in_says_why_it_does_not_work(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("full")
+    answer = visitor.form("/login", name=person, password=PASSWORD)
+    assert answer.status_code == 507 and "disco del servidor está lleno" in answer.text
 
 
 def test_an_open_page_that_nobody_uses_does_not_keep_its_session_alive(

@@ -583,10 +583,23 @@ def test_what_waited_for_90_days_and_what_nobody_knows_is_deleted(store: stores.
     stray.write_bytes(b"x")
     with transaction(store.records) as session:
         session.get_one(Upload, old.upload_id).received_at -= uploads.LONGEST_WAIT + timedelta(hours=1)
+    assert uploads.sweep(store.records, store.settings, uploads._now()) == 0, "nothing happened meanwhile"
+    with transaction(store.records) as session:
+        for days in range(1, uploads.FEWEST_DAYS):
+            noted = uploads._now() - timedelta(days=days)
+            session.add(AuditEntry(entered_at=noted, account_id=None, who="alguien", role="", address="",
+                                   action=Action.SIGN_OUT, object="alguien", result="done", details=""))  # fmt: skip
     assert uploads.sweep(store.records, store.settings, uploads._now()) == 1
     assert (row(store, old.upload_id).state, row(store, young.upload_id).state) == ("discarded", "received")
     uploads.sweep(store.records, store.settings, uploads._now() + timedelta(hours=2))
     assert waiting(store.settings) == [str(young.upload_id)]
+
+
+def test_a_clock_that_jumps_ahead_makes_no_file_old(store: stores.OpenStore) -> None:
+    upload = send(store, LOG)
+    ahead = uploads._now() + uploads.LONGEST_WAIT + timedelta(days=1)
+    assert uploads.sweep(store.records, store.settings, ahead) == 0
+    assert row(store, upload.upload_id).state == "received" and waiting(store.settings) == [str(upload.upload_id)]
 
 
 def test_a_failure_that_nobody_foresaw_is_told_by_a_mark_and_quotes_nothing(

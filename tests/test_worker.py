@@ -573,6 +573,10 @@ def test_a_file_of_the_inbox_is_ready_when_it_has_not_changed_for_ten_seconds(tm
         ("2026-11-22 05:10", "running", None, False),
         ("2026-11-23 11:30", "failed", "2026-11-23 11:31", False),
         ("2026-11-23 10:30", "failed", "2026-11-23 10:31", True),
+        # When the clock was wrong for one night.
+        ("2027-01-23 05:10", "done", "2027-01-23 05:12", True),
+        ("2027-01-23 05:10", "failed", "2027-01-23 05:12", True),
+        ("2027-01-23 05:10", "queued", None, False),
     ],
 )
 def test_a_backup_is_due_once_a_day_from_one_in_the_morning_of_la_paz(

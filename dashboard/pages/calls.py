@@ -126,7 +126,7 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
-    shown = _columns_of(asked, saved=True)
+    shown = _columns_saved(asked)
     rows = []
     for values in calls.itertuples(index=False, name=None):  # a million of them as dicts at once would take a gigabyte
         call = dict(zip(calls.columns, values, strict=True))
@@ -145,8 +145,8 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
         title=title,
         says=(*says, *left),
         columns=tuple(
-            Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
-            for key in shown
+            Column(heading, ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
+            for key, heading in shown.items()
         ),
         rows=rows,
         made_at=made_at,
@@ -177,10 +177,17 @@ def plain_address(context: Context, search: str | None) -> str:
 LISTING = Listing(PATH, TITLE, "calls-file", plain_address, _saved_for)
 
 
-def _columns_of(asked: Filters, *, saved: bool = False) -> list[str]:
-    """Return the columns of a list: a queue is a fact of a queue visit; a page has a line's number and name in one."""
-    without = {*(() if asked.unit is Unit.VISIT else ("queue",)), *(() if saved else ("name",))}
-    return [key for key in terms.CALL_COLUMNS if key not in without]
+def _columns_of(asked: Filters) -> dict[str, str]:
+    """Return the columns of a list, by their headings: a queue is a fact of a queue visit."""
+    return {key: heading for key, heading in terms.CALL_COLUMNS.items() if asked.unit is Unit.VISIT or key != "queue"}
+
+
+def _columns_saved(asked: Filters) -> dict[str, str]:
+    """Return the columns of a file: a line's name stands beside its number, where a page has both in one."""
+    columns: dict[str, str] = {}
+    for key, heading in _columns_of(asked).items():
+        columns |= {key: heading, **({"name": terms.LINE_NAME} if key == "service" else {})}
+    return columns
 
 
 def _figure_of(search: str | None) -> str:
@@ -375,7 +382,7 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame, page: int
     columns = [
         {
             "field": key,
-            "headerName": terms.CALL_COLUMNS[key],
+            "headerName": heading,
             "minWidth": {"entered": 170, "service": 236, "callid": 170, "agent": 150}.get(key, 110),
             "flex": 1,
             # Sorted is the list, from its first page to its last: not what happens to be on one of them.
@@ -383,7 +390,7 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame, page: int
             **({"type": "rightAligned"} if key in _SECONDS else {}),
             **({"cellRenderer": "CallsLink"} if key == "callid" else {}),
         }
-        for key in _columns_of(asked)
+        for key, heading in _columns_of(asked).items()
     ]
     rows = [_row(PATH + _query(asked, name, page), call) for call in calls.to_dict("records")]
     notes: list[str | Component] = [

@@ -268,7 +268,7 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_i
 
 
 def _note_seen(records: Engine, sign_in_id: int, now: datetime) -> None:
-    """Write down that somebody was there, where the records can be written; for a while after a failure nobody tries."""
+    """Write down that somebody was there, if the records can be written; after a failure nobody tries for a while."""
     failed_before = records in _NOT_NOTED_UNTIL
     if time.monotonic() < _NOT_NOTED_UNTIL.get(records, 0.0):
         return

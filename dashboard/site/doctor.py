@@ -344,7 +344,7 @@ def _backup(settings: Settings, now: datetime, *, demo: bool) -> Iterator[Findin
     if damaged := damaged_backups(settings.backup):
         yield Finding("Respaldos dañados", Verdict.ATTENTION, _some([folder.name for folder in damaged]),
                       f"cópielos de nuevo o bórrelos; a los {LONGEST.days} días se retiran solos")  # fmt: skip
-    last = last_backup(settings)
+    last = last_backup(settings, now)
     if last is None:
         yield Finding("Respaldo", Verdict.BAD, f"ninguno en {settings.backup}", f"callcenter backup {settings.backup}")
     elif now - last > STALE:

@@ -26,7 +26,7 @@ from etl.readers.sniff import header_of, sniff
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
-from etl.records.models import Account, Job, Load, LogFile, Upload
+from etl.records.models import Account, AuditEntry, Job, Load, LogFile, Upload
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 from etl.sources import SOURCES
 
@@ -38,6 +38,8 @@ MOST_A_DAY = 50
 MOST_WAITING_BYTES = 2 * 1024**3
 #: Whatever waits is deleted after so long: a file that nobody loads holds customers' numbers for nothing.
 LONGEST_WAIT = timedelta(days=90)
+#: And after something was written down on so many days meanwhile: a clock that jumps ahead makes no file old.
+FEWEST_DAYS = 30
 _SHOWN_NAME = 200
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 #: A file is there; in the other states it is gone.
@@ -149,10 +151,12 @@ def discard(engine: Engine, settings: Settings, identity: Identity, upload_id: i
 def sweep(engine: Engine, settings: Settings, now: datetime) -> int:
     """Discard what waited too long, and delete files that no row says are there; return how many were discarded."""
     with transaction(engine) as session:
-        old = Upload.received_at < now - LONGEST_WAIT
-        forgetting = update(Upload).where(Upload.state.in_(("received", "checked")), old).values(state="discarded")
-        gone = session.scalars(forgetting.returning(Upload.upload_id)).all()
-        for upload_id in gone:
+        old = select(Upload).where(
+            Upload.state.in_(("received", "checked")), Upload.received_at < now - LONGEST_WAIT
+        )
+        gone = [each for each in session.scalars(old) if _days_noted(session, each.received_at, now) >= FEWEST_DAYS]
+        for upload in gone:
+            upload.state, upload_id = "discarded", upload.upload_id
             note(session, SYSTEM, Action.UPLOAD, f"upload {upload_id}", change="discarded", reason="age")
             _forget_checks(session, upload_id, SYSTEM)
         there = {str(number) for number in session.scalars(select(Upload.upload_id).where(Upload.state.in_(_WAITING)))}
@@ -163,6 +167,12 @@ def sweep(engine: Engine, settings: Settings, now: datetime) -> int:
             if path.name not in there and age > timedelta(hours=1):
                 path.unlink(missing_ok=True)
     return len(gone)
+
+
+def _days_noted(session: Session, since: datetime, until: datetime) -> int:
+    """Return on how many days between two instants something was written down."""
+    within = AuditEntry.entered_at > since, AuditEntry.entered_at <= until
+    return session.scalar(select(func.count(func.distinct(func.date(AuditEntry.entered_at)))).where(*within)) or 0
 
 
 def path_of(settings: Settings, upload_id: int) -> Path:

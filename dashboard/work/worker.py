@@ -351,7 +351,7 @@ class _Worker:
             return
         with transaction(self.store.records) as session:
             last = _last_job(session, "forget")
-            if last is None or (last.ended_at is not None and _now() - last.ended_at >= _AGAIN):
+            if last is None or (last.ended_at is not None and abs(_now() - last.ended_at) >= _AGAIN):
                 jobs.enqueue(session, "forget", {}, None)
 
 
@@ -360,15 +360,18 @@ def _last_job(session: Session, work: str) -> Job | None:
 
 
 def backup_is_due(last: Job | None, now: datetime) -> bool:
-    """Tell whether a backup is to be queued: once a day from one o'clock on, and again when the last one failed."""
+    """Tell whether a backup is to be queued: once a day from one o'clock on, and again when the last one failed.
+
+    The last may be of a day to come, when the clock was wrong: that one does not count.
+    """
     if last is None:
         return True
     if last.state in (jobs.State.QUEUED, jobs.State.RUNNING):
         return False
     if last.state == jobs.State.FAILED and last.ended_at is not None:
-        return now - last.ended_at >= _AGAIN
+        return abs(now - last.ended_at) >= _AGAIN
     local = now + _OFFSET - timedelta(hours=_BACKUP_HOUR)
-    return (last.queued_at + _OFFSET - timedelta(hours=_BACKUP_HOUR)).date() < local.date()
+    return (last.queued_at + _OFFSET - timedelta(hours=_BACKUP_HOUR)).date() != local.date()
 
 
 # --- the process of one job

@@ -16,6 +16,10 @@ from etl.safekeeping.manifest import PIECES, PREFIX, BackupError, Manifest, back
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 
 DAYS, WEEKS, LONGEST = 14, 8, timedelta(days=60)
+#: So many stay however old they seem: a clock that is wrong for one night takes none of them.
+FEWEST = 14
+#: A backup from further ahead than clocks differ was made while the clock was wrong: it says nothing of how new it is.
+AHEAD = timedelta(minutes=5)
 #: When the worker has missed its daily backup, and users are told.
 STALE = timedelta(hours=26)
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
@@ -46,7 +50,10 @@ def rotate(destination: Path, now: datetime) -> tuple[str, ...]:
 
 
 def kept(made: Sequence[datetime], now: datetime) -> set[datetime]:
-    """Return which are kept: the last of each of 14 days and 8 weeks, all of the last 24 hours, none over 60 days."""
+    """Return which are kept: the last of each of 14 days and 8 weeks, all of the last 24 hours.
+
+    Of these none over 60 days, but for the newest 14.
+    """
     newest_first = sorted(made, reverse=True)
     keep = {at for at in newest_first if now - at < timedelta(days=1)}
     days: dict[date, datetime] = {}
@@ -56,7 +63,7 @@ def kept(made: Sequence[datetime], now: datetime) -> set[datetime]:
         days.setdefault(day, at)
         weeks.setdefault(day.isocalendar()[:2], at)
     keep |= {*list(days.values())[:DAYS], *list(weeks.values())[:WEEKS]}
-    return {at for at in keep if now - at < LONGEST}
+    return {at for place, at in enumerate(sorted(keep, reverse=True)) if place < FEWEST or now - at < LONGEST}
 
 
 def named_instant(folder: Path) -> datetime | None:
@@ -86,19 +93,24 @@ def _drop_pieces(raw: Path, named: set[str]) -> None:
             folder.rmdir()
 
 
-def last_backup(settings: Settings) -> datetime | None:
-    """Return when (UTC) the newest whole backup in the site's folder of backups was made, None where there is none."""
+def last_backup(settings: Settings, now: datetime) -> datetime | None:
+    """Return when (UTC) the newest whole backup in the site's folder of backups was made, None where there is none.
+
+    One from the future is none.
+    """
     if settings.backup is None:
         return None
     for folder in reversed(backups_in(settings.backup)):
         with contextlib.suppress(BackupError):
-            return read_manifest(folder).made_at
+            made_at = read_manifest(folder).made_at
+            if made_at <= now + AHEAD:
+                return made_at
     return None
 
 
 def backup_warning(settings: Settings, now: datetime) -> str | None:
     """Return what users are told when the newest backup is older than 26 hours or there is none, None otherwise."""
-    last = last_backup(settings)
+    last = last_backup(settings, now)
     if last is not None and now - last <= STALE:
         return None
     return "Sin respaldo" if last is None else f"Sin respaldo desde {last + _OFFSET:%d/%m/%Y %H:%M}"
