@@ -15,7 +15,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html, set_props
 from dash.development.base_component import Component
 from dash.exceptions import DependencyException
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -33,7 +33,7 @@ from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
 from dashboard.security.callbacks import answer_with
-from dashboard.security.door import SIGN_OUT, Door, guard, refused, wants_page
+from dashboard.security.door import PASSWORD, SIGN_IN, SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
@@ -75,10 +75,14 @@ _REFUSALS = {
     413: ("Pedido demasiado grande", "El pedido supera el tamaño que el sistema acepta."),
     415: ("Pedido no válido", "El pedido no viene en la forma que el sistema entiende."),
     503: ("El sistema está ocupado", "Otro trabajo ocupa los registros: vuelva a intentarlo en un rato."),
-    507: ("El disco del servidor está lleno",
-          "No se guardó nada. Avise a quien administra el sistema: hace falta liberar espacio."),
+    507: (
+        "El disco del servidor está lleno",
+        "No se guardó nada. Avise a quien administra el sistema: hace falta liberar espacio.",
+    ),
     500: ("Algo falló", "El sistema no pudo responder. Vuelva a intentarlo; la causa quedó anotada en el servidor."),
 }
+#: What a browser sends by itself, and shows the answer of.
+_FORMS = (SIGN_IN, SIGN_OUT, PASSWORD)
 #: The callback that takes a file.
 UPLOAD = "uploads-answer.children"
 _CHECK_EVERY_MS = 60_000  # how often an open page asks whether new data are in service
@@ -228,7 +232,8 @@ def _plain(code: int, mark: str = "") -> Response:
     heading, says = _REFUSALS.get(code, _REFUSALS[500])
     if mark:
         says += f" Marca: {mark}."
-    if not wants_page():
+    is_form = request.path in _FORMS and "text/html" in request.headers.get("Accept", "")
+    if not (wants_page() or is_form):
         return refused(code, f"{heading}. {says}", **({"id": mark} if mark else {}))
     me = who() if code in (403, 404) else None  # what else fails may be what tells who asks
     links = "".join(f'<a href="{path}">{escape(title)}</a>' for title, path in (_menu(me) if me else []))

@@ -573,7 +573,9 @@ def test_on_a_full_disk_whoever_signs_out_has_left(
     cookie = visitor.get_cookie(DOOR.cookie)
     assert cookie is not None and visitor.get("/", headers=HTML).status_code == 200
     request.getfixturevalue("full")
-    out = visitor.form("/logout")
+    mark = visitor.get_cookie("_csrf_token")
+    assert mark is not None
+    out = visitor.post("/logout", data={"csrf_token": mark.value})
     assert out.status_code == 302 and "cookies" in out.headers["Clear-Site-Data"]
     assert visitor.get_cookie(DOOR.cookie) is None
     visitor.set_cookie(DOOR.cookie, cookie.value)
@@ -584,8 +586,11 @@ def test_on_a_full_disk_the_sign_in_says_why_it_does_not_work(
     people: Context, visitor: Person, person: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("full")
-    answer = visitor.form("/login", name=person, password=PASSWORD)
-    assert answer.status_code == 507 and "disco del servidor está lleno" in answer.text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.get("/login", headers=HTML).text)
+    assert token is not None
+    asked = {"csrf_token": token[1], "name": person, "password": PASSWORD}
+    answer = visitor.post("/login", data=asked, headers=HTML)
+    assert answer.status_code == 507 and "<h1>El disco del servidor está lleno</h1>" in answer.text
 
 
 def test_an_open_page_that_nobody_uses_does_not_keep_its_session_alive(

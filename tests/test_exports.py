@@ -526,7 +526,7 @@ def test_a_file_is_asked_for_followed_over_pages_and_comes_by_itself(context: Co
         for size in WIDTHS:
             assert cut_texts(tab, size) == []
         assert serious_violations(tab, "telephone", "dark") == []
-        with tab.expect_download() as saved:
+        with tab.expect_download(timeout=90_000) as saved:
             working.start()
             try:
                 expect(tab.get_by_text("Listo:")).to_be_visible(timeout=60_000)

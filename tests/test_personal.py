@@ -413,10 +413,16 @@ def test_nobody_else_is_offered_or_answered_a_number(role: Role, kept: Store) ->
     assert [entry.role for entry in kept.entries("denied")][-2:] == [role, role]
 
 
-@pytest.mark.parametrize("reason", [None, "", "corto", "a     b     c", "x" * 201, 1234567890123, ["una", "dos"]])
+@pytest.mark.parametrize("reason", [None, "", "corto", "a     b     c", "x" * 201, 1234567890123])
 def test_without_a_reason_no_number_is_answered(reason: Any, kept: Store) -> None:
     status, text = Somebody(kept.context, Role.CHIEF).presses(reason)
     assert status == 200 and NUMBER not in text and "Escriba el motivo, de 10 a 200 letras." in text
+    assert kept.entries("unmask") == []
+
+
+def test_a_reason_that_no_field_can_hold_is_refused_at_the_door(kept: Store) -> None:
+    status, text = Somebody(kept.context, Role.CHIEF).presses(["una", "dos"])
+    assert status == 400 and NUMBER not in text
     assert kept.entries("unmask") == []
 
 

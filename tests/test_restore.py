@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from etl.records.audit import SYSTEM, Action, broken_seals, note, seal_days
 from etl.records.engine import REVISION, engine_at, transaction, upgrade
 from etl.records.models import Account, AuditEntry, Job, Load, Store, Upload
 from etl.records.portable import write_tables
-from etl.safekeeping.manifest import FORMAT, backups_in, read_manifest
+from etl.safekeeping.manifest import FORMAT, MANIFEST, backups_in, read_manifest
 from etl.safekeeping.restore import RestoreError, _write_settings, restore
 from etl.settings import Settings
 from etl.warehouse import read_current
@@ -300,6 +301,27 @@ def test_a_backup_of_a_newer_version_is_not_restored(newer: dict[str, Any], smal
     rewrite(folder, lambda content: content.update(newer))
     with pytest.raises(RestoreError, match="versión más nueva"):
         restore(folder, Site(tmp_path / "new").settings, small.keys)
+    assert not (tmp_path / "new").exists()
+
+
+FORGED: list[dict[str, Any]] = [
+    {"pieces": [1, 2]}, {"pieces": {"/etc/hostname": 5}}, {"pieces": {"aa/../../x": 5}}, {"pieces": {"a" * 64: "5"}},
+    {"files": {"../../x": {"bytes": 1, "sha256": "a" * 64}}}, {"files": {"x": 1}},
+    {"tables": {"../x": {"rows": 1, "sha256": "a" * 64}}}, {"kind": "../x"}, {"kind": None},
+    {"revision": "base; drop"}, {"revision": "0000"}, {"revision": 3}, {"figures": {"core.line_calls": 1}},
+    {"made_at": 1}, {"seal": [1]}, {"key": 1}, {"more": 1},
+]  # fmt: skip
+
+
+def test_a_manifest_that_no_backup_of_ours_has_is_told_and_nothing_is_restored(small: Site, tmp_path: Path) -> None:
+    """Its sum fits: that tells of what was lost, not of who wrote it."""
+    folder = small.back_up(AT, keys=small.keys)
+    written = (folder / MANIFEST).read_bytes()
+    for forged in FORGED:
+        (folder / MANIFEST).write_bytes(written)
+        rewrite(folder, partial(dict.update, **forged))
+        with pytest.raises(RestoreError, match=rf"{NAME} está dañado \({MANIFEST}\): use otro respaldo"):
+            restore(folder, Site(tmp_path / "new").settings, small.keys)
     assert not (tmp_path / "new").exists()
 
 

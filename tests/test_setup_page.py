@@ -283,7 +283,7 @@ def test_what_is_no_page_of_ours_is_passed_over_and_readers_are_refused(context:
         ([(0, "owner", "102")], good),
     ):
         answer = sent(context, QUEUES, fields, shown)
-        assert answer.status_code in (200, 204) and "setup-said" not in answer.text
+        assert answer.status_code in (200, 204, 400) and "setup-said" not in answer.text
     assert sent(context, QUEUES, [(0, "service", 102)], good).status_code == 200  # no text is no line
     for role in (Role.OPERATOR, Role.MANAGER, Role.QUALITY, Role.ADMINISTRATOR):
         assert sent(context, QUEUES, [(0, "service", "102")], good, role).status_code == 403

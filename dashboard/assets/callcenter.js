@@ -7,7 +7,8 @@
   window.fetch = function () {
     return ask.apply(this, arguments).then(function (answer) {
       var told = { 401: "Su sesión terminó", 403: "Su cuenta no tiene permiso para esto",
-        413: "El archivo es demasiado grande", 429: "Demasiados pedidos seguidos" };
+        413: "El archivo es demasiado grande", 429: "Demasiados pedidos seguidos",
+        503: "El sistema está ocupado", 507: "El disco del servidor está lleno: avise a quien lo administra" };
       if (answer.headers.get("X-Said")) return new Response(answer.body, { status: 200, headers: answer.headers });
       if (told[answer.status] && answer.url.indexOf("/_dash-update-component") > 0) tellRefusal(answer.status, told[answer.status]);
       return answer;
@@ -22,7 +23,7 @@
       link.href = "/login?next=" + encodeURIComponent(window.location.pathname + window.location.search);
       link.textContent = "Ingresar de nuevo";
       place.appendChild(link);
-    } else if (code === 429) {
+    } else if (code === 429 || code === 503) {
       place.appendChild(document.createTextNode("Espere un minuto y vuelva a probar."));
     }
     place.hidden = false;

@@ -222,9 +222,10 @@ class WebServer(uvicorn.Server):
             guest = self.guests.come(str(address[0]))
             if guest is None:
                 connection.close()
-                await asyncio.sleep(0)
-                continue
-            guest.greeting = self._begin(self._greet(connection, guest))
+            else:
+                guest.greeting = self._begin(self._greet(connection, guest))
+            # A flood keeps nobody waiting who is in already; and what is begun can be ended, and its socket with it.
+            await asyncio.sleep(0)
 
     async def _greet(self, connection: socket.socket, guest: Guest) -> None:
         """Find out what a connection speaks and hand it to who speaks that."""

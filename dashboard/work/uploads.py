@@ -151,9 +151,7 @@ def discard(engine: Engine, settings: Settings, identity: Identity, upload_id: i
 def sweep(engine: Engine, settings: Settings, now: datetime) -> int:
     """Discard what waited too long, and delete files that no row says are there; return how many were discarded."""
     with transaction(engine) as session:
-        old = select(Upload).where(
-            Upload.state.in_(("received", "checked")), Upload.received_at < now - LONGEST_WAIT
-        )
+        old = select(Upload).where(Upload.state.in_(("received", "checked")), Upload.received_at < now - LONGEST_WAIT)
         gone = [each for each in session.scalars(old) if _days_noted(session, each.received_at, now) >= FEWEST_DAYS]
         for upload in gone:
             upload.state, upload_id = "discarded", upload.upload_id
