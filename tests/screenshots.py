@@ -19,8 +19,8 @@ from tests.served import load_sample, served
 SIZES = {"1366x768": (1366, 768), "1920x1080": (1920, 1080), "390x844": (390, 844)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Every chart that is seen is drawn, every table that is seen has its rows.
-DRAWN = """() => [...document.querySelectorAll('.chart')].every(each => !each.offsetParent || each.querySelector('.main-svg'))
-    && [...document.querySelectorAll('.grid')].every(each => !each.offsetParent || each.querySelector('.ag-row'))"""
+DRAWN = """() => [...document.querySelectorAll('.chart, .grid')].every(
+    each => !each.offsetParent || each.querySelector('.main-svg, .ag-row'))"""
 OUT = Path("build/screenshots")
 
 

@@ -82,6 +82,10 @@ def test_a_callback_without_a_row_and_a_row_of_nothing_keep_the_app_from_startin
     rows[CALLBACK, "page.nothing"] = gone
     with pytest.raises(AccessError, match=r"rows of nothing: callback page\.nothing"):
         create_app(store_context, DOOR)
+    del rows[CALLBACK, "page.nothing"]
+    monkeypatch.setattr("dashboard.security.access.kind_of", lambda own, name: None if own == "sl-lines" else str)
+    with pytest.raises(AccessError, match=r"values\.py does not say what these hold: sl-lines\.value"):
+        create_app(store_context, DOOR)
 
 
 @pytest.mark.parametrize(

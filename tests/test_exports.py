@@ -152,7 +152,8 @@ def test_a_long_list_is_made_by_the_worker_as_the_page_would_and_a_short_one_is_
     assert table is not None and len(table.rows) == 3
     answer = fetch(context, app, number)
     assert answer.status_code == 200 and answer.data == csv_bytes(table)
-    assert answer.headers["Content-Disposition"] == "attachment; filename=llamadas_registradas_2026-10-01_2026-10-31.csv"
+    name = "llamadas_registradas_2026-10-01_2026-10-31.csv"
+    assert answer.headers["Content-Disposition"] == f"attachment; filename={name}"
     assert answer.headers["Content-Type"].startswith("text/csv") and answer.headers["Cache-Control"] == "no-store"
     assert notes(context, Action.EXPORT)[before:] == [
         ("cuenta.chief", "llamadas_registradas_2026-10-01_2026-10-31.csv", "done",

@@ -298,11 +298,12 @@ def test_a_file_is_not_made_of_other_data_than_those_shown(product: Product, sto
         for each in callbacks
         if each["output"].startswith("month-file.data") and "ending" in each["inputs"][0]["id"]
     ]
+    shown = {"search": "", "generation": 1, "month": "2026-10"}
     body = {
         "output": output,
         "outputs": {"id": "month-file", "property": output.partition(".")[2]},
         "inputs": [[{"id": {"part": "lines", "ending": "csv"}, "property": "n_clicks", "value": 1}]],
-        "state": [{"id": "month-shown", "property": "data", "value": {"search": "", "generation": 1, "month": "2026-10"}}],
+        "state": [{"id": "month-shown", "property": "data", "value": shown}],
         "changedPropIds": ['{"ending":"csv","part":"lines"}.n_clicks'],
     }
     assert "por-linea_2026-10.csv" in client.post("/_dash-update-component", json=body).text
