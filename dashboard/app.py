@@ -198,6 +198,7 @@ def _report_failure(error: Exception) -> None:
         answer_with(code)
         set_props("failure", {"children": notice(heading, html.P(says))})
         return
+    answer_with(500)
     text = f"Vuelva a cargar la página. Si se repite, avise a quien administra el sistema y mencione la marca {mark}."
     set_props("failure", {"children": notice("El sistema no pudo mostrar esta página", html.P(text))})
 

@@ -64,8 +64,8 @@ SHOWN = {
 LATER = {"S08": "rows of one's own that another person's state could name come with the operators' form"}
 #: What is shown otherwise than the list has it, or not all of it, and why.
 OTHERWISE = {
-    "S36": "a callback that fails is answered with 200 and the notice that bears the mark, for Dash draws nothing of a "
-    "500; any other request with 500 and {error, id} (server a_request_that_fails_is_answered_by_a_mark_in_json)",
+    "S36": "the 500 of a callback bears its mark in the notice that the page shows, for Dash draws nothing else of it; "
+    "that of any other request is {error, id} (server a_request_that_fails_is_answered_by_a_mark_in_json)",
     "S40": "tests ask no network: that no release of the lock has a known hole is not shown, only the floors under it",
     "U04": "that the form answers within 500 ms meanwhile is not measured: the form itself comes later",
 }

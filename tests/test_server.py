@@ -160,7 +160,7 @@ def test_a_failure_is_told_with_a_mark_and_without_a_stack(
     monkeypatch.setattr(month, "summarize", fail)
     answer = ask(SignedIn(store_context), "")
     mark = re.search(r"la marca ([0-9a-f]{8})", answer.text)
-    assert answer.status_code == 200 and mark, answer.text
+    assert answer.status_code == 500 and answer.headers["X-Said"] == "page" and mark, answer.text
     assert '"failure"' in answer.text, "by which other tests know such an answer"
     assert "secret" not in answer.text and "Traceback" not in answer.text
     assert mark[1] in caplog.text and "RuntimeError" in caplog.text and "test_server.py" in caplog.text
