@@ -149,7 +149,8 @@ def without_line(context: Context) -> Component | None:
         return None
     word = count_text(number, "cola", "colas")
     link = dcc.Link(f"asígne{'la' if number == 1 else 'las'} en Puesta en marcha", href=SETUP_PATH)
-    says = html.Span([f"{word} sin línea: ", link, ". Hasta entonces sus llamadas no cuentan en ninguna."])
+    until = ". Hasta entonces sus llamadas cuentan en el total y en ninguna línea."
+    says = html.Span([f"{word} sin línea: ", link, until])
     return html.P([icon("alert-triangle"), says], className="said said-bad")
 
 
