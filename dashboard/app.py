@@ -15,8 +15,9 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html, set_props
 from dash.development.base_component import Component
 from dash.exceptions import DependencyException
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_wtf.csrf import generate_csrf
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.backup_warning import backup_place, register_backup_warning
@@ -31,10 +32,13 @@ from dashboard.plain_page import plain_page
 from dashboard.saving import register_pictures
 from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
-from dashboard.security.door import SIGN_OUT, Door, guard, refused, wants_page
+from dashboard.security.callbacks import answer_with
+from dashboard.security.door import PASSWORD, SIGN_IN, SIGN_OUT, Door, guard, refused, wants_page
 from dashboard.security.headers import content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
+from dashboard.stale_warning import register_stale_warning, stale_place
+from etl.store import is_busy, is_no_space
 from reports import terms
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +62,8 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 _PLAIN = """<main class="plain"><h1>{heading}</h1><p>{says}</p>
         <p><a href="/">Ir a la página de inicio</a></p></main>"""
+_PLAIN_MENU = """<header class="top"><div class="product"><span>{product}</span></div>
+        <nav id="menu" aria-label="Páginas">{links}</nav></header>"""
 # Heading and text of each refusal; any other failure reads as 500.
 _REFUSALS = {
     400: ("Pedido no válido", "El pedido no se entiende, o no nombra a este servidor como corresponde."),
@@ -68,8 +74,15 @@ _REFUSALS = {
     411: ("Pedido no válido", "El pedido no dice cuánto mide."),
     413: ("Pedido demasiado grande", "El pedido supera el tamaño que el sistema acepta."),
     415: ("Pedido no válido", "El pedido no viene en la forma que el sistema entiende."),
+    503: ("El sistema está ocupado", "Otro trabajo ocupa los registros: vuelva a intentarlo en un rato."),
+    507: (
+        "El disco del servidor está lleno",
+        "No se guardó nada. Avise a quien administra el sistema: hace falta liberar espacio.",
+    ),
     500: ("Algo falló", "El sistema no pudo responder. Vuelva a intentarlo; la causa quedó anotada en el servidor."),
 }
+#: What a browser sends by itself, and shows the answer of.
+_FORMS = (SIGN_IN, SIGN_OUT, PASSWORD)
 #: The callback that takes a file.
 UPLOAD = "uploads-answer.children"
 _CHECK_EVERY_MS = 60_000  # how often an open page asks whether new data are in service
@@ -101,6 +114,7 @@ def create_app(context: Context, door: Door) -> Dash:
     in_browser(app, "watchScheme", Output("scheme", "data"), Input("location", "pathname"))
     register_pictures(app)
     register_backup_warning(app, context)
+    register_stale_warning(app, context)
     register_strip(app, context)
     for page in PAGES:
         page.register_callbacks(app, context)
@@ -111,7 +125,7 @@ def create_app(context: Context, door: Door) -> Dash:
     forms = SignInPage(context, paths, single_sign_on.button(context.settings) if by_site else "")
     register_sign_in(server, door, limits, forms)
     if by_site:
-        single_sign_on.register_single_sign_on(server, context, door, forms)
+        single_sign_on.register_single_sign_on(server, context, door, limits, forms)
     policy = content_security_policy(app.csp_hashes())
     server.after_request(lambda response: protect(response, policy, tls=door.tls))
     server.register_error_handler(HTTPException, _refusal)
@@ -125,7 +139,7 @@ def _frame(context: Context) -> Component:
     me = who()
     if me is None:  # Dash looks at it once by itself; the door lets nobody else this far
         return html.Div()
-    menu = [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
+    menu = _menu(me)
     frame: Component = dmc.MantineProvider(
         [
             dcc.Location(id="location", refresh="callback-nav"),
@@ -135,6 +149,7 @@ def _frame(context: Context) -> Component:
             header(terms.PRODUCT, menu, _account(me)),
             *([demo_strip()] if context.is_demo else []),
             *backup_place(),
+            *stale_place(),
             *strip_place(),
             html.Div(id="failure", role="alert"),
             html.Div(id="refusal", role="alert", className="refused", hidden=True),
@@ -144,6 +159,11 @@ def _frame(context: Context) -> Component:
         defaultColorScheme="auto",
     )
     return frame
+
+
+def _menu(me: Identity) -> list[tuple[str, str]]:
+    """Return title and path of the pages in somebody's menu."""
+    return [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
 
 
 def _page(path: str | None) -> Component:
@@ -173,6 +193,12 @@ def _report_failure(error: Exception) -> None:
     """Tell the user that a page could not be filled, and the log why; the same mark stands in both."""
     mark = token_hex(4)
     _LOG.error("callback failed, mark %s: %s", mark, places_of(error))
+    if code := _unwritable(error):
+        heading, says = _REFUSALS[code]
+        answer_with(code)
+        set_props("failure", {"children": notice(heading, html.P(says))})
+        return
+    answer_with(500)
     text = f"Vuelva a cargar la página. Si se repite, avise a quien administra el sistema y mencione la marca {mark}."
     set_props("failure", {"children": notice("El sistema no pudo mostrar esta página", html.P(text))})
 
@@ -190,7 +216,16 @@ def _refusal(error: HTTPException) -> Response:
 def _failure(error: Exception) -> Response:
     mark = token_hex(4)
     _LOG.error("request failed, mark %s: %s", mark, places_of(error))
-    return _plain(500, mark)
+    return _plain(code) if (code := _unwritable(error)) else _plain(500, mark)
+
+
+def _unwritable(error: Exception) -> int:
+    """Return the status that says why nothing can be written, 0 where an error says nothing of that."""
+    # Of the database its own words alone: the statement may hold anything.
+    said = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(error, DBAPIError | OSError) or not isinstance(said, Exception):
+        return 0
+    return 507 if is_no_space(said) else 503 if is_busy(said) else 0
 
 
 def _plain(code: int, mark: str = "") -> Response:
@@ -198,6 +233,10 @@ def _plain(code: int, mark: str = "") -> Response:
     heading, says = _REFUSALS.get(code, _REFUSALS[500])
     if mark:
         says += f" Marca: {mark}."
-    if not wants_page():
+    is_form = request.path in _FORMS and "text/html" in request.headers.get("Accept", "")
+    if not (wants_page() or is_form):
         return refused(code, f"{heading}. {says}", **({"id": mark} if mark else {}))
-    return Response(plain_page(heading, _PLAIN.format(heading=escape(heading), says=escape(says))), code)
+    me = who() if code in (403, 404) else None  # what else fails may be what tells who asks
+    links = "".join(f'<a href="{path}">{escape(title)}</a>' for title, path in (_menu(me) if me else []))
+    menu = _PLAIN_MENU.format(product=escape(terms.PRODUCT), links=links) if me and not me.must_change else ""
+    return Response(plain_page(heading, menu + _PLAIN.format(heading=escape(heading), says=escape(says))), code)

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 75 another load runs.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +13,14 @@ import typer
 
 from dashboard.commands import figures, loads, people, safety, site
 from dashboard.commands.base import Chosen
+from dashboard.commands.spanish import Verbs
 
-app = typer.Typer(
+app = Verbs(
     name="callcenter",
     help="Cifras del Call Center: carga registros de llamadas y da el indicador del manual COM-DSO-P01.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 for verbs in (loads.verbs, figures.verbs, people.verbs, site.verbs, safety.verbs):
     app.add_typer(verbs)
@@ -35,5 +36,6 @@ def _options(
 
 
 def main() -> None:
-    """Run the command."""
+    """Run the command. What it writes is its owner's alone, the numbers of those who call too."""
+    os.umask(0o077)
     app()

@@ -180,11 +180,11 @@ def stat(label: str, value: str, lines: Sequence[Children], *, explanation: Comp
     )
 
 
-def split(label: str, parts: Sequence[tuple[str, str]]) -> Component:
+def split(label: str, parts: Sequence[tuple[str, Children]], *, explanation: Component | None = None) -> Component:
     """Return what a figure is made of, beside it: names and counts in two columns."""
     return html.Div(
         [
-            html.Div(label, className="stat-label"),
+            html.Div([html.Span(label), *([explanation] if explanation else [])], className="stat-label"),
             html.Dl([html.Div([html.Dt(name), html.Dd(count)]) for name, count in parts]),
         ],
         className="stat split",
@@ -200,24 +200,6 @@ def notice(title: str, children: Children, *, heading: int = 2) -> Component:
 def command(text: str) -> Component:
     """Return an order to be typed, set apart."""
     return html.Pre(html.Code(text), className="command", tabIndex=0)
-
-
-def no_data() -> Component:
-    """Return what a page says while nothing was ever loaded."""
-    return notice(
-        "Todavía no hay datos",
-        [
-            html.P("Este almacén no tiene ningún registro de la central. Cargue uno desde una terminal:"),
-            command("callcenter ingest queue_log"),
-            html.P(
-                "En lugar de queue_log escriba la ruta del archivo (también sirven los rotados y los comprimidos .gz). "
-                "Para probar con datos inventados, en otra carpeta:"
-            ),
-            command("callcenter demo"),
-            html.P("Esta página se llena sola, en menos de un minuto, cuando termine la carga."),
-        ],
-        heading=1,
-    )
 
 
 def chart(identity: str, figure: Figure, label: str) -> Component:
@@ -276,7 +258,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Compon
         html.Table(
             [
                 html.Thead(html.Tr([html.Th(heading, scope="col") for heading in headings])),
-                html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows]),
+                html.Tbody([html.Tr(list(map(_cell, headings, row))) for row in rows]),
             ]
         ),
         className="scrolling",
@@ -284,6 +266,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Compon
         role="region",
         **aria(label=", ".join(headings)),
     )
+
+
+def _cell(heading: str, cell: Children) -> Component:
+    """Return a cell that knows its heading: on a narrow screen the two may stand below each other."""
+    said: dict[str, Any] = {"data-heading": heading}
+    drawn: Component = html.Td(cell, **said)
+    return drawn
 
 
 def grid(
@@ -294,9 +283,10 @@ def grid(
     *,
     page_size: int | None = None,
 ) -> Component:
-    """Return a table that sorts by a click on a heading; `total` stays below, `page_size` rows are shown at a time.
+    """Return a table that sorts by a click on a heading; `total` stays below.
 
-    A cell shows the text of its field with `_text` and sorts by the field itself, blanks last.
+    Where there are more than `page_size` rows, so many are shown at a time. A cell shows the text of its field with
+    `_text` and sorts by the field itself, blanks last.
     """
     usual = {
         "sortable": True,
@@ -325,7 +315,7 @@ def grid(
             "pinnedBottomRowData": [total] if total is not None else [],
             **(
                 {"pagination": True, "paginationPageSize": page_size, "paginationPageSizeSelector": False}
-                if page_size
+                if page_size and len(rows) > page_size
                 else {}
             ),
             "animateRows": False,
@@ -333,7 +323,10 @@ def grid(
             "suppressDragLeaveHidesColumns": True,
             "enableCellTextSelection": True,
             "ensureDomOrder": True,
-            "rowClassRules": {"row-without": {"function": "params.data.without"}},
+            "rowClassRules": {
+                "row-without": {"function": "params.data.without"},
+                "row-chosen": {"function": "params.data.chosen"},
+            },
         },
     )
     return drawn

@@ -1,15 +1,19 @@
 """What the command prints about files and loads: values in, Spanish text out; numbers and names of customers hidden."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import duckdb
 
 from etl.checkup import Checkup
 from etl.pipeline import FileReport
+from etl.records.models import MappingVersion
+from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources import SOURCES
-from reports.format import number_text
+from reports.format import count_text, number_text
 from reports.personal import hidden_line
 
+_OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 _STATES = {"published": "cargado", "known": "sin novedad", "refused": "rechazado", "checked": "revisado"}
 
 
@@ -17,9 +21,13 @@ def report_text(report: FileReport) -> str:
     """One line per file: read, loaded, duplicate, set aside, seconds."""
     if report.state == "refused":
         return _printable(report.message)
-    counts = [("leídas", report.read), ("cargadas", report.loaded), ("repetidas", report.duplicates)]
-    counts += [("observadas", report.quarantined), ("en blanco", report.blank)]
-    parts = [f"{number_text(count)} {word}" for word, count in counts if count or word in ("leídas", "cargadas")]
+    loaded = count_text(report.loaded, "cargada", "cargadas")
+    if report.state == "checked":  # a check loads nothing
+        loaded = f"se {'cargaría' if report.loaded == 1 else 'cargarían'} {number_text(report.loaded)}"
+    parts = [count_text(report.read, "leída", "leídas"), loaded]
+    others = ((report.duplicates, "repetida", "repetidas"), (report.quarantined, "observada", "observadas"),
+              (report.blank, "en blanco", "en blanco"))  # fmt: skip
+    parts += [count_text(*words) for words in others if words[0]]
     if report.held:
         parts.append("1 línea sin terminar, retenida")
     if report.message:
@@ -32,7 +40,7 @@ def checkup_text(found: Checkup) -> str:
     """The verdict of every file, then span, gaps, queues with their DIDs, operators."""
     lines = [report_text(report) for report in found.files]
     for reason, count in sorted(found.reasons.items()):
-        lines.append(f"  {number_text(count)} filas observadas: {reason_text(reason)}")
+        lines.append(f"  {count_text(count, 'fila observada', 'filas observadas')}: {reason_text(reason)}")
     if found.first and found.last:
         lines += ["", f"Período: {_instant(found.first)} a {_instant(found.last)}"]
         lines += [f"  sin registro de {_instant(start)} a {_instant(end)}" for start, end in found.gaps]
@@ -50,6 +58,12 @@ def checkup_text(found: Checkup) -> str:
     return "\n".join(lines) + "\n"
 
 
+def mapping_text(rules: int) -> str:
+    """How many rules are in force, and that they are applied."""
+    one = rules == 1
+    return f"{count_text(rules, 'regla', 'reglas')} en vigor; las cifras ya {'la aplica' if one else 'las aplica'}n."
+
+
 def set_aside_text(connection: duckdb.DuckDBPyConnection, *, source: str | None, load: int | None) -> str:
     """Every line set aside: file, line, reasons, text with numbers and names hidden."""
     wanted = "" if load is None else f" AND q.load = {load}"
@@ -64,7 +78,7 @@ def set_aside_text(connection: duckdb.DuckDBPyConnection, *, source: str | None,
     for name, line, reasons, text in rows:
         why = "; ".join(reason_text(reason) for reason in reasons.split(","))
         lines += [f"{_printable(name)}, línea {line}: {why}", f"    {hidden(text)}"]
-    return "\n".join(lines) + f"\n{number_text(len(rows))} filas observadas\n"
+    return "\n".join(lines) + f"\n{count_text(len(rows), 'fila observada', 'filas observadas')}\n"
 
 
 def loads_text(connection: duckdb.DuckDBPyConnection) -> str:
@@ -79,6 +93,16 @@ def loads_text(connection: duckdb.DuckDBPyConnection) -> str:
         for load, name, pbx, read, loaded, duplicates, aside, blank, held in rows
     ]
     return "\n".join(lines or ["No hay cargas."]) + "\n"
+
+
+def versions_text(versions: Sequence[MappingVersion]) -> str:
+    """One line per mapping that was saved: number, when (La Paz), who, rules, the beginning of its SHA-256."""
+    lines = [
+        f"{version.number}: {version.saved_at + _OFFSET:%d/%m/%Y %H:%M}, {_printable(version.who) or 'anterior'}, "
+        f"{number_text(version.rules)} reglas, {version.sha256[:12]}"
+        for version in versions
+    ]
+    return "\n".join(lines or ["No se guardó ninguna todavía."]) + "\n"
 
 
 def reason_text(code: str) -> str:

@@ -19,6 +19,8 @@ MOST_DAYS = 10 * 366
 THRESHOLDS = (min(WITHIN_SECONDS), max(WITHIN_SECONDS))
 CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
+LOADS_PATH = "/cargas"
+SETUP_PATH = "/puesta-en-marcha"
 #: Figures that open their calls wherever they stand.
 WITH_CALLS = ("registered", "answered", "answered_in_time", "abandoned")
 PRESETS = {"hoy": "Hoy", "ayer": "Ayer", "semana": "Semana", "mes": "Mes", "gestion": "Gestión"}
@@ -30,6 +32,7 @@ PARTS = {
     "hora": Dimension.HOUR,
     "media_hora": Dimension.INTERVAL,
     "causa": Dimension.CAUSE,
+    "operador": Dimension.AGENT,
     "tramo": Dimension.WAIT_CLASS,
 }
 
@@ -126,7 +129,10 @@ def read(search: str | None, *, today: date, usual: Period | None = None) -> Fil
     if unit is None:
         raise FilterError(f"«{last('unidad')}» no es una unidad; hay {', '.join(UNITS)}")
     parts = tuple((word, words[word][-1]) for word in PARTS if word in words)
-    return Filters(period, tuple(dict.fromkeys(words.get("linea", ()))), unit, _threshold(last("umbral")), parts)
+    if "operador" in words and "unidad" not in words:
+        unit = Unit.VISIT  # nothing else is some operator's
+    lines = dict.fromkeys(line for text in words.get("linea", ()) for line in text.split(",") if line)
+    return Filters(period, tuple(lines), unit, _threshold(last("umbral")), parts)
 
 
 def read_day(text: str | None) -> date:

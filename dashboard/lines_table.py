@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from dash import Dash, Input
 from dash.development.base_component import Component
 
 from dashboard import components, filters, links
+from dashboard.browser import in_browser
 from dashboard.components import Row
 from dashboard.filters import Filters
 from reports import terms
@@ -41,6 +43,11 @@ _WIDTHS: dict[str, dict[str, Any]] = {
 _USUAL_WIDTH = {"minWidth": 98, "flex": 2}
 
 
+def register_lines_table(app: Dash, identity: str) -> None:
+    """Let the service level and its verdict stand beside the line where few columns fit."""
+    in_browser(app, "orderLines", Input(identity, "virtualRowData"), prevent_initial_call=True)
+
+
 def lines_table(
     identity: str, lines: Sequence[LineFigures], total: LineFigures, on_record: Completeness, asked: Filters
 ) -> Component:
@@ -57,13 +64,7 @@ def lines_table(
         for field, heading in terms.LINE_COLUMNS.items()
     ]
     rows = [_row(line, replace(asked, lines=(line.service or terms.NO_LINE,))) for line in lines]
-    shown = [line.service for line in lines if line.service]
-    with_record = sum(line in on_record.lines_with_record for line in shown)
-    below = {
-        **_row(total, asked),
-        "service_text": terms.TOTAL,
-        "name_text": f"{with_record} de {len(shown)} {'línea' if len(shown) == 1 else 'líneas'}" if shown else "",
-    }
+    below = {**_row(total, asked), "service_text": terms.TOTAL, "name_text": _on_record_text(lines, on_record)}
     return components.grid(identity, columns, rows, below)
 
 
@@ -75,7 +76,7 @@ def _row(line: LineFigures, asked: Filters) -> Row:
         "service": int(line.service) if line.service.isdigit() else None,
         "service_text": line.service or terms.NO_LINE,
         "name": name or None,
-        "name_text": name if line.service else "por asignar",
+        "name_text": _name(line),
         "without": line.state != terms.WITH_DATA,
         "verdict": None if verdict.complies is None else int(verdict.complies),
         "verdict_text": verdict_text(verdict.complies),
@@ -93,12 +94,24 @@ def _row(line: LineFigures, asked: Filters) -> Row:
     return row
 
 
-def line_rows(lines: Sequence[LineFigures], total: LineFigures) -> list[list[Any]]:
+def line_rows(lines: Sequence[LineFigures], total: LineFigures, on_record: Completeness) -> list[list[Any]]:
     """Return the values of the table, the total last; a line without calls bears its state."""
-    return [*(_values(line, line.service or terms.NO_LINE) for line in lines), _values(total, terms.TOTAL)]
+    rows = [_values(line, line.service or terms.NO_LINE, _name(line)) for line in lines]
+    return [*rows, _values(total, terms.TOTAL, _on_record_text(lines, on_record))]
 
 
-def _values(line: LineFigures, service: str) -> list[Any]:
+def _name(line: LineFigures) -> str:
+    return terms.LINES.get(line.service, "") if line.service else "por asignar"
+
+
+def _on_record_text(lines: Sequence[LineFigures], on_record: Completeness) -> str:
+    """Return what stands beside the total: "11 de 12 líneas"."""
+    shown = [line.service for line in lines if line.service]
+    with_record = sum(line in on_record.lines_with_record for line in shown)
+    return f"{with_record} de {len(shown)} {'línea' if len(shown) == 1 else 'líneas'}" if shown else ""
+
+
+def _values(line: LineFigures, service: str, name: str) -> list[Any]:
     verdict = line.verdict
     values: list[Any] = []
     for field in terms.LINE_COLUMNS:
@@ -106,7 +119,7 @@ def _values(line: LineFigures, service: str) -> list[Any]:
             case "service":
                 values.append(service)
             case "name":
-                values.append(terms.LINES.get(line.service, ""))
+                values.append(name)
             case "verdict":
                 values.append(verdict_text(verdict.complies) if verdict.complies is not None else "")
             case "missing":

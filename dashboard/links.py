@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import dcc
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import components, filters
-from dashboard.filters import CALLS_PATH, Filters
+from dashboard.components import Children
+from dashboard.filters import CALLS_PATH, LOADS_PATH, SETUP_PATH, Filters
 from dashboard.security.access import PAGE, RIGHT, may
 from dashboard.security.identity import who
 
@@ -38,6 +39,29 @@ def saving(*parts: Any, **options: Any) -> Component | None:
 def may_export() -> bool:
     """Tell whether files are offered to whoever asks."""
     return _offered(RIGHT, "export")
+
+
+def setup_link(text: str) -> Component | None:
+    """Return the way to where queues get their lines, None for who may not assign them."""
+    link: Component | None = dcc.Link(text, href=SETUP_PATH) if _offered(RIGHT, "edit_mapping") else None
+    return link
+
+
+def no_data() -> Component:
+    """Return what a page says while nothing was ever loaded: to each what they can do about it."""
+    told: list[Component] = [html.P("El sistema todavía no tiene ningún registro de la central.")]
+    if _offered(RIGHT, "load_files"):
+        says: Children = ["Envíe uno en ", dcc.Link("Cargas", href=LOADS_PATH), "."]
+        told.append(html.P(says))
+    elif _offered(RIGHT, "manage_accounts"):
+        told += [
+            html.P("Lo envía un supervisor(a) o la Jefatura en la página Cargas; en el servidor, desde una terminal:"),
+            components.command("callcenter ingest queue_log"),
+        ]
+    else:
+        told.append(html.P("Pida a su supervisor(a) que lo cargue."))
+    told.append(html.P("Esta página se llena sola, en menos de un minuto, cuando termine la carga."))
+    return components.notice("Todavía no hay datos", told, heading=1)
 
 
 def _offered(kind: str, name: str) -> bool:

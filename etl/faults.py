@@ -3,6 +3,8 @@
 import os
 import signal
 
+#: The variable of the environment that names one.
+VARIABLE = "CALLCENTER_FAULT"
 #: In the order a load passes them. Each is a state that a power cut could leave behind.
 FAULT_POINTS = (
     "landing",
@@ -25,7 +27,7 @@ def reach(point: str) -> None:
     """
     if point not in FAULT_POINTS:
         raise ValueError(point)
-    wanted, _, passage = os.environ.get("CALLCENTER_FAULT", "").partition(":")
+    wanted, _, passage = os.environ.get(VARIABLE, "").partition(":")
     if wanted != point:
         return
     _passages[point] = _passages.get(point, 0) + 1

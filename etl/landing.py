@@ -12,10 +12,10 @@ import os
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from etl.lines import Piece, Progress, no_progress
 from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
 from etl.readers.sql_dump import looks_like_dump
+from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
@@ -46,6 +47,26 @@ _DAY_SECONDS = 86400
 
 class Refused(Exception):
     """A file is not taken in; the message says why and what to do. Nothing was loaded from it."""
+
+
+class Undecided(Refused):
+    """A file of which no more was to be read tells nothing in its beginning."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """For whom files are received: who, as the audit names them, and the worker's job where one does it."""
+
+    actor: Actor = SYSTEM
+    job: int | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return what a load's row keeps of it."""
+        return {"landed_by": asdict(self.actor), "job_id": self.job}
+
+
+NOBODY = Receiver()
 
 
 @dataclass(frozen=True)
@@ -77,14 +98,16 @@ class _Scan:
     last_epoch: int | None = None
 
 
-def recognise(path: Path, *, latest_epoch: int) -> LogSource | None:
+def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES) -> LogSource | None:
     """Tell by content which source a file is of, None of a dump of tables, which say it themselves.
 
-    Raises Refused for an empty, unreadable or unknown file.
+    Raises Refused for an empty, unreadable or unknown file. No more than `within` of its bytes are read (unpacked
+    ones): Undecided where there are more, and those tell nothing.
     """
     try:
         with open_text(path) as file:
-            lines, empty = _first_lines(file)
+            lines, empty = _first_lines(file, within)
+            more = len(lines) < _RECOGNISED_LINES and bool(file.read(1))
     except FileNotFoundError as error:
         raise Refused("no existe el archivo") from error
     except PermissionError as error:
@@ -95,24 +118,26 @@ def recognise(path: Path, *, latest_epoch: int) -> LogSource | None:
         raise Refused(f"no se puede leer ({error.strerror or error}); vuelva a copiar el archivo") from error
     if empty:
         raise Refused("el archivo está vacío (0 bytes)")
-    if not lines:
-        raise Refused("el archivo no tiene eventos: solo líneas en blanco")
     if looks_like_dump(b"\n".join(lines)):
         return None
     for source in SOURCES:
         if any(line.count(b"|") >= 4 and _epoch(line, source, latest_epoch) is not None for line in lines):
             return source
+    if more:
+        raise Undecided("el comienzo del archivo no tiene eventos")
+    if not lines:
+        raise Refused("el archivo no tiene eventos: solo líneas en blanco")
     raise Refused(
         f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
         "revise que sea el archivo queue_log de Asterisk"
     )
 
 
-def _first_lines(file: BinaryIO) -> tuple[list[bytes], bool]:
+def _first_lines(file: BinaryIO, within: int) -> tuple[list[bytes], bool]:
     """Return the beginnings of the first lines that are not blank, and whether there is no byte at all."""
     lines: list[bytes] = []
     carry, empty = b"", True
-    for block in blocks(file, _RECOGNISED_BYTES):
+    for block in blocks(file, within):
         empty = False
         *whole, rest = (carry + block).split(b"\n")
         lines += [line[:_HEAD_BYTES] for line in whole if line.strip()]
@@ -122,7 +147,9 @@ def _first_lines(file: BinaryIO) -> tuple[list[bytes], bool]:
     return [*lines, *([carry] if carry.strip() else [])], empty
 
 
-def land(path: Path, records: Engine, settings: Settings, *, name: str, now: datetime) -> Landed:
+def land(
+    path: Path, records: Engine, settings: Settings, *, name: str, now: datetime, receiver: Receiver = NOBODY
+) -> Landed:
     """Copy what is new of a file into the raw store and write its row of the manifest (state ``landed``).
 
     Raises Refused for a file that is not taken in. The records are held only to ask and to write, never while bytes
@@ -131,11 +158,11 @@ def land(path: Path, records: Engine, settings: Settings, *, name: str, now: dat
     latest = latest_epoch(now)
     source = recognise(path, latest_epoch=latest)
     if source is None:
-        return _land_dump(path, records, settings, name, now, latest)
+        return _land_dump(path, records, settings, name, now, latest, receiver)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if is_gzip(head):
-        return _land_closed(path, source, records, settings, name, now, latest)
+        return _land_closed(path, source, records, settings, name, now, latest, receiver)
     with transaction(records) as session:
         known, last, lines_before = _known_file(path, head, session, settings.pbx)
     end = last.first_byte + last.bytes if last else 0
@@ -173,7 +200,7 @@ def land(path: Path, records: Engine, settings: Settings, *, name: str, now: dat
         load = Load(
             file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
             first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
-            last_epoch=scan.last_epoch, landed_at=now, state="landed",
+            last_epoch=scan.last_epoch, landed_at=now, state="landed", **receiver.columns,
         )  # fmt: skip
         session.add(load)
     return Landed(load.load_id, scan.lines, scan.held)
@@ -181,7 +208,7 @@ def land(path: Path, records: Engine, settings: Settings, *, name: str, now: dat
 
 def land_pull(
     database: Database, records: Engine, settings: Settings, *, now: datetime, raw: Path | None = None,
-    progress: Progress = no_progress,
+    progress: Progress = no_progress, receiver: Receiver = NOBODY,
 ) -> Landed:  # fmt: skip
     """Pull what is new of a database's table into the raw store, with its row of the manifest. Raises Refused.
 
@@ -196,12 +223,15 @@ def land_pull(
         ) as rows:  # fmt: skip
             if rows.known is not None or not rows.kept.rows:
                 return Landed(None, rows.kept.rows, 0, rows.known, rows.source.name, rows.name)
-            return _land_table(rows, rows.path, file_digest(rows.path), records, settings, pbx, rows.name, now)
+            digest = file_digest(rows.path)
+            return _land_table(rows, rows.path, digest, records, settings, pbx, rows.name, now, receiver)
     except PullRefused as refusal:
         raise Refused(str(refusal)) from None
 
 
-def _land_dump(path: Path, records: Engine, settings: Settings, name: str, now: datetime, latest: int) -> Landed:
+def _land_dump(
+    path: Path, records: Engine, settings: Settings, name: str, now: datetime, latest: int, receiver: Receiver
+) -> Landed:
     """Land a dump as it is, a closed file of the rows of its table."""
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
@@ -213,7 +243,7 @@ def _land_dump(path: Path, records: Engine, settings: Settings, name: str, now: 
             with dumped(draft, settings, latest_epoch=latest) as rows:
                 if not rows.kept.rows:
                     raise Refused(f"la tabla {rows.name} del volcado no tiene filas: vuélquela con sus datos")
-                return _land_table(rows, draft, digest, records, settings, settings.pbx, name, now)
+                return _land_table(rows, draft, digest, records, settings, settings.pbx, name, now, receiver)
         except PullRefused as refusal:
             raise Refused(str(refusal)) from None
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -223,7 +253,15 @@ def _land_dump(path: Path, records: Engine, settings: Settings, name: str, now: 
 
 
 def _land_table(
-    rows: Pulled, path: Path, digest: str, records: Engine, settings: Settings, pbx: str, name: str, now: datetime
+    rows: Pulled,
+    path: Path,
+    digest: str,
+    records: Engine,
+    settings: Settings,
+    pbx: str,
+    name: str,
+    now: datetime,
+    receiver: Receiver,
 ) -> Landed:
     """Put rows of a table, or the dump they lie in, into the raw store and the manifest."""
     kept = rows.kept
@@ -240,7 +278,7 @@ def _land_table(
         load = Load(
             file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
             lines=kept.rows, held=0, first_epoch=kept.first_epoch, last_epoch=kept.last_epoch, landed_at=now,
-            state="landed", utc_offset=rows.offset,
+            state="landed", utc_offset=rows.offset, **receiver.columns,
         )  # fmt: skip
         session.add(load)
     return Landed(load.load_id, kept.rows, 0, None, rows.source.name, name, rows.notes)
@@ -360,7 +398,14 @@ def _tail(path: Path, end: int, piece_bytes: int) -> str:
 
 
 def _land_closed(
-    path: Path, source: LogSource, records: Engine, settings: Settings, name: str, now: datetime, latest: int
+    path: Path,
+    source: LogSource,
+    records: Engine,
+    settings: Settings,
+    name: str,
+    now: datetime,
+    latest: int,
+    receiver: Receiver,
 ) -> Landed:
     draft = settings.raw / f".draft-{os.getpid()}"
     try:
@@ -387,7 +432,7 @@ def _land_closed(
         load = Load(
             file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
             lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
-            landed_at=now, state="landed",
+            landed_at=now, state="landed", **receiver.columns,
         )  # fmt: skip
         session.add(load)
     return Landed(load.load_id, scan.lines, scan.held)

@@ -3,12 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from etl import landing
@@ -20,7 +22,8 @@ from etl.pulls import UNDONE
 from etl.records import site as sites
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
-from etl.records.models import Load, LogFile
+from etl.records.jobs import State
+from etl.records.models import Job, Load, LogFile
 from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
 from etl.sources import QUEUE_LOG
 from etl.store import OpenStore, StoreError, full_disk_told, is_no_space, now, warehouse_lock
@@ -40,6 +43,7 @@ from etl.warehouse import (
 )
 
 _CANCELLED = "la carga se canceló antes de publicarse"
+_FAILED = "la carga falló antes de publicarse"
 
 
 class UndoError(StoreError):
@@ -77,34 +81,42 @@ def ingest(
     by: Actor = SYSTEM,
     names: Mapping[Path, str] | None = None,
     databases: Sequence[Database] = (),
+    job: int | None = None,
 ) -> list[FileReport]:
     """Load files, and what is new in databases' tables: land each, then build and publish one generation with all.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
     completed first. ``names`` are what users know files by that lie under another name. Raises AnotherLoadRuns,
     CheckError, ReconciliationError, WarehouseError; Cancelled from the progress, then none of the files is loaded.
+    Neither is any where another error ends what the worker does for a ``job``: its files are still there, and whether
+    they are loaded again is decided there.
     """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
-        recover(store, progress=progress)
-        _apply_site(store, progress)
         reports: list[FileReport] = []
         try:
+            recover(store, progress=progress)
+            _apply_site(store, progress)
             for path in paths:
                 started = time.perf_counter()
                 name = (names or {}).get(path, path.name)
                 progress(f"recibiendo {name}", None)
-                report = _land(store, path, name, by)
+                report = _land(store, path, name, landing.Receiver(by, job))
                 report.seconds = time.perf_counter() - started
                 reports.append(report)
             for database in databases:
                 started = time.perf_counter()
-                report = _land_pull(store, database, by, progress)
+                report = _land_pull(store, database, landing.Receiver(by, job), progress)
                 report.seconds = time.perf_counter() - started
                 reports.append(report)
             told = {report.load: report for report in reports if report.load is not None}
             _publish_landed(store, progress, told, by=by)
-        except Cancelled:
-            _refuse_landed(store, [report.load for report in reports if report.load is not None], _CANCELLED, by)
+        except Exception as error:
+            landed = [report.load for report in reports if report.load is not None]
+            if isinstance(error, Cancelled):
+                _refuse_landed(store, landed, _CANCELLED, by)
+            elif job is not None:
+                with suppress(DBAPIError):  # on a full disk: then the next load finds what an ended job left
+                    _refuse_landed(store, landed, _FAILED, by)
             raise
         return reports
 
@@ -118,6 +130,7 @@ def recover(store: OpenStore, *, progress: Progress = no_progress) -> None:
     current = read_current(store.settings.warehouse)
     _clear_builds(store.settings)
     in_service = set(current.loads) if current else set()
+    _refuse_abandoned(store, in_service)
     with transaction(store.records) as session:
         states = {load_id: state for load_id, state in session.execute(select(Load.load_id, Load.state))}
         known = [load_id for load_id in in_service if states.get(load_id) == "landed"]
@@ -125,7 +138,7 @@ def recover(store: OpenStore, *, progress: Progress = no_progress) -> None:
             for load_id, counts in _counts_in_service(store.settings, known).items():
                 load = session.get_one(Load, load_id)
                 _mark_published(load, current.number, *counts)
-                _note_load(session, SYSTEM, load)
+                _note_load(session, _landed_by(load) or SYSTEM, load)
         for load_id, state in states.items():
             if state == "published" and load_id not in in_service:  # the warehouse was lost, or is an older one
                 session.get_one(Load, load_id).state = "landed"
@@ -157,6 +170,9 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress, by: Actor = S
     """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
         _clear_builds(store.settings)
+        with suppress(WarehouseError):  # a damaged CURRENT ends here
+            current = read_current(store.settings.warehouse)
+            _refuse_abandoned(store, set(current.loads) if current else set())
         generation = _publish_landed(store, progress, {}, anew=True, by=by)
         if generation is not None:
             keep = store.settings.keep_generations_seconds
@@ -166,10 +182,17 @@ def rebuild(store: OpenStore, *, progress: Progress = no_progress, by: Actor = S
         return generation
 
 
-def remap(store: OpenStore, *, progress: Progress = no_progress) -> Generation | None:
-    """Apply the site's mappings and parameters as they are now to the figures in service."""
+def remap(
+    store: OpenStore, *, progress: Progress = no_progress, decide: Callable[[], None] | None = None
+) -> Generation | None:
+    """Apply the site's mappings and parameters as they are now to the figures in service.
+
+    `decide` may change them before: it is called when nothing else can stand in the way. Raises AnotherLoadRuns.
+    """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
         recover(store, progress=progress)
+        if decide is not None:
+            decide()
         return _apply_site(store, progress)
 
 
@@ -252,8 +275,12 @@ def was_undone(session: Session, path: Path) -> bool:
     return False
 
 
-def undo(store: OpenStore, load_id: int, *, by: Actor, progress: Progress = no_progress) -> Generation | None:
+def undo(
+    store: OpenStore, load_id: int, *, by: Actor, told: Sequence[int] | None = None, progress: Progress = no_progress
+) -> Generation | None:
     """Take a load, and the later pieces of its file, out again: figures are as if it had never been loaded.
+
+    `told` are the loads that whoever asked was told of, in their order: where others would go now, none does.
 
     Everything that remains is built anew, privately; then the manifest says ``refused``, with the entry of the audit;
     then the new generation is put into service (None where nothing remains). Killed before the manifest's change,
@@ -267,6 +294,11 @@ def undo(store: OpenStore, load_id: int, *, by: Actor, progress: Progress = no_p
             if is_undone(session, load_id):
                 return read_current(store.settings.warehouse)
             going = [each.load for each in loads_undone_with(session, load_id)]
+        if told is not None and going != list(told):
+            raise UndoError(
+                f"Mientras tanto cambió qué cargas se deshacen con la {load_id} (ahora {', '.join(map(str, going))}): "
+                "no se deshizo nada. Revíselas y pídalo otra vez."
+            )
 
         def decide() -> None:
             with transaction(store.records) as session:
@@ -282,16 +314,17 @@ def undo(store: OpenStore, load_id: int, *, by: Actor, progress: Progress = no_p
         return _serve_without(store, progress, frozenset(going), decide)
 
 
-def drop_landed(store: OpenStore, since: datetime) -> int:
-    """Refuse what was landed from an instant on and is not in service, for a load that was stopped by force.
+def drop_landed(store: OpenStore, job: int) -> bool:
+    """Refuse what a job landed and is not in service, for a load that was stopped by force.
 
-    Returns how many pieces. Raises AnotherLoadRuns.
+    Tells whether something that it landed is in service all the same. Raises AnotherLoadRuns.
     """
     with warehouse_lock(store.settings):
         recover(store)
         with transaction(store.records) as session:
-            loads = session.scalars(select(Load.load_id).where(Load.state == "landed", Load.landed_at >= since)).all()
-        return _refuse_landed(store, loads, _CANCELLED, SYSTEM)
+            landed = session.execute(select(Load.load_id, Load.state).where(Load.job_id == job)).all()
+        _refuse_landed(store, [load for load, state in landed if state == "landed"], _CANCELLED, SYSTEM)
+        return any(state == "published" for _, state in landed)
 
 
 def _serve_without(
@@ -332,28 +365,33 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
     return generation
 
 
-def _land(store: OpenStore, path: Path, name: str, by: Actor) -> FileReport:
+def _land(store: OpenStore, path: Path, name: str, receiver: landing.Receiver) -> FileReport:
     return _landed(
-        store, name, by, "file", lambda: landing.land(path, store.records, store.settings, name=name, now=now())
-    )
-
-
-def _land_pull(store: OpenStore, database: Database, by: Actor, progress: Progress) -> FileReport:
-    progress(f"leyendo la base de datos {database.name}", None)
-    return _landed(
-        store, database.name, by, f"database {database.name}",
-        lambda: landing.land_pull(database, store.records, store.settings, now=now(), progress=progress),
+        store, name, receiver, "file",
+        lambda: landing.land(path, store.records, store.settings, name=name, now=now(), receiver=receiver),
     )  # fmt: skip
 
 
-def _landed(store: OpenStore, name: str, by: Actor, what: str, land: Callable[[], landing.Landed]) -> FileReport:
+def _land_pull(store: OpenStore, database: Database, receiver: landing.Receiver, progress: Progress) -> FileReport:
+    progress(f"leyendo la base de datos {database.name}", None)
+    return _landed(
+        store, database.name, receiver, f"database {database.name}",
+        lambda: landing.land_pull(
+            database, store.records, store.settings, now=now(), progress=progress, receiver=receiver
+        ),
+    )  # fmt: skip
+
+
+def _landed(
+    store: OpenStore, name: str, receiver: landing.Receiver, what: str, land: Callable[[], landing.Landed]
+) -> FileReport:
     report = FileReport(name=name)
     try:
         landed = land()
     except landing.Refused as refusal:
         report.state, report.message = "refused", f"{name}: rechazado: {refusal}"
         with transaction(store.records) as session:
-            note(session, by, Action.LOAD, what, Result.REFUSED, reason=str(refusal))
+            note(session, receiver.actor, Action.LOAD, what, Result.REFUSED, reason=str(refusal))
         return report
     except OSError as error:
         if is_no_space(error):
@@ -539,7 +577,12 @@ def _mark_tallies(store: OpenStore, tallies: Sequence[Tally], generation: Genera
             is_new = load.state != "published"
             _mark_published(load, generation.number, tally.loaded, tally.duplicates, tally.quarantined, tally.blank)
             if is_new:
-                _note_load(session, by, load)
+                _note_load(session, _landed_by(load) or by, load)
+
+
+def _landed_by(load: Load) -> Actor | None:
+    """Return who received a piece, who need not be who completes its load; None where that was not kept yet."""
+    return Actor(**load.landed_by) if load.landed_by else None
 
 
 def _note_load(session: Session, by: Actor, load: Load, result: Result = Result.DONE) -> None:
@@ -561,6 +604,18 @@ def _refuse(store: OpenStore, load_id: int, reason: str, by: Actor) -> dict[int,
             load.state, load.refusal = "refused", reason
             _note_load(session, by, load, Result.REFUSED)
         return {load.load_id: reason for load in refused}
+
+
+def _refuse_abandoned(store: OpenStore, in_service: Collection[int]) -> None:
+    """Refuse what a job landed that has ended without putting it into service: nobody waits for it any more."""
+    with transaction(store.records) as session:
+        left = select(Load.load_id).join(Job, Job.job_id == Load.job_id)
+        left = left.where(
+            Load.state == "landed", Load.published_at.is_(None), Job.state.in_((State.FAILED, State.CANCELLED))
+        )
+        abandoned = [load for load in session.scalars(left) if load not in in_service]
+    if abandoned:
+        _refuse_landed(store, abandoned, _FAILED, SYSTEM)
 
 
 def _refuse_landed(store: OpenStore, loads: Sequence[int], reason: str, by: Actor) -> int:

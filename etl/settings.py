@@ -24,6 +24,8 @@ ZONE = ZoneInfo(ZONE_NAME)
 ZONE_OFFSET_SECONDS = -4 * 3600
 #: The file of a store that holds its settings, written as environment variables.
 SETTINGS_FILE = "callcenter.env"
+#: How the name of every setting begins in the environment.
+ENVIRONMENT = "CALLCENTER_"
 
 
 _OFFSET = re.compile(r"([+-])(0\d|1[0-4]):?([03]0|[14]5)")
@@ -75,15 +77,15 @@ class Settings(BaseSettings):
     was set aside is forgotten: it may hold anything.
 
     ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
-    where it listens; ``certificate`` and ``certificate_key`` are files of the site's own, in the place of those that
-    ``callcenter init`` makes; ``secret`` replaces ``<data>/secret.key``; ``backup`` is the folder of the backups;
-    ``oidc_*`` name the site's single sign-on.
+    where it listens, ``connections_of_address`` how many of one address may be open at once; ``certificate`` and
+    ``certificate_key`` are files of the site's own, in the place of those that ``callcenter init`` makes; ``secret``
+    replaces ``<data>/secret.key``; ``backup`` is the folder of the backups; ``oidc_*`` name the site's single sign-on.
 
     ``databases`` are the tables that logs are pulled from (in the environment as JSON, a list of what ``Database``
     takes); the worker pulls every ``pull_seconds``, 0 for never. ``table_zone`` is the clock of a dump of such a table.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, extra="ignore", hide_input_in_errors=True)
 
     data: Path = Path("data")
     records_url: str = Field(default="", repr=False)  # may hold a password
@@ -99,6 +101,7 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     host: str = "127.0.0.1"
     port: int = Field(default=8050, ge=0, le=65535)
+    connections_of_address: int = Field(default=200, ge=10)
     certificate: Path | None = None
     certificate_key: Path | None = None
     secret: SecretStr = SecretStr("")

@@ -6,10 +6,13 @@ In: settings. Out: the open store that loads and the command work on.
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -26,6 +29,7 @@ from etl.warehouse import CURRENT, WarehouseError
 SITE, DEMO = "site", "demo"
 #: What the system, DuckDB and SQLite say when a disk, a quota or the size of a file is at its limit.
 _NO_SPACE = ("no space left", "disk is full", "quota exceeded", "file too large")
+_BUSY = ("database is locked", "database table is locked", "lock timeout")
 
 
 class StoreError(Exception):
@@ -58,7 +62,8 @@ def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> 
     """
     if not create and not settings.records_url and not (settings.data / "records.sqlite").exists():
         raise StoreError(f"En {settings.data} no hay un almacén: cargue primero un registro con «callcenter ingest».")
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _close_to_others(settings.data)
     records = open_records(settings.database_url)
     with transaction(records) as session:
         store = session.scalar(select(Store).limit(1))
@@ -74,6 +79,17 @@ def open_store(settings: Settings, *, kind: str = SITE, create: bool = True) -> 
             "indique otra carpeta con --data."
         )
     return OpenStore(settings, records, kind, store_key(settings))
+
+
+def _close_to_others(folder: Path) -> None:
+    """Take from others what they may do with the folder of a store, where it is ours: what lies in it is shut too."""
+    if sys.platform == "win32":
+        return
+    found = folder.stat()
+    is_everybodys = bool(found.st_mode & stat.S_ISVTX)  # as /tmp itself
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077 and not is_everybodys:
+        with suppress(OSError):  # a file system without owners
+            folder.chmod(stat.S_IMODE(found.st_mode) & 0o700)
 
 
 def store_key(settings: Settings) -> bytes:
@@ -130,13 +146,18 @@ def full_disk_told(settings: Settings) -> Iterator[None]:
             raise
         raise WarehouseError(
             f"No hay espacio en el disco de {settings.data}: las cifras anteriores siguen en servicio. "
-            "Libere espacio y repita la carga; lo que ya se había recibido se completa solo."
+            "Libere espacio y repita la carga."
         ) from error
 
 
 def is_no_space(error: Exception) -> bool:
     """Tell whether an error says that the disk is full."""
     return any(sign in str(error).lower() for sign in _NO_SPACE)
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether an error says that somebody else kept the records for longer than one waits."""
+    return any(sign in str(error).lower() for sign in _BUSY)
 
 
 def now() -> datetime:

@@ -18,15 +18,25 @@ from etl.pseudonyms import HEX_DIGITS, MARK
 from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.views import LINES, months_between
-from reports.definition import Period, Unit
+from reports.definition import Period, Subject, Unit
 from reports.personal import Field, Level, Mask, hidden_data, short_pseudonym
-from reports.query import QueryError, Where, select
+from reports.query import TABLES, QueryError, Where, select
 from reports.rules import Rules
 
 #: A callid's events lie within this of each other (rules.md, section 2).
 _REACH = timedelta(days=31)
 _VISIT_COLUMNS = "queue, COALESCE(person, agent) AS agent"
 _CALL_COLUMNS = "CAST(NULL AS VARCHAR) AS queue, CAST(NULL AS VARCHAR) AS agent"
+# Of a call's answered visits the first: that of a transfer comes after it.
+_WHO_ANSWERED = """
+SELECT listed.place, ARG_MIN(COALESCE(visits.person, visits.agent), visits.ordinal) AS agent
+FROM {visits} AS visits
+JOIN listed ON listed.pbx = visits.pbx AND listed.callid = visits.callid
+    AND visits.entered_local BETWEEN listed.entered_local AND COALESCE(listed.outcome_local, listed.entered_local)
+WHERE visits.answered AND listed.answered AND visits.entered_date BETWEEN ? AND ?
+    AND (NOT ? OR visits.service IS NOT DISTINCT FROM listed.service)
+GROUP BY listed.place
+"""
 
 
 def list_calls(
@@ -43,8 +53,9 @@ def list_calls(
 ) -> pd.DataFrame:
     """List the calls that an indicator's numerator counts, as many as it says when nothing limits them.
 
-    Columns: pbx, callid, ordinal, service, queue and agent (visits only), entered_local, outcome_local, answered,
-    cause, wait_seconds, talk_seconds. Raises QueryError, also for an indicator that counts no calls.
+    Columns: pbx, callid, ordinal, service, queue (visits only), agent (of a call who answered it first), entered_local,
+    outcome_local, answered, cause, wait_seconds, talk_seconds. Raises QueryError, also for an indicator that counts no
+    calls.
     """
     selection = select(connection, rules, indicator, period, where, unit)
     if selection.rows is None:
@@ -57,7 +68,24 @@ def list_calls(
         ORDER BY entered_local, pbx, callid, ordinal LIMIT {limit:d} OFFSET {offset:d}""",
         selection.bound,
     ).df()
+    if selection.unit is not Unit.VISIT and len(calls):
+        calls["agent"] = _who_answered(connection, calls, selection.unit)
     return _agents_masked(calls, mask)
+
+
+def _who_answered(connection: duckdb.DuckDBPyConnection, calls: pd.DataFrame, unit: Unit) -> pd.Series:
+    """Return who answered each call of a list."""
+    instants = calls[["entered_local", "outcome_local"]]
+    first, last = instants.min().min().date(), instants.max().max().date()
+    visits = months_between(connection, TABLES[Subject.CALLS, Unit.VISIT], first, last)
+    listed = calls[["pbx", "callid", "service", "entered_local", "outcome_local", "answered"]].rename_axis("place")
+    connection.register("listed", listed.reset_index())
+    try:
+        sql = _WHO_ANSWERED.format(visits=visits)
+        found = dict(connection.execute(sql, [first, last, unit is Unit.LINE]).fetchall())
+    finally:
+        connection.unregister("listed")
+    return pd.Series([found.get(place) for place in calls.index], index=calls.index, dtype=calls["agent"].dtype)
 
 
 def list_events(

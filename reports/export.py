@@ -30,6 +30,9 @@ _DATE, _MOMENT = "dd/mm/yyyy", "dd/mm/yyyy hh:mm:ss"
 #: Widths of columns in characters.
 _NARROWEST, _WIDEST, _MOMENT_WIDTH = 11, 42, 19
 _LETTER = 1
+_TOTAL = {"bold": True, "top": 1}
+_APART = {"align": "left", "indent": 1}
+_INDENT = 2
 _WIDE = 6  # more columns than this lie across the sheet
 
 
@@ -59,7 +62,7 @@ class Table:
 
     Of invented data (`demo`) both say so: `file_name` and `heading`. `made_at` is when its figures were made.
     Values: counts as whole numbers, percentages as fractions of one, waits in seconds, None or NaN for a blank. A text
-    where a number is usual ("sin registro") stays a text.
+    where a number is usual ("sin registro") stays a text. With `total` the last row is that of all the others.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
     made_at: datetime
     demo: bool
+    total: bool = False
 
     @property
     def file_name(self) -> str:
@@ -117,39 +121,47 @@ def xlsx_bytes(table: Table) -> bytes:
 
 
 def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
-    bold, heading = book.add_format({"bold": True}), book.add_format({"bold": True, "text_wrap": True, "bottom": 1})
-    text, quoted = book.add_format({}), book.add_format({"quote_prefix": True})
-    heading_right = book.add_format({"bold": True, "text_wrap": True, "bottom": 1, "align": "right"})
-    formats = {unit: book.add_format({"num_format": code, "align": "right"}) for unit, code in EXCEL_FORMATS.items()}
-    day, moment = book.add_format({"num_format": _DATE}), book.add_format({"num_format": _MOMENT})
+    styles = _Styles(book)
+    bold, plain = book.add_format({"bold": True}), book.add_format({})
     sheet.hide_gridlines(2)
     sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
     for number, line in enumerate(table.heading, start=1):
-        sheet.write_string(number, 0, line, bold if line == terms.DEMO_DATA else text)
+        sheet.write_string(number, 0, line, bold if line == terms.DEMO_DATA else plain)
     top = len(table.heading) + 2
+    # A text beside a number to its left would touch it.
+    apart = [
+        place > 0 and column.unit is None and table.columns[place - 1].unit is not None
+        for place, column in enumerate(table.columns)
+    ]
     for place, column in enumerate(table.columns):
-        sheet.write_string(top, place, column.heading, heading if column.unit is None else heading_right)
-        sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]))
+        heading = styles.heading(right=column.unit is not None, apart=apart[place])
+        sheet.write_string(top, place, column.heading, heading)
+        sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]) + _INDENT * apart[place])
     for number, row in enumerate(table.rows, start=top + 1):
+        total = table.total and number == top + len(table.rows)
         for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
             value, unit = (cell.value, cell.unit) if isinstance(cell, Valued) else (cell, column.unit)
             match value:
                 case str():
-                    sheet.write_string(number, place, value, quoted if value.startswith(_FORMULA_STARTS) else text)
+                    quoted = value.startswith(_FORMULA_STARTS)
+                    sheet.write_string(number, place, value, styles.text(quoted, apart=apart[place], total=total))
                 case _ if value is None or pd.isna(value):
-                    continue
+                    if total:
+                        sheet.write_blank(number, place, None, styles.text(False, apart=False, total=True))
                 case datetime():
-                    sheet.write_datetime(number, place, value, moment)
+                    sheet.write_datetime(number, place, value, styles.number(_MOMENT, total=total))
                 case date():
-                    sheet.write_datetime(number, place, value, day)
+                    sheet.write_datetime(number, place, value, styles.number(_DATE, total=total))
                 case _ if unit is ValueUnit.SECONDS:
-                    sheet.write_number(number, place, float(value) / _SECONDS_A_DAY, formats[unit])
+                    code = EXCEL_FORMATS[unit]
+                    sheet.write_number(number, place, float(value) / _SECONDS_A_DAY, styles.number(code, total=total))
                 case _:
-                    sheet.write_number(number, place, value, formats[unit or ValueUnit.COUNT])
+                    code = EXCEL_FORMATS[unit or ValueUnit.COUNT]
+                    sheet.write_number(number, place, value, styles.number(code, total=total))
     last = len(table.columns) - 1
     sheet.freeze_panes(top + 1, 1)
     if table.rows:
-        sheet.autofilter(top, 0, top + len(table.rows), last)
+        sheet.autofilter(top, 0, top + len(table.rows) - table.total, last)  # a total is not sorted among the rest
         corner = xlsxwriter.utility.xl_rowcol_to_cell(top + len(table.rows), last)
         sheet.ignore_errors({"number_stored_as_text": f"A1:{corner}"})
     sheet.set_paper(_LETTER)
@@ -158,6 +170,32 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(top)
     sheet.set_footer(f"&L{terms.PRODUCT}&RPágina &P de &N")
+
+
+class _Styles:
+    """The formats of a book's cells, each made once."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def heading(self, *, right: bool, apart: bool) -> Any:
+        aligned = {"align": "right"} if right else _APART if apart else {}
+        return self._book.add_format({"bold": True, "text_wrap": True, "bottom": 1, **aligned})
+
+    def text(self, quoted: bool, *, apart: bool, total: bool) -> Any:
+        key = (quoted, apart, total)
+        if key not in self._made:
+            said = {**({"quote_prefix": True} if quoted else {}), **(_APART if apart else {})}
+            self._made[key] = self._book.add_format({**said, **(_TOTAL if total else {})})
+        return self._made[key]
+
+    def number(self, code: str, *, total: bool) -> Any:
+        key = (code, total)
+        if key not in self._made:
+            said = {"num_format": code, **({} if code in (_DATE, _MOMENT) else {"align": "right"})}
+            self._made[key] = self._book.add_format({**said, **(_TOTAL if total else {})})
+        return self._made[key]
 
 
 def _width(column: Column, values: Sequence[Any]) -> int:

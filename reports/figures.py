@@ -6,6 +6,7 @@ for a notebook `plotly.graph_objects.Figure(figure)`. Plotly's own objects take 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from reports.format import number_text, percent_text, target_text
 
 _FONT = "'Inter Variable', system-ui, sans-serif"
 _SLOTS = tuple(f"{hour:02}:{minute}" for hour in range(24) for minute in ("00", "30"))
+#: Cells with less than this of the fullest cell's calls are veiled by this much.
+_FADED_BELOW, _VEIL = 0.1, 0.82
 _SHARES = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 Figure = dict[str, Any]
@@ -42,31 +45,39 @@ DARK = Scheme("#e6e9ec", "#a5adb6", "#343a41", "#1b1f24", "#4d5763", "#7fb2e5", 
 SCHEMES = {"light": LIGHT, "dark": DARK}
 
 
-def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) -> Figure:
-    """Weekday by half hour: the service level about its target; where nobody called there is nothing.
+def few_calls(frame: pd.DataFrame) -> int:
+    """Return how many calls a cell of the heat map of a frame must have not to be faded: a tenth of the fullest."""
+    return math.ceil(int(frame["denominator"].max()) * _FADED_BELOW) if len(frame) else 0
 
-    `frame` is that of `measure` for one ratio by weekday and interval.
+
+def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) -> Figure:
+    """Weekday by half hour, or by hour: the service level about its target; where nobody called there is nothing.
+
+    `frame` is that of `measure` for one ratio by weekday and interval or hour. Cells of few calls (`few_calls`) are
+    faded, lest a night of three calls outweigh a morning of two hundred.
     """
-    rows = zip(
-        frame["weekday"], frame["interval"], frame["value"], frame["numerator"], frame["denominator"], strict=True
-    )
-    cells = {(day, slot): (value, said_of(value, n, of)) for day, slot, value, n, of in rows if of}
-    called = [slot for slot in _SLOTS if any(key[1] == slot for key in cells)]
-    slots = list(_SLOTS[_SLOTS.index(called[0]) : _SLOTS.index(called[-1]) + 1]) if called else []
+    hourly = "hour" in frame.columns
+    slots_of_day = tuple(slot for slot in _SLOTS if slot.endswith(":00")) if hourly else _SLOTS
+    times = [f"{hour}:00" for hour in frame["hour"]] if hourly else frame["interval"]
+    rows = zip(frame["weekday"], times, frame["value"], frame["numerator"], frame["denominator"], strict=True)
+    few = few_calls(frame)
+    cells = {(day, slot): (value, said_of(value, n, of), of < few) for day, slot, value, n, of in rows if of}
+    called = [slot for slot in slots_of_day if any(key[1] == slot for key in cells)]
+    first, last = (slots_of_day.index(called[place]) for place in (0, -1)) if called else (0, -1)
+    slots = list(slots_of_day[first : last + 1])
     shown = [[cells.get((str(day), slot)) for slot in slots] for day in range(1, 8)]
     hours = [slot for slot in slots if slot.endswith(":00") and int(slot[:2]) % 3 == 0]
+    days = [day[:3] for day in terms.WEEKDAYS] if hourly else list(terms.WEEKDAYS)
+    placed = {"x": slots, "y": list(terms.WEEKDAYS), "xgap": 1, "ygap": 1}
     trace = {
         "type": "heatmap",
-        "x": slots,
-        "y": list(terms.WEEKDAYS),
+        **placed,
         "z": [[cell[0] if cell else None for cell in row] for row in shown],
         "customdata": [[cell[1] if cell else "" for cell in row] for row in shown],
         "hovertemplate": "%{y}, %{x}<br>%{customdata}<extra></extra>",
         "hoverongaps": False,
         "zmin": 0,
         "zmax": 1,
-        "xgap": 1,
-        "ygap": 1,
         "colorscale": _about(target, scheme),
         "colorbar": {
             "thickness": 10,
@@ -76,8 +87,20 @@ def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) 
             "tickfont": {"size": 11, "color": scheme.quiet},
         },
     }
+    veil = {
+        "type": "heatmap",
+        **placed,
+        "z": [[1 if cell and cell[2] else None for cell in row] for row in shown],
+        "colorscale": [[0, scheme.surface], [1, scheme.surface]],
+        "zmin": 0,
+        "zmax": 1,
+        "opacity": _VEIL,
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
     across = {"tickvals": hours, "ticktext": [slot[:2] for slot in hours], "tickangle": 0, **_titled("hora", scheme)}
-    return _figure([trace], scheme, height=250, xaxis=across, yaxis={"autorange": "reversed", "showgrid": False})
+    down = {"autorange": "reversed", "showgrid": False, "tickvals": list(terms.WEEKDAYS), "ticktext": days}
+    return _figure([trace, veil], scheme, height=250, xaxis=across, yaxis=down)
 
 
 def wait_curve(frame: pd.DataFrame, threshold: int | None, target: float | None, scheme: Scheme = LIGHT) -> Figure:

@@ -58,6 +58,11 @@ def number_text(value: Number | None, decimals: int = 0) -> str:
     return str(_pattern(decimals, "").apply(_rounded(value, decimals), _LOCALE))
 
 
+def count_text(number: int, one: str, many: str) -> str:
+    """Return a number of things with their word: "1 regla", "31.055 reglas"."""
+    return f"{number_text(number)} {one if number == 1 else many}"
+
+
 def duration_text(seconds: Number | None) -> str:
     """Return seconds as "00:03:25", rounded to whole ones; hours go on past 99."""
     if _is_blank(seconds):

@@ -13,6 +13,7 @@ from reports.format import number_text
 from reports.summary import MonthSummary
 from reports.wording import days_text
 
+CALLS_WITHOUT_LINE = "Llamadas sin línea"
 # What stands in the place of a fact that there is none of.
 _NONE = {"Días sin registro": "ninguno"}
 
@@ -48,7 +49,7 @@ def _facts(summary: MonthSummary) -> list[tuple[str, str]]:
         ("Líneas con días sin registro", "; ".join(days)),
         ("Líneas sin llamadas", _lines_text(quiet)),
         ("Llamadas en curso", _open_text(summary)),
-        ("Llamadas sin línea", _without_line_text(summary)),
+        (CALLS_WITHOUT_LINE, _without_line_text(summary)),
     ]
 
 

@@ -203,18 +203,22 @@ def wait_curve(
     return _frame(columns, rows)
 
 
-def by_hour(frame: pd.DataFrame) -> pd.DataFrame:
+def by_hour(frame: pd.DataFrame, *, weekdays: bool = False) -> pd.DataFrame:
     """Return a frame of `measure` of one ratio by interval, and whatever else, as `measure` gives it by hour.
 
-    Numerators and denominators are added up and divided anew: one reading of the calls serves both.
+    With `weekdays`, which the frame then has, by weekday and hour. Numerators and denominators are added up and divided
+    anew: one reading of the calls serves both.
     """
-    sums: dict[str, tuple[int, int]] = {}
-    for interval, n, of in zip(frame["interval"], frame["numerator"], frame["denominator"], strict=True):
-        before = sums.get(interval[:2], (0, 0))
-        sums[interval[:2]] = before[0] + int(n), before[1] + int(of)
+    sums: dict[tuple[str, ...], tuple[int, int]] = {}
+    days = frame["weekday"] if weekdays else [None] * len(frame)
+    for day, interval, n, of in zip(days, frame["interval"], frame["numerator"], frame["denominator"], strict=True):
+        key = (day, interval[:2]) if weekdays else (interval[:2],)
+        before = sums.get(key, (0, 0))
+        sums[key] = before[0] + int(n), before[1] + int(of)
     name = frame["indicator"].iloc[0] if len(frame) else ""
-    rows = [(name, hour, n, of, n / of if of else None) for hour, (n, of) in sorted(sums.items())]
-    return _frame({"indicator": "str", "hour": "str", **NUMBERS}, rows)
+    rows = [(name, *key, n, of, n / of if of else None) for key, (n, of) in sorted(sums.items())]
+    dims = {"weekday": "str", "hour": "str"} if weekdays else {"hour": "str"}
+    return _frame({"indicator": "str", **dims, **NUMBERS}, rows)
 
 
 def resolve_unit(indicator: Indicator, dimensions: Iterable[Dimension], unit: Unit | str | None) -> Unit:

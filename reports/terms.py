@@ -40,6 +40,18 @@ CAUSES = {
     "incompatible": "canales incompatibles",
     "unknown": "desconocida",
 }
+# What each means, by its label.
+CAUSES_EXPLAINED = {
+    "colgó": "quien llamaba cortó mientras esperaba.",
+    "tiempo agotado": "esperó lo máximo que admite la cola y la central la sacó de ella.",
+    "sin operadores": "esperaba y la cola se quedó sin operadores conectados, así que la central la sacó de ella.",
+    "salió por opción": "quien llamaba marcó una opción para dejar de esperar.",
+    "reinicio de la central": "la central se reinició mientras esperaba.",
+    "retirada": "la central o un programa la sacó de la cola antes de que alguien la atendiera.",
+    "canales incompatibles": "un operador(a) la tomó, pero la central no pudo unir las dos comunicaciones "
+    "(no comparten un formato de audio).",
+    "desconocida": "el registro no dice cómo terminó.",
+}
 OUTCOMES = {"answered": "atendida", "abandoned": "abandonada"}
 WAIT_CLASSES = ("0", "1-10", "11-20", "21-30", "31-60", "61-120", "121-300", "> 300", "sin dato")
 
@@ -167,6 +179,7 @@ CALL_COLUMNS = {
     "agent": "Operador(a)",
     "callid": "Llamada (callid)",
 }
+LINE_NAME = "Nombre de la línea"
 CALLER_NUMBER = "Número de quien llamó"
 CALLER_NAME = "Nombre de quien llamó"
 UNMASK = "Ver el número"
@@ -232,7 +245,6 @@ AUDIT_ACTIONS = {
     "load": "carga",
     "undo": "carga deshecha",
     "mapping": "asignación de colas u operadores",
-    "edit": "corrección",
     "job": "trabajo",
     "backup": "respaldo",
     "restore": "restauración",
@@ -272,6 +284,7 @@ AUDIT_DETAILS = {
     "rules": "reglas",
     "sessions": "sesiones",
     "sha256": "sha256",
+    "version": "versión",
     "why": "por qué",
     "work": "trabajo",
 }
@@ -286,9 +299,15 @@ AUDIT_VALUES = {
     "retry": "otra vez",
     "sessions ended": "sesiones terminadas",
     "age": "por antigüedad",
+    "forgotten": "textos borrados por su antigüedad",
+    "known": "ya se había recibido",
+    "limit": "demasiados archivos",
+    "restore": "al restaurar un respaldo",
+    "right": "ya no tiene permiso",
     "down": "el servidor de cuentas no respondió",
     "no account": "no tiene cuenta aquí",
     "not confirmed": "el servidor de cuentas no confirmó quién es",
+    "meanwhile": "la cuenta cambió mientras tanto",
     "too many": "demasiados intentos",
     "wrong": "cuenta o contraseña incorrecta",
 }

@@ -52,6 +52,10 @@ class Product:
             self._stores[asked] = stores.open_store(self.settings(pbx))
         return self._stores[asked]
 
+    def reopen(self) -> None:
+        """Open the store anew the next time, as another process would."""
+        self._stores.clear()
+
     def map(self, rules: Iterable[QueueRule]) -> None:
         store = self.store()
         with transaction(store.records) as session:

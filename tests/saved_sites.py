@@ -20,9 +20,8 @@ from sqlalchemy import make_url
 
 from dashboard.people import accounts
 from dashboard.people.accounts import Role
-from etl import pipeline
+from etl import mapping, pipeline
 from etl import store as stores
-from etl.records import site as sites
 from etl.records.audit import SYSTEM, Action, Actor, note, seal_days
 from etl.records.engine import open_records, transaction
 from etl.records.models import Account, Job, Upload
@@ -87,11 +86,10 @@ class Site:
         self.ingest(0, 3)
         self.ingest(90, 2)
         store = self.open()
+        mapping.take_in(store, "queues", "queue,did,service,valid_from,valid_to\n101,,102,,\n", name="colas.csv")
         with transaction(store.records) as session:
-            sites.replace_queues(session, [sites.QueueRule("101", None, "102")])
-        pipeline.remap(store)
-        with transaction(store.records) as session:
-            ana = accounts.add_account(session, SYSTEM, "ana", "Ana Ñáñez", Role.CHIEF, PASSWORD, must_change=False)
+            hashed = accounts.hash_password(PASSWORD)
+            ana = accounts.add_account(session, SYSTEM, "ana", "Ana Ñáñez", Role.CHIEF, hashed, must_change=False)
             accounts.sign_in(session, ana, address="10.0.0.7", browser="tests")
             note(session, ana_actor(ana), Action.EXPORT, "calls", rows=2, text="=1+1\r\n“ñ”")
             session.flush()

@@ -11,15 +11,16 @@ from typing import Literal
 from playwright.sync_api import sync_playwright
 
 from dashboard.pages import PAGES
+from dashboard.people.accounts import Role
 from etl import store as stores
 from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.served import load_sample, served
 
 SIZES = {"1366x768": (1366, 768), "1920x1080": (1920, 1080), "390x844": (390, 844)}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-# Every chart is drawn, every table has its rows.
-DRAWN = """() => [...document.querySelectorAll('.chart')].every(each => each.querySelector('.main-svg'))
-    && [...document.querySelectorAll('.grid')].every(each => each.querySelector('.ag-row'))"""
+# Every chart that is seen is drawn, every table that is seen has its rows.
+DRAWN = """() => [...document.querySelectorAll('.chart, .grid')].every(
+    each => !each.offsetParent || each.querySelector('.main-svg, .ag-row'))"""
 OUT = Path("build/screenshots")
 
 
@@ -31,6 +32,7 @@ def main(out: Path = OUT) -> list[Path]:
         settings = load_sample(Path(folder), months=13, kind=stores.DEMO)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         with served(settings) as address:
+            cookies = {role: address.cookie(role) for role in Role}  # so there is an account for each
             for size, (width, height) in SIZES.items():
                 for scheme in SCHEMES:
                     tab = browser.new_page(
@@ -39,8 +41,9 @@ def main(out: Path = OUT) -> list[Path]:
                         locale="es-BO",
                         timezone_id="America/La_Paz",
                     )
-                    tab.context.add_cookies([address.cookie()])
                     for page in PAGES:
+                        role = Role.ADMINISTRATOR if page.PATH == "/cuentas" else Role.CHIEF
+                        tab.context.add_cookies([cookies[role]])
                         tab.goto(address + page.PATH)
                         tab.locator("h1").wait_for()
                         tab.wait_for_load_state("networkidle")

@@ -1,25 +1,36 @@
 """Accounts, passwords and sessions: what is kept of them, how long they last, and who may do what to whom."""
 
+import json
 import re
+import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from datetime import timedelta
-from itertools import count
+from functools import partial
+from itertools import count, islice
+from threading import Event
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from limits import parse
+from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 from werkzeug.test import Client, TestResponse
 
+from dashboard import cli
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.people import accounts
+from dashboard.people import accounts, administration
 from dashboard.people.accounts import (
     AccountError,
+    Identity,
+    PasswordHash,
     Role,
     add_account,
     check_password,
@@ -30,6 +41,7 @@ from dashboard.people.accounts import (
     set_role,
     sign_in,
 )
+from dashboard.security.limits import Limits
 from etl import store as stores
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
@@ -53,17 +65,17 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 
 
 @pytest.fixture(scope="module")
-def hashed() -> str:
+def hashed() -> PasswordHash:
     return accounts.hash_password(PASSWORD)
 
 
 @pytest.fixture
-def person(people: Context, hashed: str) -> str:
+def person(people: Context, hashed: PasswordHash) -> str:
     """The name of a new account, with PASSWORD."""
     return somebody(people, hashed, f"persona{next(NUMBERS)}")
 
 
-def somebody(people: Context, hashed: str, name: str, role: Role = Role.SUPERVISOR) -> str:
+def somebody(people: Context, hashed: PasswordHash, name: str, role: Role = Role.SUPERVISOR) -> str:
     with transaction(people.records) as session:
         account = add_account(session, SYSTEM, name, "Alguien De Prueba", role, None, must_change=False)
         account.password_hash = hashed
@@ -154,10 +166,10 @@ def test_what_we_make_up_is_never_the_same_and_has_no_doubtful_signs() -> None:
     assert all(re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", each) and not set(each) & set("0o1li") for each in made)
 
 
-def test_the_table_holds_argon2id_hashes_and_sha256_of_sessions_only(records: Engine) -> None:
+def test_the_table_holds_argon2id_hashes_and_sha256_of_sessions_only(records: Engine, hashed: PasswordHash) -> None:
     """S20."""
     with transaction(records) as session:
-        account = add_account(session, SYSTEM, "rosa", "Rosa Mamani", Role.OPERATOR, PASSWORD, must_change=True)
+        account = add_account(session, SYSTEM, "rosa", "Rosa Mamani", Role.OPERATOR, hashed, must_change=True)
         token = sign_in(session, account, address="10.0.0.1", browser="x" * 500)
     with records.connect() as connection:
         kept = connection.execute(text("SELECT * FROM accounts")).mappings().one()
@@ -212,7 +224,10 @@ def test_a_first_password_opens_nothing_but_the_page_that_changes_it(
         "output": "page.children", "outputs": {"id": "page", "property": "children"},
         "inputs": [{"id": "location", "property": "pathname", "value": "/"}], "changedPropIds": [],
     }  # fmt: skip
-    token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.get("/password", headers=HTML).text)
+    shown = visitor.get("/password", headers=HTML).text
+    assert "Contraseña actual (la que le entregaron)" in shown and "que sepa solo usted" in shown and "Salir" in shown
+    assert shown.index("Al menos 10 caracteres") < shown.index("Guardar")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
     assert token
     marked = {"X-CSRFToken": token[1]}
     assert visitor.post("/_dash-update-component", json=body, headers=marked).status_code == 403
@@ -220,11 +235,90 @@ def test_a_first_password_opens_nothing_but_the_page_that_changes_it(
     assert visitor.get("/", headers=HTML).status_code == 200
 
 
+def test_a_page_that_is_refused_keeps_the_menu_of_whoever_is_signed_in(visitor: Person, person: str) -> None:
+    assert 'href="/mi-cuenta"' not in visitor.get("/no-esta", headers=HTML).text
+    visitor.sign_in(person)
+    for path in ("/no-esta", "/assets/no-esta.css"):
+        answer = visitor.get(path, headers=HTML)
+        assert answer.status_code == 404 and 'href="/mi-cuenta"' in answer.text, path
+
+
+def test_a_change_of_password_under_way_does_not_outlive_its_reset(
+    people: Context, visitor: Person, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds a stolen session types while somebody gives the account another password, or ends its sessions."""
+    other = accounts.hash_password(OTHER)
+
+    def reset(session: Session) -> None:
+        set_password(session, SYSTEM, find_account(session, person), other, must_change=True)
+
+    def end(session: Session) -> None:
+        accounts.end_sign_ins(session, find_account(session, person).account_id)
+
+    for meanwhile, good in ((end, PASSWORD), (reset, OTHER)):
+        assert visitor.sign_in(person).status_code == 302
+
+        def looked_at(password: str, hashed: str | None, act: Any = meanwhile) -> bool:
+            found = accounts.is_password(password, hashed)
+            with transaction(people.records) as session:
+                act(session)
+            return found
+
+        with monkeypatch.context() as patched:
+            patched.setattr("dashboard.security.sign_in.is_password", looked_at)
+            answer = visitor.form(
+                "/password", "/password", old=PASSWORD, new="tercera frase muy larga", again="tercera frase muy larga"
+            )
+        assert answer.headers["Location"] == "/login" and visitor.get("/", headers=HTML).status_code == 302
+        with Session(people.records) as session:
+            account = find_account(session, person)
+            assert accounts.is_password(good, account.password_hash) and account.must_change == (good == OTHER)
+            why = select(AuditEntry.details).where(AuditEntry.who == person, AuditEntry.action == "password")
+            assert "meanwhile" in session.scalars(why.order_by(AuditEntry.entry_id.desc())).first()
+
+
+def test_while_a_password_is_judged_and_hashed_everybody_else_writes(
+    people: Context, visitor: Person, person: str, hashed: PasswordHash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def hashing(work: Any, *given: Any) -> Any:
+        with ThreadPoolExecutor(1) as somebody_else:
+            written.append(somebody_else.submit(write, people).result(30))
+        return submit(work, *given)
+
+    submit = accounts._HASHING.submit
+    visitor.sign_in(person)
+    other = somebody(people, hashed, f"otra.{person}", Role.ADMINISTRATOR)
+    with transaction(people.records) as session:
+        account_id, other_id = (find_account(session, name).account_id for name in (person, other))
+    monkeypatch.setattr(accounts._HASHING, "submit", hashing)
+    assert visitor.form("/password", "/password", old=PASSWORD, new=OTHER, again=OTHER).status_code == 302
+    assert administration.give_password(
+        people, Identity(other_id, other, "Otra", Role.ADMINISTRATOR, False, 0), account_id
+    )
+    told = CliRunner().invoke(
+        cli.app, ["--data", str(people.settings.data), "user", "password", person, "--password-stdin"], input=PASSWORD
+    )
+    assert told.exit_code == 0, told.output
+    assert len(written) > 4 and all(written)
+
+
+def write(people: Context) -> bool:
+    """Write to the records at once or not at all."""
+    with closing(sqlite3.connect(people.settings.data / "records.sqlite", timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
 # Signing in
 
 
 def test_five_wrong_passwords_close_the_way_for_that_account_from_there_only(
-    people: Context, hashed: str, visitor: Person, person: str
+    people: Context, hashed: PasswordHash, visitor: Person, person: str
 ) -> None:
     """S16."""
     colleague = somebody(people, hashed, f"colega.{person}")
@@ -244,7 +338,83 @@ def test_five_wrong_passwords_close_the_way_for_that_account_from_there_only(
     assert elsewhere.sign_in(person).status_code == 302
 
 
-def test_an_account_that_is_not_there_answers_like_one_that_is_and_as_slowly(people: Context, hashed: str) -> None:
+@pytest.fixture
+def strict(people: Context, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """A visitor of a server that is sooner tired of an address."""
+    few = partial(Limits, wrong_from_address=parse("6 per 15 minute"), unknown_entries=parse("4 per 15 minute"))
+    monkeypatch.setattr("dashboard.security.door.Limits", few)
+    monkeypatch.setattr("dashboard.security.limits.PAUSE_SECONDS", 0.01)
+    return Person(people, "10.1.0.9")
+
+
+def refusals(people: Context, address: str) -> list[str]:
+    with Session(people.records) as session:
+        found = select(AuditEntry.details).where(AuditEntry.address == address, AuditEntry.result == "refused")
+        return [json.loads(details)["why"] for details in session.scalars(found.order_by(AuditEntry.entry_id))]
+
+
+def test_wrong_passwords_of_one_close_an_address_to_nobody_else(
+    people: Context, hashed: PasswordHash, strict: Person, person: str
+) -> None:
+    """S16: behind one address of the network there may be a whole office."""
+    colleague = somebody(people, hashed, f"colega.{person}")
+    assert [strict.sign_in(f"nadie{number}").status_code for number in range(12)] == [401] * 12
+    assert [strict.sign_in(person, "no es esta").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert strict.sign_in(colleague).status_code == 302
+
+
+def test_nobody_fills_the_audit_with_wrong_passwords(people: Context, strict: Person, person: str) -> None:
+    strict.address = "10.1.0.10"
+    for number in range(12):
+        strict.sign_in(f"nadie{number}")
+    for _ in range(12):
+        strict.sign_in("siempre.la.misma")
+    assert refusals(people, strict.address) == ["wrong"] * 4 + ["too many"]
+    # Of an account that there is, each wrong password is written down.
+    for _ in range(12):
+        strict.sign_in(person, "no es esta")
+    assert refusals(people, strict.address) == ["wrong"] * 4 + ["too many"] + ["wrong"] * 5
+
+
+def test_at_an_address_with_many_wrong_passwords_one_after_another_is_looked_at(
+    strict: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take their turns, a few wait for theirs, and whoever comes then is asked to come again: no thread waits."""
+    strict.address = "10.1.0.11"
+    for number in range(7):
+        strict.sign_in(f"nadie{number}")
+    page = strict.get("/login", headers=HTML)
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    first, go, together, most = Event(), Event(), count(1), []
+
+    def looked_at(_password: str, _hashed: str | None) -> bool:
+        most.append(next(together))
+        first.set()
+        go.wait(30)
+        return False
+
+    def try_one(number: int) -> int:
+        browser = Person.__new__(Person)
+        Client.__init__(browser, strict.application)
+        browser.address = strict.address
+        for cookie in strict._cookies.values():
+            browser.set_cookie(cookie.key, cookie.value)
+        sent = {"csrf_token": found[1] if found else "", "name": f"otro{number}", "password": "no es esta"}
+        return browser.post("/login", data=sent).status_code
+
+    monkeypatch.setattr("dashboard.security.sign_in.is_password", looked_at)
+    with ThreadPoolExecutor(12) as many:
+        asked = [many.submit(try_one, number) for number in range(12)]
+        refused = list(islice(as_completed(asked, timeout=30), 8))
+        assert first.wait(30) and len(most) == 1
+        assert [each.result() for each in refused] == [429] * 8
+        go.set()
+    assert sorted(each.result() for each in asked) == [401] * 4 + [429] * 8
+
+
+def test_an_account_that_is_not_there_answers_like_one_that_is_and_as_slowly(
+    people: Context, hashed: PasswordHash
+) -> None:
     """S17. Medians of forty each, taken in turn; without the hash for nobody the ratio is about five."""
     known = [somebody(people, hashed, f"medida{number}") for number in range(8)]
     seconds: dict[str, list[float]] = {"known": [], "unknown": []}
@@ -349,6 +519,78 @@ def test_a_session_ends_after_an_hour_without_use_and_after_twelve(
     visitor.sign_in(person)
     aged(people, person, started, seen)
     assert visitor.get("/", headers=HTML).status_code == (200 if good else 302)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(days=61)])
+def test_a_session_of_a_clock_that_was_ahead_is_over(
+    ahead: timedelta, people: Context, visitor: Person, person: str
+) -> None:
+    visitor.sign_in(person)
+    for started, seen in ((-ahead, -ahead), (timedelta(0), -ahead), (-ahead, timedelta(0))):
+        aged(people, person, started, seen)
+        assert visitor.get("/", headers=HTML).status_code == 302
+        with Session(people.records) as session:
+            assert not accounts.open_sign_ins(session, find_account(session, person).account_id)
+    aged(people, person, -timedelta(minutes=2), -timedelta(minutes=2))  # as clocks differ
+    assert visitor.get("/", headers=HTML).status_code == 200
+
+
+@pytest.fixture
+def full(people: Context) -> Iterator[None]:
+    """The records take nothing more, as on a full disk; what is in them can be read."""
+    for engine in (people.records, people.records_to_read()):
+        assert engine is not None
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA user_version")
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("", None, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(people.records, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(people.records, "before_cursor_execute", refuse)
+        accounts._NOT_NOTED_UNTIL.clear()
+
+
+def test_on_a_full_disk_whoever_is_signed_in_goes_on_reading(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor.sign_in(person)
+    aged(people, person, timedelta(minutes=50), timedelta(minutes=40))
+    request.getfixturevalue("full")
+    for _ in range(3):
+        assert visitor.get("/", headers=HTML).status_code == 200
+        accounts._NOT_NOTED_UNTIL.update(dict.fromkeys(accounts._NOT_NOTED_UNTIL, 0.0))  # half a minute later
+    assert caplog.text.count("not noted as seen") == 1
+
+
+def test_on_a_full_disk_whoever_signs_out_has_left(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest
+) -> None:
+    visitor.sign_in(person)
+    cookie = visitor.get_cookie(DOOR.cookie)
+    assert cookie is not None and visitor.get("/", headers=HTML).status_code == 200
+    request.getfixturevalue("full")
+    mark = visitor.get_cookie("_csrf_token")
+    assert mark is not None
+    out = visitor.post("/logout", data={"csrf_token": mark.value})
+    assert out.status_code == 302 and "cookies" in out.headers["Clear-Site-Data"]
+    assert visitor.get_cookie(DOOR.cookie) is None
+    visitor.set_cookie(DOOR.cookie, cookie.value)
+    assert visitor.get("/", headers=HTML).status_code == 302
+
+
+def test_on_a_full_disk_the_sign_in_says_why_it_does_not_work(
+    people: Context, visitor: Person, person: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("full")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.get("/login", headers=HTML).text)
+    assert token is not None
+    asked = {"csrf_token": token[1], "name": person, "password": PASSWORD}
+    answer = visitor.post("/login", data=asked, headers=HTML)
+    assert answer.status_code == 507 and "<h1>El disco del servidor está lleno</h1>" in answer.text
 
 
 def test_an_open_page_that_nobody_uses_does_not_keep_its_session_alive(
@@ -478,11 +720,13 @@ def test_a_name_is_one_account_however_it_is_written(chiefs: Engine) -> None:
         assert find_account(session, "Rosa ").name == "rosa"
 
 
-def test_every_change_of_an_account_has_its_entry_and_no_password_is_in_it(chiefs: Engine) -> None:
+def test_every_change_of_an_account_has_its_entry_and_no_password_is_in_it(
+    chiefs: Engine, hashed: PasswordHash
+) -> None:
     mario = actor(chiefs, "mario")
     with transaction(chiefs) as session:
         rosa = find_account(session, "rosa")
-        set_password(session, mario, rosa, PASSWORD, must_change=True)
+        set_password(session, mario, rosa, hashed, must_change=True)
         set_role(session, mario, rosa, Role.SUPERVISOR)
         set_disabled(session, mario, rosa, True)
         set_disabled(session, mario, rosa, False)

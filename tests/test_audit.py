@@ -16,24 +16,32 @@ from dashboard.people.accounts import Role
 from etl.records import engine as records_engine
 from etl.records.audit import Action, Actor, Result, broken_seals, note, seal_days
 from etl.records.engine import open_records, transaction
-from etl.records.models import APPEND_ONLY, Account, AuditEntry, AuditSeal
+from etl.records.models import APPEND_ONLY, Account, AuditEntry, AuditSeal, MappingVersion, Record
 
 CHIEF = Actor(None, "jefa", "chief", "10.0.0.7")
 NOON = datetime(2026, 11, 20, 16, 0)  # UTC: noon in La Paz
 FRIDAY, SATURDAY, SUNDAY = date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)
 
 
+#: Of each table that is only added to, its key and a column that somebody could want to change.
+KEYS = {
+    "audit_entries": ("entry_id", "object"), "audit_seals": ("day", "sha256"),
+    "mapping_versions": ("mapping_version_id", "text"),
+}  # fmt: skip
+
+
 def entry(at: datetime, object_: str) -> AuditEntry:
     """An entry as `note` writes it, of a day that is over."""
     return AuditEntry(
-        entered_at=at, account_id=None, who="jefa", role="chief", address="10.0.0.7", action=Action.EDIT,
+        entered_at=at, account_id=None, who="jefa", role="chief", address="10.0.0.7", action=Action.MAPPING,
         object=object_, result=Result.DONE, details="",
     )  # fmt: skip
 
 
 def sealed(records: Engine) -> None:
-    """Three days of two entries each, sealed on Monday."""
+    """Three days of two entries each, sealed on Monday; and a mapping, which is kept like them."""
     with transaction(records) as session:
+        session.add(MappingVersion(what="queues", number=1, saved_at=NOON, who="jefa", rules=0, text="", sha256=""))
         for day in range(3):
             for number in range(2):
                 session.add(entry(NOON + timedelta(days=day, minutes=number), f"{day}.{number}"))
@@ -83,7 +91,7 @@ def test_no_value_forges_a_line(sign: str, records: Engine) -> None:
 def test_a_value_of_any_length_is_cut(records: Engine) -> None:
     long = "ñ" * 10_000
     with transaction(records) as session:
-        note(session, Actor(None, long, long, long), Action.EDIT, long, reason=long)
+        note(session, Actor(None, long, long, long), Action.MAPPING, long, reason=long)
     with transaction(records) as session:
         found = session.scalars(select(AuditEntry)).one()
     lengths = [len(value) for value in (found.who, found.role, found.address, found.object, found.details)]
@@ -96,12 +104,33 @@ def test_the_database_itself_refuses_to_change_the_audit(verb: str, table: str, 
     if "TRUNCATE" in verb and records.dialect.name == "sqlite":
         verb = "DELETE FROM {table} WHERE 1 = 1"  # its way of emptying a table
     sealed(records)
-    column = {"audit_entries": "object", "audit_seals": "sha256"}[table]
+    _, column = KEYS[table]
     with pytest.raises(DBAPIError, match=f"{table} is only added to"), records.begin() as connection:
         connection.exec_driver_sql(verb.format(table=table, column=column))
     with transaction(records) as session:
         assert session.scalar(select(func.count()).select_from(AuditEntry)) == 6
         assert session.scalar(select(func.count()).select_from(AuditSeal)) == 3
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_a_row_that_is_there_is_not_put_in_anew(table: str, records: Engine) -> None:
+    """REPLACE, in SQLite, deletes the old row without asking the triggers of deletions."""
+    sealed(records)
+    key, column = KEYS[table]
+    with records.connect() as connection:
+        names = [each.name for each in Record.metadata.tables[table].columns]
+        (first,) = connection.execute(text(f"SELECT min({key}) FROM {table}")).one()
+    columns, values = ", ".join(names), ", ".join("'otro'" if name == column else name for name in names)
+    rows = f"SELECT {values} FROM {table} WHERE {key} = :first"
+    if records.dialect.name == "sqlite":
+        ways = [f"INSERT OR REPLACE INTO {table} ({columns}) {rows}", f"REPLACE INTO {table} ({columns}) {rows}"]
+    else:
+        ways = [f"INSERT INTO {table} ({columns}) {rows} ON CONFLICT ({key}) DO UPDATE SET {column} = 'otro'"]
+    for way in ways:
+        with pytest.raises(DBAPIError, match=f"{table} is only added to"), records.begin() as connection:
+            connection.execute(text(way), {"first": first})
+    with transaction(records) as session:
+        assert broken_seals(session) == [] and session.scalar(select(func.count()).select_from(AuditEntry)) == 6
 
 
 INSERTED = (
@@ -154,6 +183,38 @@ def test_an_entry_of_a_clock_gone_back_is_sealed_with_a_later_day(records: Engin
         assert broken_seals(session) == [date(2026, 11, 23)]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=50), timedelta(days=365)])
+def test_an_entry_of_a_clock_gone_ahead_is_sealed_and_keeps_no_later_day_from_it(
+    ahead: timedelta, records: Engine
+) -> None:
+    with transaction(records) as session:
+        for number, at in enumerate((timedelta(0), ahead, timedelta(minutes=5), timedelta(days=1), timedelta(days=2))):
+            session.add(entry(NOON + at, f"{number}"))
+            session.flush()
+    with transaction(records) as session:
+        assert seal_days(session, NOON + timedelta(days=1)) == [FRIDAY]
+        assert seal_days(session, NOON + timedelta(days=3)) == [SATURDAY, SUNDAY]
+        assert broken_seals(session) == []
+    without_triggers(records, "UPDATE audit_entries SET details = 'x' WHERE object = '1'")
+    with transaction(records) as session:
+        assert broken_seals(session) == [FRIDAY, SATURDAY, SUNDAY]
+
+
+def test_days_sealed_while_the_clock_was_ahead_keep_no_later_day_from_it(records: Engine) -> None:
+    with transaction(records) as session:
+        session.add(entry(NOON + timedelta(days=30), "ahead"))
+    with transaction(records) as session:
+        assert seal_days(session, NOON + timedelta(days=31)) == [date(2026, 12, 20)]
+    for day in range(2):
+        with transaction(records) as session:
+            session.add(entry(NOON + timedelta(days=day), f"{day}"))
+            session.flush()
+            assert seal_days(session, NOON + timedelta(days=day, hours=1)) == [], "the day is not over"
+        with transaction(records) as session:
+            assert seal_days(session, NOON + timedelta(days=day, hours=13)) == [date(2026, 12, 21 + day)]
+            assert broken_seals(session) == []
+
+
 def test_an_act_that_is_taken_back_leaves_no_entry(records: Engine) -> None:
     with pytest.raises(accounts.AccountError, match="ya existe"), transaction(records) as session:
         for _ in range(2):
@@ -200,10 +261,10 @@ def test_while_the_audit_is_locked_an_act_fails(records_url: str, monkeypatch: p
 
 
 def test_an_audit_that_takes_no_entry_stops_every_act(records: Engine) -> None:
+    hashed, other = (accounts.hash_password(text) for text in ("tres palabras y un mapa", "otras palabras y un tren"))
     with transaction(records) as session:
         for name in ("ana", "juan"):
-            accounts.add_account(session, CHIEF, name, "Ana Paz", Role.OPERATOR, "tres palabras y un mapa",
-                                 must_change=False)  # fmt: skip
+            accounts.add_account(session, CHIEF, name, "Ana Paz", Role.OPERATOR, hashed, must_change=False)
     refusing = (
         "CREATE TRIGGER closed BEFORE INSERT ON audit_entries BEGIN SELECT RAISE(ABORT, 'no room'); END"
         if records.dialect.name == "sqlite"
@@ -222,9 +283,7 @@ def test_an_audit_that_takes_no_entry_stops_every_act(records: Engine) -> None:
     for act in (
         lambda s: accounts.set_role(s, CHIEF, accounts.find_account(s, "ana"), Role.CHIEF),
         lambda s: accounts.set_disabled(s, CHIEF, accounts.find_account(s, "ana"), True),
-        lambda s: accounts.set_password(
-            s, CHIEF, accounts.find_account(s, "ana"), "otras palabras y un tren", must_change=True
-        ),
+        lambda s: accounts.set_password(s, CHIEF, accounts.find_account(s, "ana"), other, must_change=True),
         lambda s: accounts.add_account(s, CHIEF, "eva", "Eva Sol", Role.CHIEF, None, must_change=False),
     ):
         with pytest.raises(DBAPIError, match="no room"), transaction(records) as session:

@@ -71,7 +71,7 @@ def test_keys_and_secrets_lie_apart_from_the_backup(full: Site) -> None:
     [
         ("CALLCENTER_PBX=pbx", True),
         ("CALLCENTER_CERTIFICATE_KEY=/etc/tls/call.key", True),
-        ("CALLCENTER_RECORDS_URL=postgresql+psycopg://ana@servidor/base", True),
+        ("CALLCENTER_RECORDS_URL=postgresql+psycopg://servidor/base?user=ana&password=clave", False),
         ("CALLCENTER_RECORDS_URL=postgresql+psycopg://ana:clave@servidor/base", False),
         ('export callcenter_records_url="postgresql://ana:clave@servidor/base"', False),
         ("CALLCENTER_RECORDS_URL=no se puede leer", False),
@@ -159,7 +159,7 @@ def write(name, turns):
     number = 0
     while turns.acquire() and not stop:
         with transaction(engine) as session:
-            note(session, SYSTEM, Action.EDIT, f"{name}.{number}")
+            note(session, SYSTEM, Action.MAPPING, f"{name}.{number}")
         sys.stdout.write(f"{name}.{number}\\n")
         sys.stdout.flush()
         number += 1

@@ -4,7 +4,11 @@ import json
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
+import pytest
+
+from dashboard import backup_warning
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.people.accounts import Role
@@ -14,6 +18,12 @@ from etl.settings import Settings
 from etl.store import now
 from tests.callbacks import body_of
 from tests.people import DOOR, SignedIn
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look is waited for, however slow the machine is."""
+    monkeypatch.setattr(backup_warning, "_FIRST_SECONDS", 30.0)
 
 
 def told(settings: Settings, role: Role = Role.CHIEF) -> str | None:
@@ -53,3 +63,40 @@ def test_only_who_has_to_see_to_it_is_told_and_a_demonstration_is_not_warned(tmp
     demo = Settings(data=tmp_path / "demo")
     stores.open_store(demo, kind=stores.DEMO).records.dispose()
     assert told(demo) is None
+
+
+def test_a_folder_of_backups_that_does_not_answer_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a network disk that hangs: one look is under way, whoever asks is told the last that is known."""
+    hanging, looks = Event(), []
+
+    def hang(_settings: Settings, _now: object) -> str:
+        looks.append(1)
+        hanging.wait(60)
+        return "Sin respaldo"
+
+    monkeypatch.setattr("etl.safekeeping.rotation.backup_warning", hang)
+    monkeypatch.setattr(backup_warning, "_FIRST_SECONDS", 0.05)
+    with closing(Context(Settings(data=tmp_path / "data"))) as context:
+        known = backup_warning._Known(context)
+        try:
+            assert [known.text() for _ in range(20)] == [None] * 20
+            monkeypatch.setattr(backup_warning, "_SILENT_SECONDS", 0.0)
+            assert known.text() == "La carpeta de respaldos no responde: avise a quien administra el sistema."
+            assert looks == [1]
+        finally:
+            hanging.set()
+        assert known._asked.wait(30)
+        assert known.text() == "Sin respaldo: avise a quien administra el sistema."
+        assert looks == [1], "known for a while"
+
+
+def test_a_folder_of_backups_that_cannot_be_read_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_settings: Settings, _now: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("etl.safekeeping.rotation.backup_warning", gone)
+    assert told(Settings(data=tmp_path / "data")) == (
+        "La carpeta de respaldos no responde: avise a quien administra el sistema."
+    )

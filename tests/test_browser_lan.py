@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserType, Error, Page, expect
 
-from dashboard.people.accounts import Role, add_account
+from dashboard.people.accounts import Role, add_account, hash_password
 from etl.records.audit import SYSTEM
 from etl.records.engine import open_records, transaction
 from etl.settings import Settings
@@ -31,7 +31,8 @@ def lan(sample: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     done(data, "init", data, "--yes", "--name", NAME)
     records = open_records(Settings(data=data).database_url)
     with transaction(records) as session:
-        add_account(session, SYSTEM, "jefa", "Carmen Flores", Role.CHIEF, PASSWORD, must_change=False)
+        hashed = hash_password(PASSWORD)
+        add_account(session, SYSTEM, "jefa", "Carmen Flores", Role.CHIEF, hashed, must_change=False)
     records.dispose()
     system = System(data, free_port())
     try:

@@ -113,6 +113,8 @@ def test_a_file_is_sent_judged_loaded_counted_and_undone(chief: Page, place: Ser
     expect(dialog).to_contain_text("tiene menos de 5 campos")
     chief.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    expect(row_of(chief, "queue_log.1").locator("[col-id=set_aside]").locator(":focus").or_(
+        chief.locator("[col-id=set_aside]:focus"))).to_have_count(1)  # fmt: skip
     row_of(chief, "queue_log.1").get_by_role("button", name="Deshacer").click()
     expect(dialog).to_contain_text("Las cifras quedan como si no se hubiera cargado.")
     dialog.get_by_role("button", name="No deshacer").click()
@@ -166,8 +168,9 @@ def test_a_queue_without_a_line_is_given_one_and_counted_there(chief: Page, plac
     person = chief.get_by_label("Persona de SIP/201")
     person.fill("a medio escribir")
     save.click()
-    expect(chief.locator("#setup-progress")).to_contain_text("1 reglas en vigor", timeout=JOB_MS)
+    expect(chief.locator("#setup-progress")).to_contain_text("1 regla en vigor", timeout=JOB_MS)
     expect(chief.locator("#setup-queues")).to_contain_text("Todas las colas con llamadas tienen su línea.")
+    expect(chief.locator("#setup-said-queues")).to_have_text("1 regla en vigor; las cifras ya la aplican.")
     expect(person).to_have_value("a medio escribir")
     chief.goto(place + "/?mes=2026-10")
     expect(chief.locator("#month-lines .ag-row", has_text="Facturación").first).to_contain_text("3")
@@ -183,11 +186,19 @@ def test_of_two_who_edit_at_once_the_second_is_told(window: BrowserContext, plac
                 tab.get_by_label("Persona de SIP/201").fill(name)
                 tab.locator("#setup-agents").get_by_role("button", name="Guardar y aplicar").click()
                 if tab is second:
-                    expect(tab.locator("#setup-progress")).to_contain_text("1 reglas en vigor", timeout=JOB_MS)
+                    expect(tab.locator("#setup-progress")).to_contain_text("1 regla en vigor", timeout=JOB_MS)
             expect(first.locator("#setup-said-agents")).to_contain_text("Mientras tanto Cuenta supervisor cambió")
+            expect(first.get_by_label("Persona de SIP/201")).to_have_value("Otra Persona")
+            answers = [False, True]
+            first.on("dialog", lambda asks: asks.accept() if answers.pop(0) else asks.dismiss())
+            first.get_by_role("link", name="Inicio").click()
+            expect(first).to_have_url(place + SETUP)
             expect(first.get_by_label("Persona de SIP/201")).to_have_value("Otra Persona")
             first.get_by_role("button", name="Actualizar").click()
             expect(first.locator("#setup-agents")).to_contain_text("Reglas en vigor: 1")
+            assert not answers
+            first.get_by_role("link", name="Inicio").click()  # nothing is unsaved: nothing is asked
+            expect(first).to_have_url(place + "/")
 
 
 @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.MANAGER, Role.QUALITY, Role.ADMINISTRATOR])
@@ -204,13 +215,13 @@ def test_each_role_finds_what_it_may_do_and_nothing_is_refused_to_it(
             opened(page, place, SETUP)
             expect(page.get_by_role("button", name="Guardar y aplicar")).to_have_count(2 if may_load else 0)
             expect(page.locator("#setup-queues")).to_contain_text("Reglas en vigor")
-        expect(page.locator(".warning")).to_have_count(0 if role in (Role.MANAGER, Role.QUALITY) else 1)
+        expect(page.locator("#backup-warning .warning")).to_have_count(0 if role in (Role.MANAGER, Role.QUALITY) else 1)
 
 
 @pytest.mark.parametrize("path", [LOADS, SETUP])
 def test_nothing_is_cut_and_axe_finds_nothing_serious(chief: Page, place: Served, path: str) -> None:
     opened(chief, place, path)
-    expect(chief.locator(".warning")).to_be_visible()
+    expect(chief.locator("#backup-warning .warning")).to_be_visible()
     for fold in chief.locator("summary").all():
         fold.click()
     assert cut_at_any_width(chief) == {}

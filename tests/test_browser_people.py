@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from dashboard.people.accounts import Role, add_account, find_account, set_password, sign_in
+from dashboard.people.accounts import Role, add_account, find_account, hash_password, set_password, sign_in
 from etl import store as stores
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         add_account(session, SYSTEM, "luis", EVIL, Role.OPERATOR, None, must_change=False)
         for name in ("op03", "op04", "op05"):
             account = find_account(session, name)
-            set_password(session, SYSTEM, account, PASSWORD, must_change=False)
+            set_password(session, SYSTEM, account, hash_password(PASSWORD), must_change=False)
             for browser in ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", EVIL):
                 sign_in(session, account, address="192.168.1.14", browser=browser)
         for number in range(60):
@@ -241,3 +241,15 @@ def test_nothing_is_cut_at_any_width_and_axe_finds_nothing_serious(
         if path == "/cuentas":
             tab.get_by_role("button", name="Dar otra contraseña").click()
         assert serious_in_all_looks(tab) == {}
+
+
+def test_on_a_telephone_the_page_shown_is_in_the_visible_part_of_the_menu(
+    window: BrowserContext, address: Served
+) -> None:
+    with watched(window, address, Role.CHIEF) as tab:
+        tab.set_viewport_size({"width": 390, "height": 844})
+        tab.goto(address + "/auditoria")
+        here = tab.locator("#menu a[aria-current=page]")
+        expect(here).to_have_attribute("href", "/auditoria")
+        expect(here).to_be_in_viewport(ratio=0.9)
+        expect(tab.locator("#menu a[href='/']")).not_to_be_in_viewport()

@@ -2,7 +2,11 @@
 
 import hashlib
 import hmac
+import os
 import random
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -10,7 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard.cli import app
+from etl import store as stores
 from etl.pseudonyms import pseudonym, pseudonym_sql
+from etl.settings import Settings
+from tests.commands import GOOD as GOOD_FILE
 from tests.drawn_log import CALLER, GOOD, answered, complete, enter, ingest, line, log, observed, write
 from tests.product import Product
 
@@ -129,3 +136,32 @@ def test_what_a_terminal_would_obey_is_not_printed(product: Product) -> None:
     for words in (["check", str(path)], ["ingest", str(path)], ["load", "list"], ["quarantine"]):
         result = CliRunner().invoke(app, [*data, *words], color=True)
         assert not any(character < " " and character != "\n" for character in result.output), result.output
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode) for path in [folder, *folder.rglob("*")]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no modes")
+def test_no_other_user_of_the_machine_reads_what_a_first_trial_loads(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    words = [sys.executable, "-m", "dashboard", "--data", str(data), "ingest", str(GOOD_FILE)]
+    subprocess.run(words, check=True, capture_output=True, umask=0o022, env={**os.environ, "CALLCENTER_DATA": ""})
+    found = modes(data)
+    assert any("callers-" in name for name in found) and any(name.startswith("raw/") for name in found)
+    assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no modes")
+def test_a_store_that_others_could_open_is_closed_when_it_is_opened_again(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "new" / "data")
+    for _ in range(2):
+        stores.open_store(settings).records.dispose()
+        assert stat.S_IMODE(settings.data.stat().st_mode) == 0o700
+        settings.data.chmod(0o755)
+    shared = tmp_path / "everybody"
+    shared.mkdir()
+    shared.chmod(0o1777)  # as /tmp is
+    stores.open_store(Settings(data=shared)).records.dispose()
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777

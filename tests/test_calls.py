@@ -1,5 +1,6 @@
 """The list behind a figure has as many calls as the figure says, and each call its lines with file and place."""
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from reports.calls import list_calls, list_events
 from reports.definition import Indicator, Unit, month
 from reports.indicators import INDICATORS
+from reports.personal import Mask
 from reports.query import QueryError, measure, wait_curve
 from reports.rules import TRIAL, Rules
 from tests.product import Product, load_in
@@ -47,9 +49,36 @@ def test_a_list_is_in_order_of_entry_and_can_be_cut(connection: duckdb.DuckDBPyC
     assert whole["entered_local"].is_monotonic_increasing
     part = list_calls(connection, RULES, "registered", OCTOBER, limit=2, offset=1)
     assert part["callid"].tolist() == whole["callid"].tolist()[1:3]
-    assert whole["queue"].isna().all() and whole["agent"].isna().all(), "only a visit has a queue and an agent"
+    assert whole["queue"].isna().all(), "only a visit has a queue"
     visits = list_calls(connection, RULES, "answered", OCTOBER, unit="visit")
     assert visits["queue"].tolist() == ["101", "5101", "5003"]
+
+
+@pytest.mark.parametrize("unit", [Unit.LINE, Unit.CALL])
+def test_a_call_bears_who_answered_it_first_and_one_that_nobody_answered_nobody(tmp_path: Path, unit: Unit) -> None:
+    at = 1793448000  # 2026-10-31 08:00:00 in La Paz
+    lines = (
+        f"{at}|1.1|101|NONE|ENTERQUEUE||71|1",
+        f"{at + 30}|1.1|101|NONE|EXITWITHTIMEOUT|1|1|30",
+        f"{at + 30}|1.1|101|NONE|ENTERQUEUE||71|1",
+        f"{at + 35}|1.1|101|SIP/7|CONNECT|5|9.1|3",
+        f"{at + 60}|1.1|101|SIP/7|COMPLETECALLER|5|25|1",
+        f"{at + 60}|1.1|102|NONE|ENTERQUEUE||71|1",
+        f"{at + 65}|1.1|102|SIP/8|CONNECT|5|9.2|3",
+        f"{at + 90}|1.1|102|SIP/8|COMPLETECALLER|5|25|1",
+        f"{at + 100}|2.1|101|NONE|ENTERQUEUE||72|1",
+        f"{at + 130}|2.1|101|NONE|ABANDON|1|1|30",
+        f"{at + 200}|3.1|101|NONE|ENTERQUEUE||73|1",
+        f"{at + 205}|3.1|101|SIP/9|CONNECT|5|9.3|3",  # still talking when the log ends
+    )
+    product: Product = load_in(tmp_path, [LogFile("queue_log", lines)])
+    with closing(product.open()) as connection:
+        listed = list_calls(connection, RULES, "registered", OCTOBER, unit=unit)
+        said = dict(zip(zip(listed["callid"], listed["service"], strict=True), listed["agent"], strict=True))
+        transferred = {("1.1", "102"): "SIP/8"} if unit is Unit.LINE else {}
+        assert said == {("1.1", "101"): "SIP/7", **transferred, ("2.1", "101"): None, ("3.1", "101"): "SIP/9"}
+        hidden = list_calls(connection, RULES, "registered", OCTOBER, unit=unit, mask=Mask({}))
+        assert hidden["agent"].isna().all()
 
 
 def test_a_mean_and_an_unknown_figure_have_no_list(connection: duckdb.DuckDBPyConnection) -> None:

@@ -148,6 +148,7 @@ TYPED: dict[str, list[Any]] = {
     "upload-file.filename": ["queue_log"],
     "loads-list.cellRendererData": [{"value": 1, "colId": "set_aside"}, {"value": 1, "colId": "state"}],
     "sl-heat.clickData": [{"points": [{"x": "08:00", "y": "sábado", "customdata": [1, 1]}]}],
+    "sl-heat-hours.clickData": [{"points": [{"x": "08:00", "y": "sábado", "customdata": [1, 1]}]}],
     '{"field":"service","queues":#}.value': ["101"],
     '{"field":"queue","queues":#}.value': ["soporte"],
     '{"field":"did","queues":#}.value': [""],
@@ -349,6 +350,13 @@ def test_whoever_sees_callers_masked_is_told_them_so_and_nobody_else(role: Role,
         assert told == set()
     else:
         assert told >= set(range(20 if role is Role.CHIEF else 6))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_operators_are_told_to_whoever_may_know_them_and_to_nobody_else(role: Role, crawls: dict[Role, Crawl]) -> None:
+    """P1: as the log has them, and as whoever edits the persons called one."""
+    told = crawls[role].told(["sip/201", "operadora inventada"])
+    assert bool(told) == (personal()[role].level(Field.AGENT) is not Level.NONE), told
 
 
 @pytest.mark.parametrize("role", Role)

@@ -33,6 +33,33 @@ def commands() -> list[tuple[tuple[str, ...], click.Command]]:
     return below((), typer.main.get_command(cli.app))
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "Uso: callcenter [OPCIONES] ORDEN ..."),
+        (("nada",), "No existe la orden «nada»."),
+        (("kpi", "--nada"), "No existe la opción --nada."),
+        (("kpi", "registered"), "Falta la opción «--from»."),
+        (("kpi",), "Falta el argumento"),
+        (("load", "undo", "x"), "«number» no sirve: se espera un número entero."),
+        (("load", "undo", "1", "2"), "Sobra «2»."),
+        (("kpi", "registered", "--from"), "La opción «--from» necesita un valor."),
+        (("demo", "--data", "x"), "«--data» va antes de la orden: callcenter --data CARPETA demo"),
+    ],
+)
+def test_an_order_that_cannot_be_read_is_told_in_spanish(words: tuple[str, ...], says: str) -> None:
+    result = CliRunner().invoke(cli.app, list(words), prog_name="callcenter")
+    assert result.exit_code == USAGE and says in result.output
+    assert not re.search(r"Usage|Error|Missing|No such|Try ", result.output)
+
+
+def test_every_help_is_in_spanish_to_its_last_word() -> None:
+    for words, command in commands():
+        shown = CliRunner().invoke(cli.app, [*words, "--help"]).output
+        assert "Uso: " in shown and "Muestra esta ayuda." in shown, words
+        assert not re.search(r"Usage|Options|Arguments|Commands|required|Show this", shown), (words, command)
+
+
 def test_the_verbs_are_those_that_are_promised() -> None:
     found = {words[0] for words, _ in commands() if words}
     assert found >= {"demo", "ingest", "check", "map", "quarantine", "rebuild", "kpi", "serve", "load"}

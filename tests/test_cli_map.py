@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import DAY, EIGHT, REFUSED, call, done, files_of, log_of, table
+from tests.commands import DAY, EIGHT, REFUSED, USAGE, call, done, files_of, log_of, table
 
 pytestmark = pytest.mark.duckdb
 
@@ -121,3 +121,21 @@ def test_a_bad_sheet_is_refused_naming_line_and_remedy_and_changes_nothing(
     assert (result.exit_code, result.stdout) == (REFUSED, "")
     assert result.stderr.startswith(message)
     assert files_of(site) == before
+
+
+def test_mappings_that_were_saved_are_listed_and_come_out_again(store: Path, tmp_path: Path) -> None:
+    sheet, out = tmp_path / "colas.csv", tmp_path / "antes.csv"
+    assert done(store, "map", "queues", "--versions") == "No se guardó ninguna todavía.\n"
+    for service in ("101", "102"):
+        sheet.write_text(f"queue,did,service,valid_from,valid_to\n5003,,{service},,\n", encoding="utf-8")
+        done(store, "map", "queues", "--in", sheet)
+    listed = done(store, "map", "queues", "--versions").splitlines()
+    assert [line.partition(":")[0] for line in listed] == ["1", "2"]
+    assert all("1 reglas, " in line for line in listed)
+    assert done(store, "map", "queues", "--version", "1", "--out", out) == ""
+    assert "5003,,101,," in out.read_text(encoding="utf-8")
+    done(store, "map", "queues", "--in", out)
+    assert "5003,,101,," in done(store, "map", "queues")
+    missing = call(store, "map", "queues", "--version", "9")
+    assert (missing.exit_code, "ninguna versión 9" in missing.stderr) == (REFUSED, True)
+    assert call(store, "map", "queues", "--versions", "--in", sheet).exit_code == USAGE

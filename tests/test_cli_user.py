@@ -101,7 +101,7 @@ def test_a_password_given_anew_ends_the_sessions(data: Path) -> None:
         (("add", "beto", "--full-name", "B", "--role", "rey", "--made-up"), USAGE, "no existe el rol «rey»"),
         (("add", "beto", "--full-name", "B", "--role", "chief", "--made-up", "--password-stdin"), USAGE, "no van"),
         (("add", "beto", "--full-name", "B", "--role", "chief", "--password-stdin"), REFUSED, "al menos 10"),
-        (("add", "beto", "--full-name", "B", "--role", "chief", "--password", "x"), USAGE, "No such option"),
+        (("add", "beto", "--full-name", "B", "--role", "chief", "--password", "x"), USAGE, "la opción --password"),
         (("add", "beto", "--full-name", "B"), USAGE, "--role"),
         (("disable", "nadie"), REFUSED, "No existe la cuenta «nadie»"),
         (("disable", "mario"), REFUSED, "última cuenta de administración"),

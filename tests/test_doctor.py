@@ -77,7 +77,7 @@ def test_a_site_that_is_well_is_told_so(settings: Settings) -> None:
     assert not is_wrong(list(found.values()))
     assert found["Datos"].seen == "hasta 31/10/2026 08:00"
     assert found["Respaldo"].seen == "del 31/10/2026 14:00, en el mismo disco que el almacén"
-    assert found["Cuentas"].seen == "1 habilitadas, 1 de administración"
+    assert found["Cuentas"].seen == "1 habilitada, 1 de administración"
     assert found["Cargas"].seen == "1 en servicio"
     assert "DuckDB" in found["Versiones"].seen
     assert found["Certificado"].seen.startswith("ninguno")
@@ -204,6 +204,21 @@ def test_what_is_wrong_is_named_with_what_to_do(
             assert found[name].verdict is before[name].verdict, found[name]
 
 
+def test_keys_that_were_never_copied_or_are_newer_than_their_copy_are_told(settings: Settings) -> None:
+    assert by_subject(settings)["Claves"].seen.startswith("copiadas aparte el ")
+    soon = stores.now().timestamp() + 365 * 86400
+    os.utime(settings.data / "pseudonyms.key", (soon, soon))
+    found = by_subject(settings)["Claves"]
+    assert found.verdict is Verdict.ATTENTION and "es anterior a ellas" in found.seen
+    store = stores.open_store(settings)
+    with store.records.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
+        connection.execute(text("UPDATE audit_entries SET object = 'x' WHERE object = 'claves'"))
+    found = by_subject(settings)["Claves"]
+    assert found.verdict is Verdict.ATTENTION and found.seen == "sin copia: un respaldo no las contiene"
+    assert found.remedy == f"callcenter backup {settings.backup} --keys OTRA_CARPETA"
+
+
 def test_without_reading_the_segments_only_their_length_is_looked_at(settings: Settings) -> None:
     spoil(segment_of(settings))
     assert by_subject(settings, deep=False)["Cifras"].verdict is Verdict.GOOD
@@ -290,8 +305,9 @@ def test_records_on_postgresql_are_looked_at_too(
     restore(settings.backup or tmp_path, new, None, new_key=True)
     found = by_subject(new, now=NOW)
     assert found["Registros"].verdict is Verdict.GOOD
-    assert "postgresql+psycopg://test:***@" in found["Registros"].seen
-    assert found["Cuentas"].seen == "1 habilitadas, 1 de administración"
+    assert "postgresql+psycopg://127.0.0.1:" in found["Registros"].seen
+    assert "test" not in found["Registros"].seen
+    assert found["Cuentas"].seen == "1 habilitada, 1 de administración"
     text_ = findings_text(list(found.values()))
     gone = new.model_copy(update={"records_url": "postgresql+psycopg://test:muy-secreta@127.0.0.1:1/nada"})
     lost = by_subject(gone)

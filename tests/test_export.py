@@ -129,3 +129,15 @@ def sheet(table: Table) -> Worksheet:
     found = load_workbook(BytesIO(xlsx_bytes(table))).active
     assert isinstance(found, Worksheet)
     return found
+
+
+def test_a_total_is_set_apart_and_stays_out_of_the_filter_and_a_text_never_touches_the_number_before_it() -> None:
+    columns = (Column("Nivel de servicio", ValueUnit.PERCENT), Column("Meta"), Column("Faltaron", ValueUnit.COUNT))
+    rows = [[0.5, "No cumple", 1], [0.9, "Cumple", None], [0.7, "No cumple", 1]]
+    table = Table("t", "T", (), columns, rows, datetime(2026, 11, 1), demo=False, total=True)
+    sheet = load_workbook(BytesIO(xlsx_bytes(table))).active
+    assert sheet is not None and sheet.auto_filter.ref == "A3:C5"
+    bold = {row: {bool(cell.font.b) for cell in sheet[row]} for row in (4, 5, 6)}
+    assert bold == {4: {False}, 5: {False}, 6: {True}}
+    assert [sheet.cell(row, 2).alignment.indent for row in (3, 4, 6)] == [1, 1, 1]
+    assert [sheet.cell(row, 1).alignment.horizontal for row in (3, 4, 6)] == ["right"] * 3

@@ -7,8 +7,8 @@ import pytest
 
 from reports import terms
 from reports.definition import month
-from reports.figures import DARK, LIGHT, Figure, Scheme, by_month, by_time, heat_map, wait_curve
-from reports.query import measure
+from reports.figures import DARK, LIGHT, Figure, Scheme, by_month, by_time, few_calls, heat_map, wait_curve
+from reports.query import by_hour, measure
 from reports.query import wait_curve as measured_curve
 from reports.rules import Rules
 
@@ -52,7 +52,7 @@ def test_figures_of_no_calls_are_empty_and_accepted(connection: duckdb.DuckDBPyC
 
 
 def test_the_heat_map_is_blank_where_nobody_called_and_says_both_sides(connection: duckdb.DuckDBPyConnection) -> None:
-    (trace,) = heat_map(asked(connection, ["weekday", "interval"]), 0.8)["data"]
+    trace, veil = heat_map(asked(connection, ["weekday", "interval"]), 0.8)["data"]
     half_hours = [f"{hour:02}:{minute}" for hour in range(8, 24) for minute in ("00", "30")]
     assert trace["x"] == half_hours, "no half hour left out between the first and the last"
     assert trace["y"] == list(terms.WEEKDAYS)
@@ -66,6 +66,28 @@ def test_the_heat_map_is_blank_where_nobody_called_and_says_both_sides(connectio
         ("domingo", "23:30"): 0,
     }
     assert trace["customdata"][1][2] == "50,0 % · 1 de 2" and trace["customdata"][0][2] == ""
+    assert not any(cell for row in veil["z"] for cell in row), "of so few calls none is a tenth of another"
+
+
+def test_cells_of_few_calls_are_faded_by_half_hour_and_by_hour() -> None:
+    counts = {("1", "03:00"): 9, ("1", "03:30"): 10, ("1", "10:00"): 100, ("1", "10:30"): 99, ("2", "04:00"): 19}
+    rows = [("service_level", *cell, n, n, 1.0) for cell, n in counts.items()]
+    columns = ["indicator", "weekday", "interval", "numerator", "denominator", "value"]
+    frame = pd.DataFrame(rows, columns=columns)
+    assert few_calls(frame) == 10
+
+    def faded(figure: Figure) -> set[tuple[str, str]]:
+        veil = figure["data"][1]
+        assert veil["hoverinfo"] == "skip", "a click goes through to the figure"
+        cells = zip(veil["y"], veil["z"], strict=True)
+        return {(day, slot) for day, row in cells for slot, cell in zip(veil["x"], row, strict=True) if cell}
+
+    assert faded(heat_map(frame, 0.8)) == {("lunes", "03:00")}
+    hourly = by_hour(frame, weekdays=True)
+    assert list(hourly.columns) == ["indicator", "weekday", "hour", "numerator", "denominator", "value"]
+    assert hourly["denominator"].tolist() == [19, 199, 19]
+    assert faded(heat_map(hourly, 0.8)) == {("lunes", "03:00"), ("martes", "04:00")}
+    assert heat_map(hourly, 0.8)["data"][0]["x"] == [f"{hour:02}:00" for hour in range(3, 11)]
 
 
 def test_the_curve_bears_threshold_and_target(connection: duckdb.DuckDBPyConnection) -> None:

@@ -94,6 +94,12 @@ def test_everything_is_its_owners_alone(made: tuple[Path, Result]) -> None:
     assert {mode for path, mode in found.items() if path.is_file()} == {0o600}
 
 
+def test_it_makes_the_inbox_and_tells_of_it_and_of_the_backup(made: tuple[Path, Result]) -> None:
+    data, result = made
+    assert (data / "inbox").is_dir() and str(data / "inbox") in result.output
+    assert "CALLCENTER_BACKUP" in result.output and "backup CARPETA --keys OTRA_CARPETA" in result.output
+
+
 def test_it_says_what_is_left_to_do(made: tuple[Path, Result]) -> None:
     data, result = made
     text = " ".join(result.stdout.split())

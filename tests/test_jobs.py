@@ -32,6 +32,11 @@ def state(records: Engine, job_id: int) -> tuple[str, int, str]:
         return job.state, job.attempts, job.tells
 
 
+def finish(records: Engine, job_id: int, state: State, answer: dict[str, Any] | None, tells: str) -> bool:
+    with transaction(records) as session:
+        return jobs.end(session, job_id, state, answer, tells)
+
+
 def silent(records: Engine, job_id: int, seconds: float) -> None:
     """Let the last beat of a job be so long ago."""
     with transaction(records) as session:
@@ -51,12 +56,12 @@ def test_jobs_are_run_in_their_order_and_tell_what_came_of_them(records: Engine)
     with transaction(records) as session:
         told = session.get_one(Job, first)
         assert (told.share, told.tells) == (0.5, "a medias"), "a beat without news leaves them"
-    assert jobs.finish(records, first, State.DONE, {"lines": 3}, "listo")
-    assert not jobs.finish(records, first, State.FAILED, None, "otra vez")
+    assert finish(records, first, State.DONE, {"lines": 3}, "listo")
+    assert not finish(records, first, State.FAILED, None, "otra vez")
     assert (claimed := jobs.claim(records, now())) is not None and claimed.job_id == second
     assert jobs.claim(records, now()) is None
     with transaction(records) as session:
-        newest, oldest = jobs.recent(session, 5)
+        newest, oldest = session.scalars(select(Job).order_by(Job.job_id.desc())).all()
         assert (newest.job_id, oldest.job_id) == (second, first)
         assert (oldest.state, oldest.answer, oldest.tells, oldest.share) == (State.DONE, {"lines": 3}, "listo", 1.0)
 
@@ -106,7 +111,7 @@ def test_a_queued_job_that_is_cancelled_never_runs_and_a_running_one_stops_at_it
     assert state(records, queued) == (State.CANCELLED, 0, "Cancelado antes de empezar.")
     assert jobs.claim(records, now()) is None
     assert not jobs.beat(records, running, 0.1, "sigue")
-    jobs.finish(records, running, State.CANCELLED, None, "Cancelado.")
+    finish(records, running, State.CANCELLED, None, "Cancelado.")
     with pytest.raises(JobError, match="ya terminó"), transaction(records) as session:
         jobs.cancel(session, running)
     with transaction(records) as session:
@@ -159,7 +164,7 @@ def test_what_failed_is_tried_again_as_a_new_row_once(records: Engine) -> None:
         with pytest.raises(JobError, match=message), transaction(records) as session:
             jobs.retry(session, why)
     assert jobs.claim(records, now()) is not None
-    jobs.finish(records, number, State.FAILED, None, "no se pudo")
+    finish(records, number, State.FAILED, None, "no se pudo")
     with transaction(records) as session:
         again = jobs.retry(session, number)
     assert (again.retry_of, again.state, again.asked) == (number, State.QUEUED, {"what": "queues", "text": "x"})
@@ -196,7 +201,7 @@ def test_the_file_of_a_load_that_did_not_come_about_can_be_loaded_or_discarded(r
         again = jobs.retry(session, number)
     assert file_state() == "loading"
     assert jobs.claim(records, now()) is not None
-    jobs.finish(records, again.job_id, State.FAILED, None, "no se pudo")
+    finish(records, again.job_id, State.FAILED, None, "no se pudo")
     assert file_state() == "checked"
     with transaction(records) as session:
         session.get_one(Upload, 1).state = "discarded"

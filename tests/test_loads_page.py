@@ -20,11 +20,11 @@ from dashboard.work.intake import IntakeError
 from etl.records import jobs
 from etl.records.audit import Action, Result
 from etl.records.engine import transaction
-from etl.records.models import AuditEntry, Job, Upload
+from etl.records.models import AuditEntry, Job, Load, Upload
 from etl.store import now
 from tests.callbacks import body_of
 from tests.people import DOOR, SignedIn, account_of, asking_as
-from tests.served import one_call, texts
+from tests.served import find, one_call, texts
 from tests.worked_off import work_off
 
 pytestmark = pytest.mark.duckdb
@@ -90,7 +90,6 @@ def page_texts(context: Context, role: Role) -> str:
 def test_what_is_no_data_url_is_told_and_nothing_of_it_is_kept(store_context: Context) -> None:
     broken: list[Any] = [
         "", "a log", "data:text/plain,1|2|3", "data:;base64,###", "data:;base64,QUJ", "data:;base64,QUJD\n",
-        ["data:"], 7,
     ]  # fmt: skip
     app = create_app(store_context, DOOR)
     for contents in broken:
@@ -124,6 +123,46 @@ def test_a_refused_file_is_answered_with_its_reason_and_a_status(store_context: 
         answer = sent(store_context, data_url(data), app=app)
         assert (answer.status_code, answer.headers["X-Said"]) == (status, "page") and says in said(answer)
     assert not list((store_context.settings.data / "uploads").glob("*"))
+
+
+def test_a_refused_file_waits_with_its_reason_folded_until_it_is_discarded(store_context: Context) -> None:
+    sent(store_context, data_url(b"%PDF-1.7"), "informe")
+    told = page_texts(store_context, Role.SUPERVISOR)
+    assert "informe" in told and "No se acepta. Por qué Es un PDF" in told and "Descartar" in told
+    assert "Descartar" not in page_texts(store_context, Role.QUALITY)
+    assert "se descartó" in said(pressed(store_context, "discard", 1))
+    assert "informe" not in page_texts(store_context, Role.SUPERVISOR)
+
+
+def test_queues_without_a_line_are_told_with_the_way_to_give_them_one_to_who_may(store_context: Context) -> None:
+    with asking_as(store_context, Role.SUPERVISOR):
+        assert content.without_line(store_context) is None
+    sent(store_context, data_url(log_bytes(2).replace(b"|101|", b"|ventas|")))
+    work_off(store_context)
+    pressed(store_context, "load", 1)
+    work_off(store_context)
+    with asking_as(store_context, Role.SUPERVISOR):
+        told = content.without_line(store_context)
+        assert "1 cola sin línea: asígnela en Puesta en marcha" in texts(told)
+        assert find(told, lambda each: getattr(each, "href", "") == "/puesta-en-marcha") is not None
+    with asking_as(store_context, Role.ADMINISTRATOR):
+        assert content.without_line(store_context) is None
+
+
+def test_the_inbox_is_shown_to_who_may_load(store_context: Context) -> None:
+    with asking_as(store_context, Role.CHIEF):
+        assert str(store_context.settings.inbox) in texts(content.inbox(store_context))
+    with asking_as(store_context, Role.QUALITY):
+        assert content.inbox(store_context) is None
+
+
+def test_who_undid_a_load_is_told_as_who_loaded_it(store_context: Context) -> None:
+    name = identity(store_context).name
+    with transaction(store_context.records) as session:
+        load = session.get_one(Load, 1)
+        load.state, load.refusal = "refused", f"se deshizo el 01/11/2026 por {name}"
+    told = json.dumps(page_rows(store_context, Role.CHIEF), ensure_ascii=False)
+    assert "se deshizo el 01/11/2026 por Cuenta chief" in told
 
 
 def test_the_same_file_again_is_told_and_a_file_without_a_name_has_one(store_context: Context) -> None:
@@ -191,7 +230,7 @@ def test_a_file_that_brings_nothing_new_can_only_be_discarded(store_context: Con
 
 def test_what_is_no_number_of_anything_here_does_nothing_or_is_told(store_context: Context) -> None:
     app = create_app(store_context, DOOR)
-    for of in ("1", 0, -1, 2**31, 2**70, 1.5):
+    for of in ("1", 0, -1, 2**31, 2**53, 1.5):
         for act in ("load", "discard", "cancel", "retry"):
             assert not said_on_page(pressed(store_context, act, of, app=app)), (act, of)
     assert not said_on_page(pressed(store_context, "drop", 1, app=app))
@@ -302,6 +341,6 @@ def test_lines_set_aside_are_shown_masked_and_only_to_who_may(store_context: Con
 def test_where_nothing_was_loaded_the_page_says_how(empty_context: Context) -> None:
     with asking_as(empty_context, Role.CHIEF):
         told = texts([content.sending(), *content.waiting(empty_context), content.history(empty_context)])
-        assert "Todavía no se cargó ningún archivo" in told and "callcenter ingest" in told
+        assert "Todavía no se cargó ningún archivo. Envíe uno" in told and "callcenter ingest" not in told
         assert current().role is Role.CHIEF
     assert "Ningún archivo espera" in page_texts(empty_context, Role.MANAGER)

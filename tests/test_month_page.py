@@ -3,12 +3,14 @@
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from dash.development.base_component import Component
 
 from dashboard.context import Context
 from dashboard.pages import month
+from dashboard.people.accounts import Role
 from etl.warehouse import Generation
 from reports import terms
 from reports.measured import Figure, Recorded, Verdict
@@ -16,14 +18,27 @@ from reports.rules import DEFAULTS, Parameter, Rules
 from reports.summary import TrendMonth, summarize
 from reports.wording import days_text, gap_text
 from tests.drawn_calls import warehouse, with_parameter
-from tests.people import SignedIn
+from tests.people import SignedIn, asking_as
 from tests.product import Product
 from tests.served import DAY_ONE, find, one_call, texts
 
 
-def test_an_empty_store_shows_the_order_that_fills_it(empty_context: Context) -> None:
-    content, title, shown = month.page_of(empty_context, "")
-    assert "Todavía no hay datos" in texts(content) and "callcenter ingest" in texts(content)
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [
+        (Role.SUPERVISOR, "Envíe uno en Cargas"),
+        (Role.CHIEF, "Envíe uno en Cargas"),
+        (Role.OPERATOR, "Pida a su supervisor(a) que lo cargue."),
+        (Role.MANAGER, "Pida a su supervisor(a) que lo cargue."),
+        (Role.ADMINISTRATOR, "callcenter ingest queue_log"),
+    ],
+)
+def test_an_empty_store_tells_each_what_they_can_do_about_it(empty_context: Context, role: Role, says: str) -> None:
+    with asking_as(empty_context, role):
+        content, title, shown = month.page_of(empty_context, "")
+    told = texts(content)
+    assert "Todavía no hay datos" in told and says in told
+    assert ("callcenter ingest" in told) == (role is Role.ADMINISTRATOR)
     assert title == terms.HOME and shown is None
 
 
@@ -125,6 +140,10 @@ GENERATION = Generation(
 
 @pytest.fixture
 def drawn() -> Component:
+    return drawn_page()
+
+
+def drawn_page() -> Component:
     """The page of October as drawn above."""
     cursor = warehouse(calls=DRAWN, log=LOG, queues=QUEUES)
     days = tuple(sorted({date.fromisoformat(text) for text in LOG.splitlines()[1:]}))
@@ -149,6 +168,37 @@ def test_the_headline_says_figure_target_gap_denominator_and_the_month_before(dr
         assert text in said, said
 
 
+def links_in(part: Any) -> dict[str, str]:
+    """The links of a part of a page, by their words."""
+    if isinstance(part, list | tuple):
+        return {text: href for each in part for text, href in links_in(each).items()}
+    if not isinstance(part, Component):
+        return {}
+    own = {texts(part): part.href} if getattr(part, "href", None) else {}
+    return {**own, **links_in(getattr(part, "children", None))}
+
+
+def test_what_was_not_answered_leads_to_its_calls_by_cause_and_each_cause_is_explained(drawn: Component) -> None:
+    causes = find(drawn, lambda each: "split" in (getattr(each, "className", None) or ""))
+    (href,) = links_in(causes).values()
+    assert href == "/llamadas?desde=2026-10-01&hasta=2026-10-31&causa=tiempo+agotado&cifra=abandoned"
+    assert "tiempo agotado: esperó lo máximo" in texts(causes)
+    assert terms.CAUSES_EXPLAINED.keys() == {*terms.CAUSES.values()}
+
+
+@pytest.mark.parametrize(("role", "offered"), [(Role.CHIEF, True), (Role.SUPERVISOR, True), (Role.OPERATOR, False)])
+def test_calls_without_a_line_lead_to_where_their_queues_get_one(
+    empty_context: Context, role: Role, *, offered: bool
+) -> None:
+    with asking_as(empty_context, role):
+        page = drawn_page()
+    found = links_in(page)
+    assert (found.get("Asignar sus colas") == "/puesta-en-marcha") is offered
+    assert (found.get("Asignarlas en Puesta en marcha") == "/puesta-en-marcha") is offered
+    assert "callcenter map" not in texts(page)
+    assert any("linea=sin+l" in href for href in found.values()) is offered, "operators do not open lists of calls"
+
+
 def test_what_is_missing_from_the_record_is_said_in_full(drawn: Component) -> None:
     said = texts(find(drawn, lambda each: "on-record" in (getattr(each, "className", None) or "")))
     for text in (
@@ -157,7 +207,7 @@ def test_what_is_missing_from_the_record_is_said_in_full(drawn: Component) -> No
         "4200224 Guía Comercial",
         "Líneas sin llamadas 104 Números telefónicos",
         "2 de 103 Instalaciones: todavía en ninguna cifra",
-        "Llamadas sin línea 1, dentro del total",
+        "Llamadas sin línea 1 , dentro del total",
     ):
         assert text in said, said
     assert "datos hasta 31/10/2026 08:00" in texts(drawn)
@@ -248,11 +298,12 @@ def test_a_file_is_not_made_of_other_data_than_those_shown(product: Product, sto
         for each in callbacks
         if each["output"].startswith("month-file.data") and "ending" in each["inputs"][0]["id"]
     ]
+    shown = {"search": "", "generation": 1, "month": "2026-10"}
     body = {
         "output": output,
         "outputs": {"id": "month-file", "property": output.partition(".")[2]},
         "inputs": [[{"id": {"part": "lines", "ending": "csv"}, "property": "n_clicks", "value": 1}]],
-        "state": [{"id": "month-shown", "property": "data", "value": {"generation": 1, "month": "2026-10"}}],
+        "state": [{"id": "month-shown", "property": "data", "value": shown}],
         "changedPropIds": ['{"ending":"csv","part":"lines"}.n_clicks'],
     }
     assert "por-linea_2026-10.csv" in client.post("/_dash-update-component", json=body).text

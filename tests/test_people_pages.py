@@ -217,6 +217,7 @@ def test_another_password_is_shown_once_ends_the_sessions_and_must_be_changed(ho
     answer = house.press(Role.SUPERVISOR, "password", account)
     found = re.search(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", told(answer))
     assert found and is_password(found[0], house.account("olvidadiza").password_hash)
+    assert "Contraseña nueva" in told(answer) and "Primera contraseña" not in told(answer)
     assert house.account("olvidadiza").must_change
     with Session(house.context.records) as session:
         assert session.get_one(SignIn, held).ended_at is not None
@@ -241,13 +242,15 @@ def test_one_is_added_closed_opened_and_given_another_role(house: House) -> None
             "changedPropIds": ["account-add.n_clicks"],
         })  # fmt: skip
 
+    assert "Falta el nombre de cuenta" in changed(add("", "", "operator"))["account-name"]["error"]
     errors = changed(add("ñ", "", "rey"))
     assert "no sirve" in errors["account-name"]["error"]
     assert (
         "Falta el nombre" in errors["account-full-name"]["error"] and "no es un rol" in errors["account-role"]["error"]
     )
     added = add(" Nueva.Persona ", "Nueva  Persona", "operator")
-    assert "Se agregó la cuenta «nueva.persona»" in told(added)
+    assert "Se agregó la cuenta «nueva.persona»" in told(added) and "Primera contraseña" in told(added)
+    assert "Copiar" in told(added)
     assert house.account("nueva.persona").full_name == "Nueva Persona" and house.account("nueva.persona").must_change
     again = changed(add("nueva.persona", "Otra", "operator"))
     assert "ya existe" in again["account-name"]["error"]
@@ -486,11 +489,28 @@ def test_a_part_of_the_audit_is_asked_for_by_its_address(search: str, number: in
     ["?desde=ayer", "?desde=31/02/2026", "?desde=2026-10-02&hasta=2026-10-01", "?accion=x", "?resultado=x",
      "?pagina=0", "?pagina=-1", "?pagina=x", "?pagina=99999999999999999999", "?desde=0001-01-01", "?hasta=9999-12-31"],
 )  # fmt: skip
-def test_an_address_that_asks_for_nothing_says_so(search: str, written: Context) -> None:
-    with pytest.raises(FilterError):
+def test_what_cannot_be_read_of_an_address_is_told_and_the_rest_of_the_page_stays(
+    search: str, written: Context
+) -> None:
+    with pytest.raises(FilterError) as caught:
         audit_log.read_asked(search)
-    assert "No se puede mostrar" in texts(audit.page_of(written, search))
+    drawn = audit.page_of(written, search)
+    marked = [str(getattr(each, "error", None) or "") for each in drawn._traverse()]
+    assert str(caught.value) in texts(drawn) or f"{caught.value}." in marked
+    assert "anotaciones" in texts(drawn) and "Filtrar" in texts(drawn)
     assert audit.saved_entries(written, search, 10) is None
+
+
+def test_a_wrong_day_keeps_what_was_typed_and_says_how_a_day_is_written(written: Context) -> None:
+    drawn = audit.page_of(written, "?desde=32/01/2026&cuenta=ana")
+    day = next(each for each in drawn._traverse() if getattr(each, "name", "") == "desde")
+    assert (day.value, day.error) == ("32/01/2026", "«32/01/2026» no es una fecha; escriba dd/mm/aaaa.")
+    assert "65 anotaciones" in texts(drawn)  # the other filter holds
+
+
+def test_details_are_told_as_figures_are_and_only_what_says_something() -> None:
+    told = audit_log.details_text('{"lines": 31055, "must_change": false, "masked": true, "of": 12345}')
+    assert told == "líneas: 31.055 · con datos ocultos: sí · del trabajo: 12345"
 
 
 def test_the_audit_is_read_page_by_page_newest_first(written: Context) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.pages import calls
+from dashboard.pages import calls, setup
+from dashboard.pages.loads import content as loads_content
 from dashboard.people.accounts import Role
 from dashboard.people.personal import (
     UNMASK,
@@ -28,11 +29,16 @@ from dashboard.people.personal import (
 )
 from dashboard.security.access import CALLBACK, PAGE, RIGHT, may
 from dashboard.security.identity import current
+from dashboard.work import uploads, works
 from etl.callers import ClearCallers
+from etl.lines import no_progress
+from etl.mapping import AGENTS
 from etl.pseudonyms import pseudonym
+from etl.records import jobs
+from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.records.models import AuditEntry
-from etl.store import store_key
+from etl.store import now, store_key
 from etl.warehouse import WarehouseError, open_generation
 from reports.calls import Caller, list_callers, list_calls, list_events
 from reports.definition import month
@@ -48,7 +54,7 @@ from reports.personal import (
 )
 from reports.rules import Rules
 from tests.callbacks import body_of
-from tests.drawn_log import EIGHT, complete, connect, enter, ingest, line, log, write
+from tests.drawn_log import EIGHT, answered, complete, connect, enter, ingest, line, log, write
 from tests.people import DOOR, SignedIn, asking_as
 from tests.product import Product
 from tests.served import texts
@@ -407,10 +413,16 @@ def test_nobody_else_is_offered_or_answered_a_number(role: Role, kept: Store) ->
     assert [entry.role for entry in kept.entries("denied")][-2:] == [role, role]
 
 
-@pytest.mark.parametrize("reason", [None, "", "corto", "a     b     c", "x" * 201, 1234567890123, ["una", "dos"]])
+@pytest.mark.parametrize("reason", [None, "", "corto", "a     b     c", "x" * 201, 1234567890123])
 def test_without_a_reason_no_number_is_answered(reason: Any, kept: Store) -> None:
     status, text = Somebody(kept.context, Role.CHIEF).presses(reason)
     assert status == 200 and NUMBER not in text and "Escriba el motivo, de 10 a 200 letras." in text
+    assert kept.entries("unmask") == []
+
+
+def test_a_reason_that_no_field_can_hold_is_refused_at_the_door(kept: Store) -> None:
+    status, text = Somebody(kept.context, Role.CHIEF).presses(["una", "dos"])
+    assert status == 400 and NUMBER not in text
     assert kept.entries("unmask") == []
 
 
@@ -456,3 +468,48 @@ def test_outside_of_any_request_nobody_sees_a_customer_in_full(kept: Store) -> N
     assert not Mask().may_unmask()
     page = texts(calls.page_of(kept.context, ADDRESS))
     assert "7••••345" in page and NUMBER not in page and "Ver el número" not in page
+
+
+def test_an_account_is_shown_thirty_numbers_an_hour(own: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.people.personal.MOST_AN_HOUR", 3)
+    with asking_as(own.context, Role.CHIEF):
+        for _ in range(3):
+            assert unmasked(own.context, current(), SHOWN, REASON)
+        for _ in range(2):
+            with pytest.raises(PersonalError, match="Ya vio 3 números completos en la última hora"):
+                unmasked(own.context, current(), SHOWN, REASON)
+    with asking_as(own.context, Role.SUPERVISOR):
+        assert unmasked(own.context, current(), SHOWN, REASON)
+    entries = own.entries("unmask")
+    assert [(entry.role, entry.result) for entry in entries] == [
+        *[("chief", "done")] * 3, ("chief", "refused"), ("supervisor", "done"),
+    ]  # fmt: skip
+    assert '"why": "too many"' in entries[3].details
+    hour_later = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1, seconds=1)
+    monkeypatch.setattr("dashboard.people.personal._now", lambda: hour_later)
+    with asking_as(own.context, Role.CHIEF):
+        assert unmasked(own.context, current(), SHOWN, REASON)
+
+
+# Operators
+
+
+def test_who_may_not_know_operators_is_told_how_many_there_are(own: Store) -> None:
+    """P1: on the pages that show them without a call: what a file brings, whose an interface is."""
+    store = own.product.store()
+    with transaction(store.records) as session:
+        sites.replace_persons(session, [sites.PersonRule("SIP/201", "Rosa Inventada")])
+    with asking_as(own.context, Role.CHIEF):
+        sent = log(*answered(86_400, "9"))
+        uploads.receive(store.records, store.settings, current(), "otro", "queue_log", sent)
+    job = jobs.claim(store.records, now())
+    assert job is not None and works.do(store, job, no_progress)
+    store.records.dispose()
+    told = {}
+    for role in (Role.CHIEF, Role.QUALITY, Role.ADMINISTRATOR):
+        with asking_as(own.context, role):
+            told[role] = texts([*loads_content.waiting(own.context), setup._part(own.context, AGENTS, None)[0]])
+    for role, text_told in told.items():
+        assert ("SIP/201" in text_told) == (personal()[role].level(Field.AGENT) is Level.FULL), role
+    assert "Operadores: 1" in told[Role.ADMINISTRATOR] and "Rosa" not in told[Role.ADMINISTRATOR]
+    assert "Rosa Inventada" in told[Role.QUALITY]

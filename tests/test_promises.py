@@ -45,13 +45,13 @@ SHOWN = {
     "S40": "floors a_library_is_not_older_than_what_it_must_be",
     "S41": "supervisor one_port_is_open_and_no_other_way_in",
     "S42": "supervisor what_runs_is_closed_to_other_users",
-    "S43": "audit the_database_itself_refuses_to_change_the_audit",
+    "S43": "audit_trail each_act_leaves_one_entry_with_everything_that_is_asked_of_it",
     "S44": "audit without_room_for_its_entry_an_act_fails",
     "S45": "people_pages the_audit_is_read_by_chief_and_quality_only",
     "U01": "uploads_over_http a_name_is_only_ever_shown",
     "U02": "uploads_over_http what_is_no_file_is_refused",
     "U03": "uploads_over_http a_file_above_the_limit_is_refused_before_it_is_decoded",
-    "U04": "worker a_second_worker_waits_for_the_first_to_end",
+    "U04": "uploads ten_files_sent_at_once_are_taken_and_one_after_another_is_checked",
     "U05": "uploads the_same_bytes_sent_by_two_in_the_same_moment_are_taken_once",
     "U07": "uploads an_account_sends_50_files_a_day_refused_ones_too",
     "B1": "backup no_backup_misses_a_row_that_was_acknowledged_before_it_began",
@@ -60,15 +60,23 @@ SHOWN = {
     "B6": "restore another_key_a_damaged_one_or_none_restores_nothing",
     "B7": "undo any_load_undone_leaves_what_the_others_alone_would_have_given",
 }
-#: Rows of one's own that another person's state could name: they come with the operators' form.
-LATER = {"S08"}
+#: What is not shown yet, and why.
+LATER = {"S08": "rows of one's own that another person's state could name come with the operators' form"}
+#: What is shown otherwise than the list has it, or not all of it, and why.
+OTHERWISE = {
+    "S36": "the 500 of a callback bears its mark in the notice that the page shows, for Dash draws nothing else of it; "
+    "that of any other request is {error, id} (server a_request_that_fails_is_answered_by_a_mark_in_json)",
+    "S40": "tests ask no network: that no release of the lock has a known hole is not shown, only the floors under it",
+    "U04": "that the form answers within 500 ms meanwhile is not measured: the form itself comes later",
+}
 PROMISED = {f"S{number:02}" for number in range(1, 46)} | {f"U{number:02}" for number in range(1, 8)}
 
 
 def test_every_promise_is_shown_somewhere_or_named_as_still_to_come() -> None:
     shown = [code for codes in SHOWN for code in codes.split()]
     assert len(shown) == len(set(shown))
-    assert {code for code in shown if code[0] in "SU"} | LATER == PROMISED
+    assert {code for code in shown if code[0] in "SU"} | LATER.keys() == PROMISED
+    assert not LATER.keys() & set(shown) and OTHERWISE.keys() <= set(shown)
 
 
 @pytest.mark.parametrize(("codes", "where"), SHOWN.items())

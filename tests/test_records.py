@@ -5,6 +5,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, NullPool, create_engine, inspect, select, text
+from sqlalchemy import Engine, NullPool, create_engine, inspect, make_url, select, text
 
+from dashboard.context import Context
+from dashboard.site.doctor import examine, findings_text
 from etl import store as stores
 from etl.records import engine as records_engine
-from etl.records.engine import REVISION, RecordsError, open_records, transaction, upgrade
-from etl.records.models import APPEND_ONLY, Parameter, Record, Store
+from etl.records.engine import REVISION, RecordsError, open_records, shown_url, transaction, upgrade
+from etl.records.models import APPEND_ONLY, Job, MappingVersion, Parameter, Record, Store
 from etl.settings import Settings
 from tests.product import Product
 from tests.served import one_call
@@ -193,4 +196,61 @@ def test_a_connection_that_the_server_cut_is_replaced(postgresql: Callable[[], s
         connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": cut})
     with transaction(engine) as session:
         assert session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != cut
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://ana:clave@127.0.0.1:1/base",
+        "postgresql+psycopg://127.0.0.1:1/base?user=ana&password=clave",
+    ],
+)
+def test_no_password_of_the_records_is_shown(url: str, tmp_path: Path) -> None:
+    assert shown_url(make_url(url)) == "postgresql+psycopg://127.0.0.1:1/base"
+    with pytest.raises(RecordsError, match=r"en postgresql\+psycopg://127\.0\.0\.1:1/base: ") as told:
+        open_records(url)
+    assert "clave" not in str(told.value)
+    found = findings_text(examine(Settings(data=tmp_path, records_url=url), datetime(2026, 11, 20)))
+    assert "clave" not in found and "127.0.0.1:1/base" in found
+
+
+@pytest.mark.database
+def test_connections_that_the_server_of_the_records_cut_are_replaced_also_for_reading(
+    postgresql: Callable[[], str], tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path / "data", records_url=postgresql())
+    stores.open_store(settings).records.dispose()
+    with closing(Context(settings)) as context:
+        reading = context.records_to_read()
+        assert reading is not None
+        with reading.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        other = create_engine(settings.records_url, poolclass=NullPool)
+        with other.connect() as connection:
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            connection.execute(text(f"{cut} AND datname = current_database()"))
+        with reading.connect() as connection:
+            assert connection.execute(text("SELECT kind FROM store")).scalar() == "site"
+
+
+def test_records_of_the_revision_before_are_migrated_with_what_is_in_them(
+    new_records_url: Callable[[], str],
+) -> None:
+    url = new_records_url()
+    engine = create_engine(url)
+    upgrade(engine, "0002")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs (job_id, work, asked, state, cancel, attempts, tells, queued_at) "
+                "VALUES (1, 'undo', '{\"load\": 1}', 'queued', false, 0, '', '2026-11-20 12:00:00')"
+            )
+        )
+    engine.dispose()
+    engine = open_records(url)
+    with transaction(engine) as session:
+        job = session.scalars(select(Job)).one()
+        assert (job.asked, job.role, job.address) == ({"load": 1}, None, None)
+        assert session.scalars(select(MappingVersion)).all() == []
     engine.dispose()

@@ -7,7 +7,8 @@ import signal
 import stat
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from sqlalchemy import create_engine, inspect, select, text
 
 from dashboard.people import accounts
 from dashboard.people.accounts import Role
+from dashboard.site.doctor import Finding, Verdict, examine
 from etl import pipeline
 from etl import store as stores
+from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, broken_seals, note, seal_days
 from etl.records.engine import REVISION, engine_at, transaction, upgrade
 from etl.records.models import Account, AuditEntry, Job, Load, Store, Upload
 from etl.records.portable import write_tables
-from etl.safekeeping.manifest import backups_in, read_manifest
-from etl.safekeeping.restore import RestoreError, restore
+from etl.safekeeping.manifest import FORMAT, MANIFEST, backups_in, read_manifest
+from etl.safekeeping.restore import RestoreError, _write_settings, restore
+from etl.settings import Settings
 from etl.warehouse import read_current
 from tests.business import business
 from tests.commands import DAY, DONE, GOOD, REFUSED, USAGE, call, done
@@ -51,6 +55,8 @@ def test_from_backup_and_key_alone_the_whole_store_comes_back(
     assert business(new.product()) == figures
     found = new.tables()
     same = {"store", "log_files", "queue_lines", "agent_persons", "parameters", "accounts", "audit_seals", "jobs"}
+    same |= {"mapping_versions"}
+    assert tables["mapping_versions"].rows == 1
     assert {name: found[name] for name in same} == {name: tables[name] for name in same}
     assert found["loads"].rows == tables["loads"].rows
     store = new.open()
@@ -289,7 +295,7 @@ def test_a_restoration_killed_at_any_moment_leaves_the_place_empty_or_whole(smal
     assert not [path for path in new.folder.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("newer", [{"revision": "9999"}, {"format": 2}], ids=str)
+@pytest.mark.parametrize("newer", [{"revision": "9999"}, {"format": FORMAT + 1}], ids=str)
 def test_a_backup_of_a_newer_version_is_not_restored(newer: dict[str, Any], small: Site, tmp_path: Path) -> None:
     folder = small.back_up(AT, keys=small.keys)
     rewrite(folder, lambda content: content.update(newer))
@@ -298,10 +304,143 @@ def test_a_backup_of_a_newer_version_is_not_restored(newer: dict[str, Any], smal
     assert not (tmp_path / "new").exists()
 
 
+FORGED: list[dict[str, Any]] = [
+    {"pieces": [1, 2]}, {"pieces": {"/etc/hostname": 5}}, {"pieces": {"aa/../../x": 5}}, {"pieces": {"a" * 64: "5"}},
+    {"files": {"../../x": {"bytes": 1, "sha256": "a" * 64}}}, {"files": {"x": 1}},
+    {"tables": {"../x": {"rows": 1, "sha256": "a" * 64}}}, {"kind": "../x"}, {"kind": None},
+    {"revision": "base; drop"}, {"revision": "0000"}, {"revision": 3}, {"figures": {"core.line_calls": 1}},
+    {"made_at": 1}, {"seal": [1]}, {"key": 1}, {"more": 1},
+]  # fmt: skip
+
+
+def test_a_manifest_that_no_backup_of_ours_has_is_told_and_nothing_is_restored(small: Site, tmp_path: Path) -> None:
+    """Its sum fits: that tells of what was lost, not of who wrote it."""
+    folder = small.back_up(AT, keys=small.keys)
+    written = (folder / MANIFEST).read_bytes()
+    for forged in FORGED:
+        (folder / MANIFEST).write_bytes(written)
+        rewrite(folder, partial(dict.update, **forged))
+        with pytest.raises(RestoreError, match=rf"{NAME} está dañado \({MANIFEST}\): use otro respaldo"):
+            restore(folder, Site(tmp_path / "new").settings, small.keys)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_folder_without_backups_restores_nothing(small: Site, tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "no"):
         with pytest.raises(RestoreError):
             restore(folder, Site(tmp_path / "new").settings, small.keys)
+
+
+# --- what is not taken over from then
+
+
+def test_orders_of_then_are_not_carried_out_and_the_site_s_backups_are_left_alone(small: Site, tmp_path: Path) -> None:
+    (small.settings.data / "callcenter.env").write_text(
+        f"CALLCENTER_HOSTS='call.test'\nexport CALLCENTER_BACKUP = '{small.backups}'\n"
+    )
+    store = small.open()
+    with transaction(store.records) as session:
+        numbers = [jobs.enqueue(session, work, {"load": 1}, None).job_id for work in ("undo", "backup", "inbox")]
+    assert jobs.claim(store.records, stores.now()) is not None  # one of them ran at that moment
+    store.records.dispose()
+    small.back_up(keys=small.keys)
+    result = restore(small.backups, Site(tmp_path / "new").settings, small.keys)
+    assert (result.cancelled_jobs, result.backup_setting) == (3, str(small.backups))
+    settings = Settings(data=result.folder)
+    assert (settings.backup, settings.hosts) == (None, ("call.test",))
+    store = stores.open_store(settings)
+    assert jobs.claim(store.records, stores.now()) is None
+    with transaction(store.records) as session:
+        found = session.scalars(select(Job).order_by(Job.job_id)).all()
+        assert {(job.state, job.tells) for job in found} == {("cancelled", "Se canceló al restaurar un respaldo.")}
+        told = session.scalars(select(AuditEntry.object).where(AuditEntry.action == Action.JOB)).all()
+        assert told == [f"job {number}" for number in numbers]
+    store.records.dispose()
+    again = call(tmp_path / "again", "restore", small.backups, "--keys", small.keys)
+    assert again.exit_code == DONE
+    assert f"CALLCENTER_BACKUP ({small.backups}) se quitó de los ajustes" in again.stderr
+    assert "Trabajos de entonces que se cancelaron: 3." in again.stdout
+
+
+@pytest.mark.parametrize("last", ["CALLCENTER_PORT=8050", "CALLCENTER_PORT='8050'", "CALLCENTER_HOSTS='x.lan'\r\n"])
+def test_a_settings_file_without_an_end_of_line_takes_the_records_place(last: str, tmp_path: Path) -> None:
+    url = "postgresql+psycopg://cc:p'w\\d@db.lan/cc"
+    draft = tmp_path / "draft"
+    draft.mkdir()
+    (draft / "callcenter.env").write_text(f"CALLCENTER_PBX=pbx\nCALLCENTER_RECORDS_URL=other\n{last}", newline="")
+    _write_settings(tmp_path, draft, Settings(data=draft, records_url=url))
+    found = Settings(data=draft)
+    assert (found.records_url, found.pbx) == (url, "pbx")
+    assert (found.port, found.hosts) == (8050, ("x.lan",) if "HOSTS" in last else ())
+
+
+# --- the audit held from outside
+
+
+def reseal(settings: Settings) -> None:
+    """Change the audit of a sealed day and seal it anew, as somebody may who owns the database."""
+    engine = engine_at(settings.database_url)
+    with engine.begin() as connection:
+        for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        connection.exec_driver_sql("UPDATE audit_entries SET who = 'nadie' WHERE entry_id = 1")
+        connection.exec_driver_sql("DELETE FROM audit_seals")
+    with transaction(engine) as session:
+        seal_days(session, stores.now() + timedelta(days=2))
+        assert broken_seals(session) == [], "by its own seals nothing is wrong"
+    engine.dispose()
+
+
+def sealed(site: Site) -> date:
+    store = site.open()
+    with transaction(store.records) as session:
+        note(session, SYSTEM, Action.JOB, "x")
+        (day,) = seal_days(session, stores.now() + timedelta(days=2))
+    store.records.dispose()
+    return day
+
+
+def test_a_backup_remembers_the_last_seal_and_an_audit_sealed_anew_is_found_by_it(small: Site, tmp_path: Path) -> None:
+    day = sealed(small)
+    first = small.back_up(AT, keys=small.keys)
+    seal = read_manifest(first).seal
+    assert seal is not None and seal.day == day.isoformat()
+    settings = small.settings.model_copy(update={"backup": small.backups})
+    assert _audit_finding(settings).verdict is Verdict.GOOD
+    reseal(small.settings)
+    finding = _audit_finding(settings)
+    assert finding.verdict is Verdict.BAD
+    assert f"el cierre del {day:%d/%m/%Y} no es el que guarda el respaldo {first.name}" in finding.seen
+    small.back_up(AT + timedelta(days=1), keys=small.keys)
+    result = call(tmp_path / "new", "restore", small.backups, "--keys", small.keys)
+    assert (result.exit_code, f"no es la que se cerró: {day:%d/%m/%Y}" in result.stderr) == (REFUSED, True)
+    restored(first, Site(tmp_path / "first"), small.keys)
+
+
+def test_days_that_were_lived_twice_are_told_apart_from_an_audit_that_was_changed(small: Site, tmp_path: Path) -> None:
+    first = small.back_up(AT, keys=small.keys)
+    sealed(small)
+    small.back_up(AT + timedelta(hours=1), keys=small.keys)
+    new = restored(first, Site(tmp_path / "new"), small.keys)
+    finding = _audit_finding(new.settings.model_copy(update={"backup": small.backups}))
+    assert finding.verdict is Verdict.ATTENTION
+    assert "es de antes de una restauración" in finding.seen
+
+
+def _audit_finding(settings: Settings) -> Finding:
+    (finding,) = [found for found in examine(settings, AT) if found.subject == "Auditoría"]
+    return finding
+
+
+def test_a_backup_of_the_format_before_has_no_seal_and_is_restored(small: Site, tmp_path: Path) -> None:
+    folder = small.back_up(AT, keys=small.keys)
+
+    def before(content: dict[str, Any]) -> None:
+        content["format"] = 1
+        del content["seal"]
+
+    rewrite(folder, before)
+    assert restored(folder, Site(tmp_path / "new"), small.keys).settings.data.is_dir()
 
 
 # --- by command

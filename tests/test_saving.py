@@ -20,7 +20,7 @@ def book_asked_for(context: Context, text: str) -> dict[str, Any]:
         for each in json.loads(client.get("/_dash-dependencies").text)
         if [asked["id"] for asked in each["inputs"]] == ["month-book"]
     ]
-    state = {"generation": context.generation_in_service(), "month": text}
+    state = {"search": "", "generation": context.generation_in_service(), "month": text}
     body = {
         "output": output,
         "outputs": {"id": "month-file", "property": output.partition(".")[2]},

@@ -160,10 +160,28 @@ def test_a_failure_is_told_with_a_mark_and_without_a_stack(
     monkeypatch.setattr(month, "summarize", fail)
     answer = ask(SignedIn(store_context), "")
     mark = re.search(r"la marca ([0-9a-f]{8})", answer.text)
-    assert answer.status_code == 200 and mark, answer.text
+    assert answer.status_code == 500 and answer.headers["X-Said"] == "page" and mark, answer.text
+    assert '"failure"' in answer.text, "by which other tests know such an answer"
     assert "secret" not in answer.text and "Traceback" not in answer.text
     assert mark[1] in caplog.text and "RuntimeError" in caplog.text and "test_server.py" in caplog.text
     assert "secret" not in caplog.text, "what an error says may hold a customer's data"
+
+
+def test_a_request_that_fails_is_answered_by_a_mark_in_json(
+    store_context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S36, of what is no callback."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the machine")
+
+    client = SignedIn(store_context)
+    monkeypatch.setattr(frame, "header", fail)
+    answer = client.get("/_dash-layout")
+    assert answer.status_code == 500 and answer.json is not None
+    assert answer.json.keys() == {"error", "id"} and re.fullmatch("[0-9a-f]{8}", answer.json["id"])
+    assert "secret" not in answer.text and "Traceback" not in answer.text
+    assert answer.json["id"] in caplog.text and "secret" not in caplog.text
 
 
 def test_a_page_that_shows_the_generation_in_service_is_not_drawn_again(

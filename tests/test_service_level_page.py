@@ -1,14 +1,21 @@
 """The page of the service level and the list of calls, asked by addresses as they come: readable, wrong, hostile."""
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dash import html
+from dash.development.base_component import Component
 
+from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.filters import UNITS
 from dashboard.pages import calls, service_level
+from dashboard.pages.service_level import controls
 from etl.records.site import ParameterRule, reference_parameters
 from reports import terms
 from reports.definition import Period, month
@@ -16,9 +23,11 @@ from reports.export import Table, csv_bytes
 from reports.figures import LIGHT
 from reports.format import period_text
 from reports.rules import Rules
+from tests.callbacks import body_of
+from tests.people import DOOR, SignedIn
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile
-from tests.served import texts
+from tests.served import find, texts
 
 pytestmark = pytest.mark.duckdb
 AT = 1793181600  # 28/10/2026 06:00 in La Paz
@@ -111,10 +120,10 @@ def test_files_are_named_for_figure_and_period(store: Context) -> None:
     assert name == "nivel-de-servicio-por-linea_2026-10-01_2026-10-31"
     assert lines[1] == "101;Reclamos Técnicos;1;1;1;1,0;Cumple;0;0;5,0"
     assert lines[2] == "102;Facturación;sin registro;;;;;;;"
-    assert lines[-1] == "Total;;2;1;1;0,5;No cumple;1;1;5,0"
+    assert lines[-1] == "Total;2 de 12 líneas;2;1;1;0,5;No cumple;1;1;5,0"
     name, lines = saved(calls.saved_calls(store, "?mes=2026-10&cifra=abandoned&unidad=ingreso", 10))
-    assert name == "llamadas_abandoned_2026-10-01_2026-10-31_ingreso"
-    assert lines[1].startswith("28/10/2026 06:01:30;103;abandonada;colgó;30;;'103;")
+    assert name == "llamadas_abandonadas_2026-10-01_2026-10-31_ingreso"
+    assert lines[1].startswith("28/10/2026 06:01:30;103;Instalaciones;abandonada;colgó;30;;'103;")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,7 @@ def test_what_cannot_be_shown_is_not_saved(store: Context, search: str, part: st
 def test_a_list_without_a_period_in_its_address_is_that_of_the_last_whole_month(store: Context) -> None:
     assert "Registradas: 2 llamadas" in texts(calls.page_of(store, "?cifra=registered"))
     name, lines = saved(calls.saved_calls(store, "?cifra=registered", 10))
-    assert (name, len(lines)) == ("llamadas_registered_2026-10-01_2026-10-31", 3)
+    assert (name, len(lines)) == ("llamadas_registradas_2026-10-01_2026-10-31", 3)
 
 
 def test_a_file_that_does_not_hold_the_whole_list_says_so(store: Context) -> None:
@@ -173,7 +182,7 @@ def test_a_file_of_another_question_has_another_name(store: Context) -> None:
         "nivel-de-servicio-por-linea_2026-10-01_2026-10-31_linea-101_ingreso_prueba-60s"
     )
     name, _ = saved(calls.saved_calls(store, "?mes=2026-10&cifra=answered&hora=06&linea=sin línea", 9))
-    assert name == "llamadas_answered_2026-10-01_2026-10-31_linea-sin-linea_hora-06"
+    assert name == "llamadas_atendidas_2026-10-01_2026-10-31_linea-sin-linea_hora-06"
 
 
 @pytest.mark.parametrize("at", ["0001-01-01", "9999-12-31", "2026-10-28T06:00:00+04:00"])
@@ -231,3 +240,123 @@ def test_a_threshold_that_changes_within_the_period_is_told_with_both_values(cha
 )
 def test_a_period_is_named_as_users_say_it(period: Period, text: str) -> None:
     assert period_text(period) == text
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """230 calls of one day: every third abandoned, the others answered by two operators."""
+    lines = []
+    for number in range(230):
+        at, callid, line = AT + 60 * number, f"{AT + 60 * number}.1", "102" if number >= 200 else "101"
+        lines.append(f"{at}|{callid}|{line}|NONE|ENTERQUEUE||71|1")
+        if number % 3 == 0:
+            lines.append(f"{at + 30}|{callid}|{line}|NONE|ABANDON|1|1|30")
+        else:
+            lines.append(f"{at + 5}|{callid}|{line}|SIP/{number % 2}|CONNECT|5|2.{number}|3")
+            lines.append(f"{at + 35}|{callid}|{line}|SIP/{number % 2}|COMPLETECALLER|5|30|1")
+    product: Product = load_in(tmp_path_factory.mktemp("many"), [LogFile("queue_log", tuple(lines))])
+    with closing(Context(product.settings())) as context:
+        yield context
+
+
+def rows_of(page: Component) -> list[dict[str, Any]]:
+    """The rows of the list on a page."""
+    grid = find(page, lambda each: getattr(each, "id", None) == "calls-list")
+    return list(grid.rowData) if grid is not None else []
+
+
+def hrefs_of(page: Component) -> dict[str, str]:
+    """The links to the other pages of a list, by their words."""
+    nav = find(page, lambda each: getattr(each, "className", None) == "pages")
+    return {each.children: each.href for each in nav.children if hasattr(each, "href")} if nav is not None else {}
+
+
+def test_a_long_list_is_paged_through_from_its_first_call_to_its_last(many: Context) -> None:
+    seen: list[str] = []
+    address = "?mes=2026-10&cifra=registered"
+    for number in (1, 2, 3):
+        page = calls.page_of(many, address)
+        assert f"Página {number} de 3" in texts(page)
+        seen += [row["callid"] for row in rows_of(page)]
+        address = hrefs_of(page).get("Siguiente", "").removeprefix(calls.PATH)
+    assert len(seen) == len(set(seen)) == 230 and address == ""
+    assert seen == sorted(seen) and f"&pagina=3&llamada=pbx%7C{seen[-1]}" in rows_of(page)[-1]["callid_href"]
+    assert hrefs_of(page).keys() == {"Primera", "Anterior"}
+    said = texts(page)
+    assert "de la 201 a la 230 de 230; «Descargar» las trae todas." in said
+    table = calls.saved_calls(many, "?mes=2026-10&cifra=registered&pagina=3", 1000)
+    assert table is not None and len(table.rows) == 230
+
+
+@pytest.mark.parametrize(("text", "page"), [("99", 3), ("0", 1), ("-1", 1), ("x", 1), ("9" * 40, 1), ("²", 1)])
+def test_a_page_that_is_none_is_the_first_or_the_last(many: Context, text: str, page: int) -> None:
+    assert f"Página {page} de 3" in texts(calls.page_of(many, f"?mes=2026-10&cifra=registered&pagina={text}"))
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "title", "rows"),
+    [
+        ("", "Registradas: 230 llamadas", 100),
+        ("&hora=07", "Registradas: 60 llamadas", 60),
+        ("&linea=102", "Registradas: 30 llamadas", 30),
+        ("&linea=101,102", "Registradas: 230 llamadas", 100),
+        ("&causa=colgó", "Abandonadas: 77 llamadas", 77),
+        ("&causa=colgó&hora=06", "Abandonadas: 20 llamadas", 20),
+        ("&operador=SIP/1", "Atendidas: 77 ingresos a cola", 77),
+        ("&cifra=answered_in_time&operador=SIP/0&hora=06", "Atendidas a tiempo: 20 ingresos a cola", 20),
+        ("&causa=tiempo agotado", "Abandonadas: 0 llamadas", 0),
+    ],
+)
+def test_a_list_is_narrowed_and_its_file_alike(many: Context, narrowed: str, title: str, rows: int) -> None:
+    search = f"?mes=2026-10{narrowed}"
+    page = calls.page_of(many, search)
+    assert title in texts(page) and len(rows_of(page)) == rows
+    table = calls.saved_calls(many, search, 1000)
+    assert table is not None and table.title == title
+    assert f": {len(table.rows)} " in title
+    again = calls.saved_calls(many, calls.plain_address(many, search), 1000)
+    assert again is not None and (again.rows, again.name) == (table.rows, table.name), "what the worker makes"
+    operators = {row["agent_text"] for row in rows_of(page)}
+    assert "SIP/1" not in narrowed or operators == {"SIP/1"}
+
+
+def test_a_call_shows_who_answered_it_and_the_form_offers_who_did(many: Context) -> None:
+    page = calls.page_of(many, "?mes=2026-10&linea=102")
+    assert {row["agent_text"] for row in rows_of(page)} == {"", "SIP/0", "SIP/1"}
+    offered = find(page, lambda each: getattr(each, "name", None) == "operador")
+    assert [each["value"] for each in offered.data] == ["SIP/0", "SIP/1"]
+
+
+def test_the_form_keeps_what_it_does_not_ask_for_and_only_that(many: Context) -> None:
+    form = find(
+        calls.page_of(many, "?mes=2026-10&umbral=30&dia_semana=3&media_hora=06:30&operador=SIP/1&linea=101"),
+        lambda each: isinstance(each, html.Form),
+    )
+    fields = {each.name: each.value for each in form.children if hasattr(each, "name")}
+    assert fields == {
+        "desde": "2026-10-01", "hasta": "2026-10-31", "umbral": "30", "dia_semana": "3", "cifra": "answered",
+        "linea": ["101"], "media_hora": "06:30", "causa": None, "operador": "SIP/1",
+    }  # fmt: skip
+
+
+def test_none_on_record_is_not_none(store: Context) -> None:
+    for search in ("?mes=2026-10&linea=102", "?mes=2025-01"):
+        page = calls.page_of(store, search)
+        assert "Registradas: sin registro" in texts(page) and " 0 " not in texts(page)
+        table = calls.saved_calls(store, search, 10)
+        assert table is not None and table.title == "Registradas: sin registro"
+    assert "Abandonadas: 0 llamadas" in texts(calls.page_of(store, "?mes=2026-10&linea=101&cifra=abandoned"))
+
+
+def test_the_controls_are_there_only_once_there_is_something_to_ask(store: Context, tmp_path: Path) -> None:
+    assert controls.bar().className == controls.WAITING
+    for context, search, look in (
+        (store, "?mes=2026-10", controls.SHOWN),
+        (store, "?mes=2025-01", controls.SHOWN),
+        (store, "?umbral=500", controls.HIDDEN),
+        (Context(Product(tmp_path).settings()), "", controls.HIDDEN),
+    ):
+        app = create_app(context, DOOR)
+        body = body_of(app, "sl-content.children", {"location.search": search, "scheme.data": "light"})
+        answer = SignedIn(context, app=app).post("/_dash-update-component", json=body)
+        assert json.loads(answer.text)["sideUpdate"]["sl-controls"]["className"] == look

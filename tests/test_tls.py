@@ -60,6 +60,11 @@ class Running:
             return connection
         return self.trust.wrap_socket(connection, server_hostname=NAME)
 
+    @property
+    def guests(self) -> list[connections.Guest]:
+        """The connections that the server has open."""
+        return list(self.server.guests)
+
     def say(self, *parts: bytes, tls: bool | None = None) -> bytes:
         """Everything that is answered to these bytes until the server closes the connection."""
         with self.connect(tls=tls) as connection:
@@ -111,21 +116,26 @@ def stuck_app(release: threading.Event) -> WSGIApp:
 
 @contextmanager
 def running(
-    settings: Settings | None = None, *, app: WSGIApp | None = None, pair: Pair | None = None, renew: bool = False
-) -> Iterator[Running]:
+    settings: Settings | None = None, *, app: WSGIApp | None = None, pair: Pair | None = None, renew: bool = False,
+    large: whole_requests.LargeBodies | None = None, most_of_address: int = connections.MOST_OF_ADDRESS,
+) -> Iterator[Running]:  # fmt: skip
     """A server on a free port of this computer, with the certificate of a site or without any."""
     reached = Reached()
     pair = pair or (server_pair(settings) if settings else None)
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     opened = threading.Event()
+    app = app or telling_app(reached)
+    if large is not None:
+        app.config = {"LARGE_BODIES": large}
     server = web_server(
-        app or telling_app(reached),
+        app,
         listening,
         certificate=pair,
         addresses=addresses("127.0.0.1", port, settings.hosts if settings else (), tls=pair is not None),
         renew=(lambda: server_pair(settings)) if settings and renew else None,
         opened=opened.set,
+        most_of_address=most_of_address,
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -276,6 +286,83 @@ def test_a_connection_that_never_speaks_is_closed(
     assert lan.say(tls=False) == b""
 
 
+def closed(connection: socket.socket) -> bool:
+    """Whether the server has closed a connection; waits for it."""
+    connection.settimeout(5)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_one_address_keeps_nobody_out_however_many_connections_it_opens() -> None:
+    with running(most_of_address=10) as server, ExitStack() as stack:
+        silent = [stack.enter_context(server.connect()) for _ in range(30)]
+        assert all(map(closed, silent[:20])), "the oldest give way"
+        assert server.say(get()).startswith(b"HTTP/1.1 200 ")
+        assert closed(silent[20])
+
+
+def test_what_an_address_asks_is_answered_however_many_connections_it_opens() -> None:
+    release = threading.Event()
+    with running(app=stuck_app(release), most_of_address=10) as server, ExitStack() as stack:
+        busy = [stack.enter_context(server.connect()) for _ in range(10)]
+        for each in busy:
+            each.sendall(get("/stuck"))
+        until = time.monotonic() + 10
+        while sum(not guest.is_silent for guest in server.guests) < 10 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert closed(stack.enter_context(server.connect())), "all its places are taken by what somebody waits for"
+        assert len(server.guests) == 10
+        release.set()
+        assert all(each.recv(65536) for each in busy)
+
+
+def test_where_every_place_is_taken_the_oldest_silent_connection_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_MOST_CONNECTIONS", 20)
+    with running() as server, ExitStack() as stack:
+        silent = [stack.enter_context(server.connect()) for _ in range(25)]
+        assert server.say(get()).startswith(b"HTTP/1.1 200 ")
+        assert all(map(closed, silent[:5]))
+
+
+def test_silent_connections_end_sooner_where_half_of_the_places_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "_HEAD", 3.0)
+    with running() as server, ExitStack() as stack:
+        silent = [stack.enter_context(server.connect()) for _ in range(12)]
+        begun = time.monotonic()
+        assert closed(silent[-1])
+        assert time.monotonic() - begun < 2.5
+        assert server.say(get()).startswith(b"HTTP/1.1 200 ")
+
+
+def test_large_bodies_are_read_one_after_another_and_the_last_are_told_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whole_requests, "_TURN_SECONDS", 0.3)
+    release, begun = threading.Event(), threading.Event()
+
+    def reading(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if int(environ.get("CONTENT_LENGTH") or 0) > 1000:
+            begun.set()
+            release.wait(60)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    large = post(b"x" * 2000, "Content-Length: 2000")
+    bodies = whole_requests.LargeBodies(1000, lambda _: True)
+    with running(app=reading, large=bodies) as server, server.connect() as first:
+        first.sendall(large)
+        assert begun.wait(10)
+        answer = server.say(large)
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"retry-after: 10" in answer.lower()
+        assert server.say(post(b"x" * 900, "Content-Length: 900")).startswith(b"HTTP/1.1 200 "), "nobody else waits"
+        release.set()
+        assert first.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert server.say(large).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_body_that_never_comes_is_refused_and_never_reaches_the_app(
     loopback: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,7 +440,7 @@ def test_bodies_that_are_too_much_together_are_refused(
 
 
 def test_what_is_announced_and_never_sent_keeps_nobody_out(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whole_requests, "HELD_BYTES", 5000)
+    monkeypatch.setattr(whole_requests, "HELD_BYTES", 13_000)  # the three that come may still be held together
     with ExitStack() as silent:
         for _ in range(20):
             silent.enter_context(loopback.connect()).sendall(post(b"", "Content-Length: 4000"))
@@ -362,9 +449,7 @@ def test_what_is_announced_and_never_sent_keeps_nobody_out(loopback: Running, mo
     assert loopback.reached.requests == [("POST", 4000, "")] * 3
 
 
-def test_a_body_that_pauses_is_given_up_however_long_it_is(
-    loopback: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_that_pauses_is_given_up_however_long_it_is(loopback: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_requests, "_SILENT_SECONDS", 0.2)
     size = whole_requests.BODY_BYTES
     assert loopback.say(post(b"x" * 70_000, f"Content-Length: {size}")).startswith(b"HTTP/1.1 408 ")

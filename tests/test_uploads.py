@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import random
 import stat
 import struct
@@ -24,6 +25,7 @@ from dashboard.work.uploads import UploadError, receive, shown_name
 from etl import pipeline
 from etl import store as stores
 from etl.lines import no_progress
+from etl.readers.lines import blocks
 from etl.readers.sniff import header_of, sniff
 from etl.readers.workbook_guard import judge_zip
 from etl.records import jobs
@@ -275,7 +277,7 @@ def test_a_file_is_kept_under_a_name_of_ours_and_only_its_owner_reads_it(store: 
     assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
     assert not list(store.settings.data.parent.glob("CON*"))
     with transaction(store.records) as session:
-        (job,) = jobs.recent(session, 5)
+        job = session.scalars(select(Job)).one()
         assert (job.work, job.asked, job.state) == ("check", {"upload": 1}, "queued")
 
 
@@ -313,10 +315,19 @@ def test_an_account_sends_50_files_a_day_refused_ones_too(store: stores.OpenStor
     refusal(store, b"nothing of a log")
     status, message = refusal(store, LOG)
     assert (status, message) == (429, "Ya envió 50 archivos hoy: siga mañana, o use la carpeta de entrada.")
+    assert refusals(store)[-1:] == ["limit"]
     send(store, LOG, role=Role.SUPERVISOR)
+    assert refusal(store, LOG)[0] == 429, "who sends too much is not even told that it is known"
     with transaction(store.records) as session:
         session.execute(update(Upload).values(received_at=uploads._now() - timedelta(days=1)))
     send(store, log(*answered(10, "2")))
+
+
+def refusals(store: stores.OpenStore) -> list[str]:
+    """Why files were refused of which there is no row, by the audit."""
+    with transaction(store.records) as session:
+        found = select(AuditEntry.details).where(AuditEntry.action == Action.UPLOAD, AuditEntry.object == "file")
+        return [json.loads(details)["reason"] for details in session.scalars(found.order_by(AuditEntry.entry_id))]
 
 
 def _sent(account_id: int, sha256: str, size: int = 10, state: str = "discarded") -> Upload:
@@ -374,10 +385,28 @@ def test_the_same_bytes_sent_by_two_in_the_same_moment_are_taken_once(
     assert sorted(answers) == [200, 409, 409, 409, 409, 409]
     with transaction(store.records) as session:
         assert session.scalar(select(func.count()).select_from(Upload)) == 1
-        assert [job.work for job in jobs.recent(session, 9)] == ["check"]
+        assert session.scalars(select(Job.work)).all() == ["check"]
     assert len(waiting(settings)) == 1
     for engine in (store.records, *engines):
         engine.dispose()
+
+
+def test_ten_files_sent_at_once_are_taken_and_one_after_another_is_checked(store: stores.OpenStore) -> None:
+    """U04: the worker has one process for files, and claims the next when the one before has ended."""
+    who = identity_of(store.records)
+    logs = [log(*answered(1000 * number, str(number + 1))) for number in range(10)]
+
+    def give(number: int) -> Upload:
+        return receive(store.records, store.settings, who, f"{number}.log", "queue_log", logs[number])
+
+    with ThreadPoolExecutor(10) as people:
+        sent = list(people.map(give, range(10)))
+    assert {upload.state for upload in sent} == {"received"}
+    with transaction(store.records) as session:
+        assert session.scalars(select(Job.state)).all() == ["queued"] * 10
+    looked_at = [run_next(store).asked["upload"] for _ in range(10)]
+    assert sorted(looked_at) == looked_at == sorted(upload.upload_id for upload in sent)
+    assert {row(store, number).state for number in looked_at} == {"checked"}
 
 
 def test_bytes_in_service_are_refused_until_their_load_is_undone(store: stores.OpenStore) -> None:
@@ -386,6 +415,7 @@ def test_bytes_in_service_are_refused_until_their_load_is_undone(store: stores.O
     with transaction(store.records) as session:
         uploads.load_upload(session, identity_of(store.records), upload.upload_id)
     assert refusal(store, LOG)[0] == 409
+    assert refusals(store) == ["known"]
     run_next(store)
     status, message = refusal(store, LOG)
     assert (status, "ya se cargó el " in message, "(por cuenta.chief)" in message) == (409, True, True)
@@ -432,7 +462,7 @@ def test_a_check_tells_what_is_in_a_file_and_loads_nothing(store: stores.OpenSto
     ]
     assert verdict["unknown_queues"] == ["ventas"]
     assert verdict["agents"] == [{"agent": "SIP/201", "connected": 1}]
-    assert "octubre.log: revisado (queue_log): 5 leídas, 4 cargadas, 1 observadas" in job.tells
+    assert "octubre.log: revisado (queue_log): 5 leídas, se cargarían 4, 1 observada" in job.tells
     assert "70712345" not in str(verdict) + job.tells
     with transaction(store.records) as session:
         assert session.scalar(select(func.count()).select_from(Load)) == 0
@@ -499,6 +529,27 @@ def test_a_gzip_that_unpacks_to_more_than_300_mb_is_refused_by_its_check_in_boun
     assert after <= before
 
 
+def test_while_somebody_waits_no_more_than_the_beginning_of_a_file_is_unpacked(
+    store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that does not tell, the check tells in its own process: of events after a hole, and of a hole alone."""
+    read = []
+
+    def counted(*given: Any) -> Iterator[bytes]:
+        for block in blocks(*given):
+            read.append(len(block))
+            yield block
+
+    hole = b"\n" * (6 * MB)
+    with monkeypatch.context() as patched:
+        patched.setattr("etl.landing.blocks", counted)
+        sent = [send(store, gzip.compress(data), "hueco.gz") for data in (hole + LOG, hole, b"a" * len(hole))]
+        assert sum(read) == 3 * uploads.LOOKED_AT_BYTES
+    events, nothing, noise = (run_next(store).answer for _ in range(3))
+    assert row(store, sent[0].upload_id).state == "checked" and events is not None
+    assert {row(store, each.upload_id).state for each in sent[1:]} == {"refused"}, (nothing, noise)
+
+
 def test_a_file_that_waits_can_be_discarded_and_its_check_does_not_run(store: stores.OpenStore) -> None:
     upload = send(store, LOG)
     identity = identity_of(store.records)
@@ -532,18 +583,23 @@ def test_what_waited_for_90_days_and_what_nobody_knows_is_deleted(store: stores.
     stray.write_bytes(b"x")
     with transaction(store.records) as session:
         session.get_one(Upload, old.upload_id).received_at -= uploads.LONGEST_WAIT + timedelta(hours=1)
+    assert uploads.sweep(store.records, store.settings, uploads._now()) == 0, "nothing happened meanwhile"
+    with transaction(store.records) as session:
+        for days in range(1, uploads.FEWEST_DAYS):
+            noted = uploads._now() - timedelta(days=days)
+            session.add(AuditEntry(entered_at=noted, account_id=None, who="alguien", role="", address="",
+                                   action=Action.SIGN_OUT, object="alguien", result="done", details=""))  # fmt: skip
     assert uploads.sweep(store.records, store.settings, uploads._now()) == 1
     assert (row(store, old.upload_id).state, row(store, young.upload_id).state) == ("discarded", "received")
     uploads.sweep(store.records, store.settings, uploads._now() + timedelta(hours=2))
     assert waiting(store.settings) == [str(young.upload_id)]
 
 
-def test_the_newest_files_are_told_of_one_account_or_of_all(store: stores.OpenStore) -> None:
-    send(store, LOG)
-    mine = send(store, log(*answered(10, "2")), role=Role.SUPERVISOR)
-    with transaction(store.records) as session:
-        assert [u.upload_id for u in uploads.recent_uploads(session, 9)] == [2, 1]
-        assert [u.upload_id for u in uploads.recent_uploads(session, 9, account_id=mine.account_id)] == [2]
+def test_a_clock_that_jumps_ahead_makes_no_file_old(store: stores.OpenStore) -> None:
+    upload = send(store, LOG)
+    ahead = uploads._now() + uploads.LONGEST_WAIT + timedelta(days=1)
+    assert uploads.sweep(store.records, store.settings, ahead) == 0
+    assert row(store, upload.upload_id).state == "received" and waiting(store.settings) == [str(upload.upload_id)]
 
 
 def test_a_failure_that_nobody_foresaw_is_told_by_a_mark_and_quotes_nothing(

@@ -179,6 +179,7 @@ def test_another_key_of_pseudonyms_is_not_taken_for_that_of_the_figures(product:
     key = product.settings().data / "pseudonyms.key"
     whole = key.read_text()
     key.unlink()
+    product.reopen()
     with pytest.raises(stores.StoreError, match="restáurelo de un respaldo"):
         product.load(one_call(1))
     assert not key.exists()

@@ -135,7 +135,7 @@ def send(store: stores.OpenStore, data: bytes, name: str = "octubre.log") -> int
 def queue(store: stores.OpenStore, work: str, **asked: object) -> int:
     who = chief(store)
     with transaction(store.records) as session:
-        return jobs.enqueue(session, work, asked, who.account_id).job_id
+        return jobs.enqueue(session, work, asked, who.actor).job_id
 
 
 def queue_load(store: stores.OpenStore, data: bytes) -> int:
@@ -248,7 +248,7 @@ def test_a_mapping_and_what_cannot_be_one_are_told(store: stores.OpenStore, prod
     good = queue(store, "mapping", what="queues", text="queue,did,service,valid_from,valid_to\nventas,,102,,\n")
     bad = queue(store, "mapping", what="queues", text="queue,did,service,valid_from,valid_to\nventas,,999,,\n")
     with working(store.settings):
-        assert ended(store, good).tells == "1 reglas en vigor; las cifras ya las aplican."
+        assert ended(store, good).tells == "1 regla en vigor; las cifras ya la aplican."
         failed = ended(store, bad)
     assert (failed.state, "asignación: " in failed.tells, "999" in failed.tells) == ("failed", True, True)
     assert product.rows("SELECT service FROM core.queue_visits") == [("102",)]
@@ -275,7 +275,7 @@ def test_days_of_the_audit_are_sealed_and_a_backup_is_queued_where_there_is_a_fo
         session.add(
             AuditEntry(
                 entered_at=datetime(2024, 3, 5, 12), account_id=None, who="sistema", role="", address="",
-                action=Action.EDIT, object="", result="done", details="",
+                action=Action.MAPPING, object="", result="done", details="",
             )
         )  # fmt: skip
     settings = store.settings.model_copy(update={"backup": tmp_path / "backups"})
@@ -553,12 +553,12 @@ def test_a_file_of_the_inbox_is_ready_when_it_has_not_changed_for_ten_seconds(tm
     assert look(11) == [], "it grew meanwhile"
     assert look(20) == [], "nine seconds since it was seen so"
     assert look(21.5) == ["queue_log"]
-    inbox.note_queued(["queue_log"])
+    inbox.note_queued(["queue_log"], 1)
     assert look(100) == [] and not inbox.waits
     os.utime(path, (5, 5))
     assert look(101) == [] and look(112) == ["queue_log"], "another time is another file"
     shutil.copy2(path, tmp_path / "copy")  # with its old time: watched all the same
-    inbox.note_queued(["queue_log"])
+    inbox.note_queued(["queue_log"], 2)
     assert look(113) == [] and look(123) == ["copy"]
     assert Inbox().ready(tmp_path / "none", now=0, wall=0, settled=1) == []
 
@@ -573,6 +573,10 @@ def test_a_file_of_the_inbox_is_ready_when_it_has_not_changed_for_ten_seconds(tm
         ("2026-11-22 05:10", "running", None, False),
         ("2026-11-23 11:30", "failed", "2026-11-23 11:31", False),
         ("2026-11-23 10:30", "failed", "2026-11-23 10:31", True),
+        # When the clock was wrong for one night.
+        ("2027-01-23 05:10", "done", "2027-01-23 05:12", True),
+        ("2027-01-23 05:10", "failed", "2027-01-23 05:12", True),
+        ("2027-01-23 05:10", "queued", None, False),
     ],
 )
 def test_a_backup_is_due_once_a_day_from_one_in_the_morning_of_la_paz(

@@ -7,7 +7,8 @@
   window.fetch = function () {
     return ask.apply(this, arguments).then(function (answer) {
       var told = { 401: "Su sesión terminó", 403: "Su cuenta no tiene permiso para esto",
-        413: "El archivo es demasiado grande", 429: "Demasiados pedidos seguidos" };
+        413: "El archivo es demasiado grande", 429: "Demasiados pedidos seguidos",
+        503: "El sistema está ocupado", 507: "El disco del servidor está lleno: avise a quien lo administra" };
       if (answer.headers.get("X-Said")) return new Response(answer.body, { status: 200, headers: answer.headers });
       if (told[answer.status] && answer.url.indexOf("/_dash-update-component") > 0) tellRefusal(answer.status, told[answer.status]);
       return answer;
@@ -22,7 +23,7 @@
       link.href = "/login?next=" + encodeURIComponent(window.location.pathname + window.location.search);
       link.textContent = "Ingresar de nuevo";
       place.appendChild(link);
-    } else if (code === 429) {
+    } else if (code === 429 || code === 503) {
       place.appendChild(document.createTextNode("Espere un minuto y vuelva a probar."));
     }
     place.hidden = false;
@@ -44,13 +45,15 @@ window.dash_clientside.callcenter = {
     if (title) document.title = title;
     return window.dash_clientside.no_update;
   },
-  // The page shown is marked in the menu.
+  // The page shown is marked in the menu, whose visible part on a telephone is not all of it.
   markPage: function (path) {
     document.querySelectorAll("#menu a").forEach(function (link) {
       var here = link.getAttribute("href") === path;
       link.classList.toggle("here", here);
-      if (here) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      if (here) {
+        link.setAttribute("aria-current", "page");
+        link.scrollIntoView({ block: "nearest", inline: "center" });
+      } else link.removeAttribute("aria-current");
     });
     return window.dash_clientside.no_update;
   },
@@ -67,6 +70,13 @@ window.dash_clientside.callcenter = {
       window.callcenterWatches.observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
     }
     return scheme();
+  },
+  // Where few columns fit, a line's figure and verdict stand before its name; the table tells that its rows are there.
+  orderLines: function () {
+    var place = window.dash_clientside.callback_context.triggered[0].prop_id.split(".")[0];
+    window.dash_ag_grid.getApiAsync(place).then(function (api) {
+      if (document.documentElement.clientWidth <= 720) api.moveColumns(["service_level", "verdict"], 1);
+    });
   },
   // A file that this tab waited for. A link that downloads: a refusal does not take the place of the page.
   fetchFile: function (number) {
@@ -146,6 +156,24 @@ window.dashAgGridComponentFunctions.Verdict = function (props) {
   );
 };
 
+// What a row opens beside the list is where reading goes on: its title gets the focus, which the list loses when it is
+// drawn anew.
+function focusOpened() {
+  var page = document.getElementById("page");
+  function opened() { return page.querySelector(".events h2, .opened-account h2"); }
+  var before = opened();
+  var told = before && before.textContent;
+  var watch = new MutationObserver(function () {
+    var title = opened();
+    if (!title || (title === before && title.textContent === told)) return;
+    watch.disconnect();
+    title.tabIndex = -1;
+    title.focus();
+  });
+  watch.observe(page, { childList: true, subtree: true, characterData: true });
+  setTimeout(function () { watch.disconnect(); }, 10000);
+}
+
 // A number that opens the calls it counts; the page changes without being loaded anew.
 window.dashAgGridComponentFunctions.CallsLink = function (props) {
   var text = props.data[props.colDef.field + "_text"];
@@ -158,6 +186,7 @@ window.dashAgGridComponentFunctions.CallsLink = function (props) {
       onClick: function (event) {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
+        focusOpened();
         window.history.pushState({}, "", href);
         window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
         window.scrollTo(0, 0);
@@ -195,6 +224,11 @@ window.dashAgGridFunctions.pressInside = function (params) {
     if (files.length && files[0].size > most)
       says = "«" + files[0].name + "» pesa " + Math.ceil(files[0].size / 1024 / 1024) + " MB y el máximo es 20 MB: " +
         "comprímalo (gz), pártalo, o déjelo en la carpeta de entrada del servidor.";
+    if (!files.length) return;
+    // What was said of another file.
+    ["uploads-answer", "loads-said"].forEach(function (place) {
+      window.dash_clientside.set_props(place, { children: null });
+    });
     window.dash_clientside.set_props("upload-refused", { children: says });
   }
   document.addEventListener("change", function (event) {

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from dashboard.commands.base import EXIT_REFUSED, day_of, store_kind_or_site, store_settings, told, usage
+from dashboard.commands.spanish import Verbs
 
-verbs = typer.Typer()
+verbs = Verbs()
 
 REPORTS = ("monthly",)
 

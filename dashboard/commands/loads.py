@@ -25,12 +25,13 @@ from dashboard.commands.base import (
     told,
     usage,
 )
+from dashboard.commands.spanish import Verbs
 
 if TYPE_CHECKING:
     from etl.store import OpenStore
 
-verbs = typer.Typer()
-load_verbs = typer.Typer(help="Qué se cargó, y cómo deshacerlo.", no_args_is_help=True, rich_markup_mode=None)
+verbs = Verbs()
+load_verbs = Verbs(help="Qué se cargó, y cómo deshacerlo.", no_args_is_help=True)
 verbs.add_typer(load_verbs, name="load")
 
 
@@ -108,8 +109,11 @@ def map_(
     what: Annotated[str, typer.Argument(help="queues (colas y DID a líneas) o agents (interfaces a personas).")],
     out: Annotated[Path | None, typer.Option("--out", help="Escribe el CSV en este archivo.")] = None,
     source: Annotated[Path | None, typer.Option("--in", help="Toma este CSV en lugar de las reglas actuales.")] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="Muestra las que se guardaron: cuándo y quién.")] = False,
+    version: Annotated[int | None, typer.Option("--version", help="Escribe una de las que se guardaron.")] = None,
 ) -> None:
     """Muestra o cambia a qué línea pertenece cada cola y qué persona es cada interfaz; lo no asignado va primero."""
+    from dashboard.console import mapping_text
     from etl import mapping
     from etl import store as stores
 
@@ -117,17 +121,37 @@ def map_(
         usage(f"«{what}» no se puede asignar: escriba queues o agents.")
     if out is not None and source is not None:
         usage("indique --out o --in, no los dos.")
+    if source is not None and (versions or version is not None):
+        usage("--versions y --version solo muestran: no van con --in.")
     with told():
         store = stores.open_store(store_settings(), kind=store_kind_or_site(), create=source is not None)
         if source is not None:
             rules = mapping.take_in(store, what, mapping.read_text(source), name=source.name, by=console_user())
-            typer.echo(f"{source.name}: {rules} reglas en vigor; las cifras ya las aplican.")
+            typer.echo(f"{source.name}: {mapping_text(rules)}")
             return
-        text = mapping.as_csv(store, what)
+        is_past = versions or version is not None
+        text = _version_text(store, what, version) if is_past else mapping.as_csv(store, what)
         if out is None:
             typer.echo(text, nl=False)
         else:
             out.write_text(text, encoding="utf-8")
+
+
+def _version_text(store: OpenStore, what: str, number: int | None) -> str:
+    """Return a mapping as it was saved, or the list of them all."""
+    from dashboard import console
+    from etl import mapping
+    from etl.records.engine import transaction
+    from etl.records.site import MappingError
+
+    with transaction(store.records) as session:
+        found = mapping.versions(session, what)
+        if number is None:
+            return console.versions_text(found)
+        for version in found:
+            if version.number == number:
+                return version.text
+    raise MappingError(f"no se guardó ninguna versión {number}: vea los números con --versions")
 
 
 @verbs.command()
@@ -194,6 +218,7 @@ def undo(
             typer.echo("No se cambió nada.")
             raise typer.Exit(EXIT_REFUSED)
         with progress_shown("Deshaciendo", quiet=False) as tell:
-            generation = pipeline.undo(store, number, by=console_user(), progress=tell)
+            told_of = [load.load for load in going]
+            generation = pipeline.undo(store, number, by=console_user(), told=told_of, progress=tell)
         left = len(generation.loads) if generation else 0
         typer.echo(f"La carga {number} se deshizo. Cargas en servicio: {number_text(left)}.")

@@ -22,13 +22,14 @@ from dashboard.commands.base import (
     told,
     usage,
 )
+from dashboard.commands.spanish import Verbs
 
 if TYPE_CHECKING:
     from dashboard.people.accounts import Role
     from etl.store import OpenStore
 
-verbs = typer.Typer()
-user_verbs = typer.Typer(help="Quién ingresa al sistema, y como qué.", no_args_is_help=True, rich_markup_mode=None)
+verbs = Verbs()
+user_verbs = Verbs(help="Quién ingresa al sistema, y como qué.", no_args_is_help=True)
 verbs.add_typer(user_verbs, name="user")
 
 Name = Annotated[str, typer.Argument(metavar="CUENTA", help="Nombre de la cuenta, con el que se ingresa.")]
@@ -47,22 +48,23 @@ def add(
     full_name: Annotated[str, typer.Option("--full-name", help="Nombre completo de la persona.")],
     role: Annotated[
         str,
-        typer.Option("--role", help="operator, supervisor, manager, chief, quality o administrator; o en castellano."),
+        typer.Option("--role", help="operador, supervisor, gerencia, jefatura, calidad o administración."),
     ],
     password_stdin: FromInput = False,
     made_up: MadeUp = False,
     must_change: MustChange = False,
 ) -> None:
     """Agrega una cuenta; la primera de un sitio se agrega así."""
-    from dashboard.people.accounts import add_account
+    from dashboard.people.accounts import add_account, hash_chosen
     from etl.records.engine import transaction
 
     with _store(create=True) as store:
         known = _role(role)
         password = _password(password_stdin=password_stdin, made_up=made_up)
+        hashed = hash_chosen(password, name=name)
         with transaction(store.records) as session:
             account = add_account(
-                session, console_user(), name, full_name, known, password, must_change=must_change or made_up
+                session, console_user(), name, full_name, known, hashed, must_change=must_change or made_up
             )
             # Shown before it is kept: no account is left that nobody can open.
             _show(account.name, password, made_up=made_up)
@@ -123,16 +125,17 @@ def password(
     name: Name, password_stdin: FromInput = False, made_up: MadeUp = False, must_change: MustChange = False
 ) -> None:
     """Da otra contraseña a una cuenta y termina sus sesiones."""
-    from dashboard.people.accounts import find_account, set_password
+    from dashboard.people.accounts import find_account, hash_chosen, set_password
     from etl.records.engine import transaction
 
     with _store() as store:
         with transaction(store.records) as session:
-            find_account(session, name)  # told before anything is asked
+            account = find_account(session, name)  # told before anything is asked
         new = _password(password_stdin=password_stdin, made_up=made_up)
+        hashed = hash_chosen(new, name=account.name, before=account.password_hash)
         with transaction(store.records) as session:
             account = find_account(session, name)
-            set_password(session, console_user(), account, new, must_change=must_change or made_up)
+            set_password(session, console_user(), account, hashed, must_change=must_change or made_up)
             _show(account.name, new, made_up=made_up)
         typer.echo(f"«{account.name}» tiene otra contraseña; sus sesiones terminaron.", err=True)
 
@@ -215,12 +218,11 @@ def _store(*, create: bool = False) -> Iterator[OpenStore]:
 
 
 def _role(text: str) -> Role:
-    from dashboard.people.accounts import Role
-    from dashboard.people.accounts_csv import role_of
+    from dashboard.people.accounts_csv import role_of, roles_text
 
     found = role_of(text)
     if found is None:
-        usage(f"no existe el rol «{text}»; hay {', '.join(Role)}.")
+        usage(f"no existe el rol «{text}»; hay {roles_text()}.")
     return found
 
 

@@ -19,11 +19,12 @@ from dashboard.commands.base import (
     told,
     usage,
 )
+from dashboard.commands.spanish import Verbs
 
 if TYPE_CHECKING:
     from etl.safekeeping.restore import Restored
 
-verbs = typer.Typer()
+verbs = Verbs()
 
 
 @verbs.command()
@@ -70,7 +71,7 @@ def restore(
         with progress_shown("Restaurando", quiet=False) as tell:
             found = restore_store(source, store_settings(), keys, new_key=new_key, by=console_user(), progress=tell)
         _print_restored(found)
-    if found.differences:
+    if found.differences or found.broken_days:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -94,6 +95,16 @@ def _print_restored(found: Restored) -> None:
         typer.echo(
             f"No estaban entre las claves: {', '.join(found.missing_keys)}. Las hace «callcenter init».", err=True
         )
+    if found.broken_days:
+        days = ", ".join(f"{day:%d/%m/%Y}" for day in found.broken_days)
+        typer.echo(f"ATENCIÓN: la auditoría de estos días no es la que se cerró: {days}.", err=True)
+    if found.backup_setting:
+        typer.echo(
+            f"CALLCENTER_BACKUP ({found.backup_setting}) se quitó de los ajustes, para que un simulacro no escriba en "
+            "los respaldos del sitio. Si este almacén es ahora el del sitio, escríbalo otra vez.", err=True,
+        )  # fmt: skip
+    if found.cancelled_jobs:
+        typer.echo(f"Trabajos de entonces que se cancelaron: {number_text(found.cancelled_jobs)}.")
     typer.echo("Las sesiones de entonces se cerraron y las contraseñas son las de ese momento.")
 
 

@@ -21,12 +21,13 @@ from dashboard.commands.base import (
     told,
     usage,
 )
+from dashboard.commands.spanish import Verbs
 
 if TYPE_CHECKING:
     from dashboard.serving.certificates import Pair
     from etl.settings import Settings
 
-verbs = typer.Typer()
+verbs = Verbs()
 _DEMO_FOLDER = Path("data") / "demo"
 
 
@@ -177,6 +178,7 @@ def _tell_next(settings: Settings) -> None:
     """Say what is left to do by hand."""
     from dashboard.serving.certificates import authority, fingerprint
     from dashboard.serving.server import addresses
+    from etl.settings import SETTINGS_FILE
 
     typer.echo("\nQué falta:")
     step = 1
@@ -188,7 +190,14 @@ def _tell_next(settings: Settings) -> None:
             f"     Huella SHA-256: {fingerprint(root)}"
         )
         step += 1
-    typer.echo(f"  {step}. Abra el sistema: callcenter --data {settings.data} serve")
+    order = f"callcenter --data {settings.data}"
     typer.echo(
-        f"  {step + 1}. En los puestos: {'  '.join(addresses(settings.host, settings.port, settings.hosts, tls=True))}"
+        f"  {step}. Elija dónde se respalda cada noche, en otro disco: CALLCENTER_BACKUP en "
+        f"{settings.data / SETTINGS_FILE}\n"
+        f"     Las claves van aparte, una vez: {order} backup CARPETA --keys OTRA_CARPETA"
+    )
+    typer.echo(f"  {step + 1}. Abra el sistema: {order} serve")
+    typer.echo(f"  {step + 2}. Los registros que deje en {settings.inbox} se cargan solos.")
+    typer.echo(
+        f"  {step + 3}. En los puestos: {'  '.join(addresses(settings.host, settings.port, settings.hosts, tls=True))}"
     )

@@ -32,7 +32,7 @@ from dashboard.security.identity import allowed, current
 from etl.settings import ZONE
 from reports import terms
 from reports.export import csv_bytes
-from reports.format import moment_text, number_text
+from reports.format import count_text, moment_text, number_text
 
 PATH = "/cuentas"
 TITLE = terms.ACCOUNTS
@@ -111,7 +111,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
                 return str(error), None, None
             except AccountError as error:
                 return str(error), None, None
-            _changed(_first_password(f"Se agregó la cuenta «{added}».", added, password))
+            _changed(_given_password(f"Se agregó la cuenta «{added}».", "Primera contraseña", added, password))
         return tuple(errors)
 
     @app.callback(
@@ -134,8 +134,9 @@ def register_callbacks(app: Dash, context: Context) -> None:
             return no_update
         _changed(
             _said(
-                f"Se agregaron {number_text(len(given))} cuentas. El archivo que se descarga tiene sus primeras "
-                "contraseñas: no se guardan ni se muestran otra vez, y cada persona cambia la suya al ingresar."
+                f"Se agreg{'ó' if len(given) == 1 else 'aron'} {count_text(len(given), 'cuenta', 'cuentas')}. El "
+                "archivo que se descarga tiene las primeras contraseñas: no se guardan ni se muestran otra vez, y cada "
+                "persona cambia la suya al ingresar."
             )
         )
         made_at = datetime.now(ZONE).replace(tzinfo=None)
@@ -163,7 +164,8 @@ Act = Callable[[Context, Identity, int, list[Any]], Component]
 
 def _password(context: Context, me: Identity, account: int, _fields: list[Any]) -> Component:
     name, password = administration.give_password(context, me, account)
-    return _first_password(f"«{name}» tiene otra contraseña; sus sesiones terminaron.", name, password)
+    says = f"«{name}» tiene otra contraseña; sus sesiones terminaron."
+    return _given_password(says, "Contraseña nueva", name, password)
 
 
 def _end(context: Context, me: Identity, account: int, _fields: list[Any]) -> Component:
@@ -222,8 +224,11 @@ def _said(text: Children, *, is_good: bool = True) -> Component:
     return html.P([mark, html.Span(text)], className="said" if is_good else "said said-bad")
 
 
-def _first_password(says: str, name: str, password: str) -> Component:
-    facts = components.facts([("Cuenta", name), ("Primera contraseña", html.Code(password, className="password"))])
+def _given_password(says: str, word: str, name: str, password: str) -> Component:
+    copies: dict[str, Any] = {"data-copies": ".password"}
+    copy = html.Button("Copiar", type="button", className="action", **copies)
+    shown = html.Span([html.Code(password, className="password"), copy], className="to-copy")
+    facts = components.facts([("Cuenta", name), (word, shown)])
     once = "Anótela ahora: no se guarda ni se muestra otra vez. Al ingresar se cambia por otra."
     return html.Div([_said(says), facts, html.P(once, className="quiet")])
 
@@ -248,7 +253,7 @@ def _list(shown: list[AccountShown], chosen: int | None) -> Component:
     ]
     rows = [_row(account) for account in shown]
     for row, account in zip(rows, shown, strict=True):
-        row["without"] = account.disabled
+        row["without"], row["chosen"] = account.disabled, account.account == chosen
     number = number_text(len(shown))
     who = "cuenta" if len(shown) == 1 else "cuentas"
     if not allowed(RIGHT, administration.SEE_ALL):

@@ -5,6 +5,7 @@ In: ?desde=&hasta=&accion=&cuenta=&resultado=&pagina=. Out: the entries asked fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -18,22 +19,25 @@ from dashboard.context import Context
 from dashboard.filters import FilterError
 from dashboard.people import audit_log
 from dashboard.people.accounts import Identity
-from dashboard.people.audit_log import AuditAsked, Chain
+from dashboard.people.audit_log import AuditAsked, Chain, Wrong
 from dashboard.saving import Listing, register_listing
 from dashboard.work.exports import ExportError
 from etl.settings import ZONE
 from reports import terms
 from reports.export import Column, Table
-from reports.format import date_text, number_text
+from reports.format import count_text, date_text, number_text
 
 PATH = "/auditoria"
 TITLE = terms.AUDIT
 IN_MENU = True
 
 _CHAIN_SAYS = (
-    "La auditoría solo se agrega: el sistema no tiene cómo cambiarla ni borrarla.",
-    "Cada día que termina se sella junto con el sello del día anterior. Un cambio hecho por fuera, aun de quien "
-    "administra el servidor, deja de coincidir con su sello y con los que siguen.",
+    "La auditoría solo se agrega: ninguna página ni orden del sistema la cambia o la borra, y la base de datos lo "
+    "rechaza.",
+    "Cada día que termina se sella junto con el sello del día anterior. Un cambio hecho por fuera, en la base de "
+    "datos, deja de coincidir con su sello y con los que siguen.",
+    "Quien administra el servidor y su base de datos puede rehacer todos los sellos después de un cambio: eso no se ve "
+    "aquí, sino al comparar con los respaldos, que llevan anotado el último sello de su día.",
 )
 _AT_ONCE = {"transitionProps": {"duration": 0}}
 
@@ -83,11 +87,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
 
 def page_of(context: Context, search: str | None) -> Component:
     """Return the controls and the entries for the query of an address."""
-    try:
-        asked = audit_log.read_asked(search)
-    except FilterError as error:
-        told = [html.P(f"{error}."), html.P(dcc.Link("Ver toda la auditoría", href=PATH))]
-        return components.notice("No se puede mostrar esta parte", told)
+    asked, wrong = audit_log.read_typed(search)
     number = audit_log.count_asked(context, asked)
     pages = max(1, -(-number // audit_log.PAGE_ENTRIES))
     asked = asked.on_page(min(asked.page, pages))
@@ -102,15 +102,15 @@ def page_of(context: Context, search: str | None) -> Component:
         for entry in entries
     ]  # fmt: skip
     table = components.table(terms.AUDIT_COLUMNS, rows) if rows else html.P("No hay nada anotado con esos filtros.")
-    noun = "anotación" if number == 1 else "anotaciones"
+    body = [_not_read(wrong)] if wrong else []
     return html.Div(
         [
-            _controls(asked),
+            _controls(asked, wrong),
             components.panel(
-                f"{number_text(number)} {noun}, de la más nueva a la más antigua",
-                [table, _pages(asked, pages)],
+                f"{count_text(number, 'anotación', 'anotaciones')}, de la más nueva a la más antigua",
+                [*body, table, _pages(asked, pages)],
                 kind="entries",
-                actions=links.saving("entries"),
+                actions=None if wrong else links.saving("entries"),
             ),
         ],
         className="month",
@@ -171,12 +171,19 @@ def _says(asked: AuditAsked) -> tuple[str, ...]:
     return tuple(filter(None, parts)) or ("Toda la auditoría",)
 
 
-def _controls(asked: AuditAsked) -> Component:
+def _not_read(wrong: Mapping[str, Wrong]) -> Component:
+    """Return that the list leaves out what cannot be read; what has no field to mark is named here."""
+    others = [f"{each.says}." for word, each in wrong.items() if word not in ("desde", "hasta")]
+    says = " ".join([*others, "Este listado no tiene en cuenta lo que está mal escrito."])
+    return html.P([components.icon("alert-triangle"), html.Span(says)], className="said said-bad", role="alert")
+
+
+def _controls(asked: AuditAsked, wrong: Mapping[str, Wrong]) -> Component:
     """Return the filters: a plain form, whose fields become the query of the address."""
     return html.Form(
         [
-            _day("desde", "Desde", asked.first),
-            _day("hasta", "Hasta", asked.last),
+            _day("desde", "Desde", asked.first, wrong.get("desde")),
+            _day("hasta", "Hasta", asked.last, wrong.get("hasta")),
             _choice("accion", "Qué hizo", terms.AUDIT_ACTIONS, asked.action, "wide"),
             dmc.TextInput(
                 name="cuenta", label="Cuenta", value=asked.account, size="xs", autoComplete="off", className="control",
@@ -185,7 +192,7 @@ def _controls(asked: AuditAsked) -> Component:
             _choice("resultado", "Resultado", terms.AUDIT_RESULTS, asked.result),
             html.Div(
                 [html.Button("Filtrar", type="submit", className="action strong"),
-                 html.A("Todo", href=PATH, className="action")],
+                 html.A("Quitar filtros", href=PATH, className="action")],
                 className="buttons",
             ),
         ],
@@ -196,10 +203,11 @@ def _controls(asked: AuditAsked) -> Component:
     )  # fmt: skip
 
 
-def _day(name: str, label: str, day: date | None) -> Component:
+def _day(name: str, label: str, day: date | None, wrong: Wrong | None) -> Component:
     field: Component = dmc.TextInput(
-        name=name, label=label, value=date_text(day) if day else "", placeholder="dd/mm/aaaa", size="xs",
-        autoComplete="off", inputProps={"inputMode": "numeric"}, className="control",
+        name=name, label=label, value=wrong.typed if wrong else date_text(day) if day else "", size="xs",
+        placeholder="dd/mm/aaaa", autoComplete="off", inputProps={"inputMode": "numeric"}, className="control",
+        error=f"{wrong.says}." if wrong else None,
     )  # fmt: skip
     return field
 

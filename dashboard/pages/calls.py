@@ -1,6 +1,7 @@
 """The calls behind a figure; of one call who called, and the lines of the log behind it: file and line of each.
 
-In: the address of a figure (?cifra=&desde=&...), and of a call (&llamada=&en=). Out: the list that the figure counts.
+In: the address of a figure (?cifra=&desde=&...), what narrows it (&hora=&causa=&operador=), the page (&pagina=), and a
+call (&llamada=&en=). Out: the list that the figure counts, a page at a time.
 Whoever called is masked; the number in full is answered to who may see it and says why, and is kept nowhere.
 """
 
@@ -15,7 +16,7 @@ import pandas as pd
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from dashboard import components, filters
+from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
@@ -32,19 +33,20 @@ from dashboard.people.personal import (
     unmasked,
 )
 from dashboard.question import Question, read_question
-from dashboard.saving import Listing, register_listing
+from dashboard.saving import Listing, most_rows, register_listing
 from dashboard.security.identity import current
 from dashboard.work.exports import ExportError
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
 from reports.calls import Caller, list_calls, list_events
-from reports.definition import PeriodError, Unit, ValueUnit
-from reports.export import Column, Table
+from reports.completeness import completeness
+from reports.definition import Dimension, PeriodError, Unit, ValueUnit
+from reports.export import Column, Table, file_word
 from reports.format import date_text, duration_text, number_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import data_until, local_time, recorded
-from reports.personal import Mask
-from reports.query import QueryError
+from reports.personal import Field, Level, Mask
+from reports.query import QueryError, measure
 from reports.rules import RulesError
 from reports.wording import fresh_text
 
@@ -52,9 +54,12 @@ PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
 IN_MENU = False  # reached from a figure
 
-#: Calls shown of a list; the figure itself says how many there are.
-_SHOWN = 500
+#: Calls on a page of the list; the figure itself says how many there are.
+PAGE_CALLS = 100
+#: What the form asks for; whatever else narrows the list (a day, a class of waits) is kept.
+_ASKED = ("hora", "causa", "operador")
 _SECONDS = ("wait_seconds", "talk_seconds")
+_AT_ONCE = {"transitionProps": {"duration": 0}}
 # Texts that look like numbers.
 _CODES = ("callid", "queue", "agent")
 
@@ -117,10 +122,11 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
             calls = list_calls(
                 cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most, mask=mask
             )
+            title = _title(cursor, question, name, number)
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
-    shown = _columns_of(asked)
+    shown = _columns_saved(asked)
     rows = []
     for values in calls.itertuples(index=False, name=None):  # a million of them as dicts at once would take a gigabyte
         call = dict(zip(calls.columns, values, strict=True))
@@ -128,18 +134,19 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
             **call,
             "entered": call["entered_local"],
             "service": call["service"] or terms.NO_LINE,
+            "name": terms.LINES.get(call["service"] or "", ""),
             "outcome": terms.OUTCOMES["answered" if call["answered"] else "abandoned"],
             "cause": terms.CAUSES.get(call["cause"] or "", ""),
         }
         rows.append([texts[key] for key in shown])
     left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
-        name=f"llamadas_{name}{question.file_suffix}",
-        title=f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}",
+        name=f"llamadas_{file_word(BY_NAME[name].label)}{question.file_suffix}",
+        title=title,
         says=(*says, *left),
         columns=tuple(
-            Column(terms.CALL_COLUMNS[key], ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
-            for key in shown
+            Column(heading, ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
+            for key, heading in shown.items()
         ),
         rows=rows,
         made_at=made_at,
@@ -164,23 +171,60 @@ def plain_address(context: Context, search: str | None) -> str:
         raise ExportError(f"{error}.") from None
     if not {*asked.lines} <= {terms.NO_LINE, *(line.number for line in context.lines)}:
         raise ExportError("La dirección nombra una línea que no existe: quítela y guarde otra vez.")
-    return f"{asked.address}&{urlencode({'cifra': _figure_of(search)})}"
+    return _query(asked, _figure_of(search))
 
 
 LISTING = Listing(PATH, TITLE, "calls-file", plain_address, _saved_for)
 
 
-def _columns_of(asked: Filters) -> list[str]:
-    """Return the columns of a list: queue and operator are facts of a queue visit."""
-    return [key for key in terms.CALL_COLUMNS if asked.unit is Unit.VISIT or key not in ("queue", "agent")]
+def _columns_of(asked: Filters) -> dict[str, str]:
+    """Return the columns of a list, by their headings: a queue is a fact of a queue visit."""
+    return {key: heading for key, heading in terms.CALL_COLUMNS.items() if asked.unit is Unit.VISIT or key != "queue"}
+
+
+def _columns_saved(asked: Filters) -> dict[str, str]:
+    """Return the columns of a file: a line's name stands beside its number, where a page has both in one."""
+    columns: dict[str, str] = {}
+    for key, heading in _columns_of(asked).items():
+        columns |= {key: heading, **({"name": terms.LINE_NAME} if key == "service" else {})}
+    return columns
 
 
 def _figure_of(search: str | None) -> str:
-    return parse_qs((search or "").removeprefix("?")).get("cifra", ["registered"])[-1]
+    """Return the figure whose calls are asked for; of an operator's, and of a cause, all there are."""
+    words = parse_qs((search or "").removeprefix("?"))
+    name = words.get("cifra", ["registered"])[-1]
+    if name != "registered":
+        return name
+    return "answered" if "operador" in words else "abandoned" if "causa" in words else name
+
+
+def _query(asked: Filters, name: str, page: int = 1) -> str:
+    words = {"cifra": name, **({"pagina": page} if page > 1 else {})}
+    return f"{asked.address}&{urlencode(words)}"
+
+
+def _page_asked(words: dict[str, list[str]], number: int) -> tuple[int, int]:
+    """Return the page that an address asks for, and how many there are; what is no page is the first or the last."""
+    pages = max(1, -(-number // PAGE_CALLS))
+    text = words.get("pagina", ["1"])[-1]
+    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    return min(max(1, wanted), pages), pages
 
 
 def _number(counted: pd.DataFrame) -> int:
     return int(counted["numerator"].iloc[0])
+
+
+def _title(cursor: Cursor, question: Question, name: str, number: int) -> str:
+    """Return what the list is of; none where nothing was on record is not known to be none."""
+    asked = question.filters
+    label = BY_NAME[name].label
+    if not number:
+        found = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
+        if not found.covered or (found.lines and not found.lines_with_record):
+            return f"{label}: {terms.NO_RECORD}"
+    return f"{label}: {number_text(number)} {unit_text(number, asked.unit)}"
 
 
 def page_of(context: Context, search: str | None) -> Component:
@@ -189,40 +233,128 @@ def page_of(context: Context, search: str | None) -> Component:
     name = _figure_of(search)
     try:
         if context.is_empty:
-            return components.no_data()
+            return links.no_data()
         with context.reading() as (generation, cursor):
             log = recorded(cursor)
             if not log.months:
-                return components.no_data()
+                return links.no_data()
             question = read_question(context, search, log)
             asked = question.filters
-            calls = list_calls(
-                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=_SHOWN, mask=own_mask()
-            )
             says, number = question.says, _number(question.ask(cursor, name))
+            page, pages = _page_asked(words, number)
+            calls = list_calls(
+                cursor, question.rules, name, asked.period, asked.where, asked.unit,
+                limit=PAGE_CALLS, offset=(page - 1) * PAGE_CALLS, mask=own_mask(),
+            )  # fmt: skip
+            title = _title(cursor, question, name, number)
+            operators = _operators(cursor, question)
             told = None
             if "llamada" in words:
                 call = _call_asked(words)
                 events = list_events(cursor, call.pbx, call.callid, call.near, mask=own_mask())
                 told = _call(call, events, _who_called(context, generation, cursor, call))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
-        why = [html.P(f"{error}."), html.P(dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH))]
+        ways: list[str | Component] = [
+            dcc.Link("Ver todas las llamadas", href=PATH),
+            " · ",
+            dcc.Link("Ver el nivel de servicio", href=filters.SERVICE_LEVEL_PATH),
+        ]
+        why = [html.P(f"{error}."), html.P(ways)]
         return components.notice("No se puede mostrar este listado", why, heading=1)
     return html.Div(
         [
             html.Div(
-                [
-                    html.H1(f"{BY_NAME[name].label}: {number_text(number)} {unit_text(number, asked.unit)}"),
-                    html.Div(fresh_text(data_until(generation)), className="fresh"),
-                ],
+                [html.H1(title), html.Div(fresh_text(data_until(generation)), className="fresh")],
                 className="page-head",
             ),
             html.P([f"{' · '.join(says)}. ", dcc.Link("Volver a las cifras", href=_back(question))]),
             *([told] if told is not None else []),
-            _list(asked, name, number, calls),
+            _form(context, asked, name, operators),
+            _list(asked, name, number, calls, page, pages) if number else html.P(_none(title)),
         ],
         className="month",
     )
+
+
+def _none(title: str) -> str:
+    if title.endswith(terms.NO_RECORD):
+        return "Ningún archivo cargado cubre lo pedido: cuántas llamadas hubo no se sabe."
+    return "No hay ninguna con esos filtros."
+
+
+def _operators(cursor: Cursor, question: Question) -> list[str]:
+    """Return who answered in the period, as far as whoever asks may see them."""
+    if own_mask().level(Field.AGENT) is not Level.FULL:
+        return []
+    whole = question.whole.filters
+    found = measure(
+        cursor, question.rules, ["answered"], whole.period, (Dimension.AGENT,),
+        {"service": whole.lines} if whole.lines else None, Unit.VISIT,
+    )  # fmt: skip
+    return [str(name) for name in found["agent"]]
+
+
+def _form(context: Context, asked: Filters, name: str, operators: list[str]) -> Component:
+    """Return the filters: a plain form, whose fields become the query of the address."""
+    chosen = dict(asked.parts)
+    figures = dict.fromkeys([*filters.WITH_CALLS, name])
+    hours = [f"{hour:02}" for hour in range(24)]
+    # An operator's calls are visits by themselves: the unit goes when the operator does.
+    unit = [] if asked.unit is Unit.LINE or "operador" in chosen else [("unidad", filters.word_of(asked.unit))]
+    kept = [
+        ("desde", f"{asked.period.first:%Y-%m-%d}"),
+        ("hasta", f"{asked.period.last:%Y-%m-%d}"),
+        *unit,
+        *([("umbral", str(asked.threshold))] if asked.threshold is not None else []),
+        *((word, value) for word, value in asked.parts if word not in _ASKED),
+    ]
+    lines = [(line.number, terms.line_name(line.number)) for line in context.lines]
+    lines += [(line, line) for line in (terms.NO_LINE, *asked.lines) if line not in dict(lines)]
+    hour_of = chosen.get("media_hora")
+    whole = Filters(asked.period, unit=asked.unit if unit else Unit.LINE, threshold=asked.threshold)
+    return html.Form(
+        [
+            *(dcc.Input(type="hidden", name=word, value=value) for word, value in kept),
+            _choice("cifra", "Cuáles", [(each, BY_NAME[each].label) for each in figures], name, clearable=False),
+            dmc.MultiSelect(
+                name="linea", label=terms.CALL_COLUMNS["service"], value=list(asked.lines), size="xs", clearable=True,
+                data=[{"value": value, "label": label} for value, label in dict(lines).items()],
+                placeholder="todas", hiddenInputValuesDivider=",", comboboxProps=_AT_ONCE, className="control wide",
+            ),
+            _choice("hora", "Hora", [(hour, f"{hour}:00") for hour in hours], chosen.get("hora", ""))
+            if hour_of is None else _choice("media_hora", "Media hora", [(hour_of, hour_of)], hour_of),
+            _choice("causa", "Causa (abandonadas)", [(label, label) for label in terms.CAUSES.values()],
+                    chosen.get("causa", "")),
+            *([_choice("operador", "Operador(a) (atendidas)", [(each, each) for each in operators],
+                       chosen.get("operador", ""), searchable=True)] if operators else []),
+            html.Div(
+                [html.Button("Filtrar", type="submit", className="action strong"),
+                 html.A("Quitar filtros", href=PATH + _query(whole, "registered"), className="action")],
+                className="buttons",
+            ),
+        ],
+        action=PATH,
+        method="get",
+        className="panel controls calls-controls",
+        **components.aria(label="Filtros"),
+    )  # fmt: skip
+
+
+def _choice(
+    name: str,
+    label: str,
+    choices: list[tuple[str, str]],
+    value: str,
+    *,
+    clearable: bool = True,
+    searchable: bool = False,
+) -> Component:
+    choice: Component = dmc.Select(
+        name=name, label=label, size="xs", value=value or None, placeholder="todas", clearable=clearable,
+        allowDeselect=clearable, searchable=searchable, nothingFoundMessage="No hay",
+        data=[{"value": word, "label": text} for word, text in choices], className="control", comboboxProps=_AT_ONCE,
+    )  # fmt: skip
+    return choice
 
 
 def _call_asked(words: dict[str, list[str]]) -> CallAsked:
@@ -246,32 +378,63 @@ def _back(question: Question) -> str:
     return filters.SERVICE_LEVEL_PATH + question.whole.filters.address
 
 
-def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame) -> Component:
+def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame, page: int, pages: int) -> Component:
     columns = [
         {
             "field": key,
-            "headerName": terms.CALL_COLUMNS[key],
-            "minWidth": {"entered": 170, "service": 236, "callid": 170}.get(key, 110),
+            "headerName": heading,
+            "minWidth": {"entered": 170, "service": 236, "callid": 170, "agent": 150}.get(key, 110),
             "flex": 1,
+            # Sorted is the list, from its first page to its last: not what happens to be on one of them.
+            "sortable": pages == 1,
             **({"type": "rightAligned"} if key in _SECONDS else {}),
             **({"cellRenderer": "CallsLink"} if key == "callid" else {}),
         }
-        for key in _columns_of(asked)
+        for key, heading in _columns_of(asked).items()
     ]
-    here = f"{PATH}{asked.address}&{urlencode({'cifra': name})}"
-    rows = [_row(here, call) for call in calls.to_dict("records")]
-    note = "La llamada abre las líneas del registro que la cuentan."
-    if number > len(rows):
-        note = f"Se muestran las primeras {number_text(len(rows))}. {note}"
+    rows = [_row(PATH + _query(asked, name, page), call) for call in calls.to_dict("records")]
+    notes: list[str | Component] = [
+        html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"),
+        "La llamada abre las líneas del registro que la cuentan.",
+    ]
+    if pages > 1:
+        first = (page - 1) * PAGE_CALLS + 1
+        notes.append(
+            f" De la más antigua a la más nueva, de la {number_text(first)} a la {number_text(first + len(rows) - 1)} "
+            f"de {number_text(number)}; {_file_says(number)}"
+        )
     return components.panel(
         terms.CALLS,
         [
-            html.P(note, className="quiet"),
-            components.grid("calls-list", columns, rows, None, page_size=50),
+            html.P(notes, className="quiet"),
+            components.grid("calls-list", columns, rows, None),
+            *([_pages(asked, name, page, pages)] if pages > 1 else []),
         ],
         kind="calls",
-        actions=components.saving("calls"),
+        actions=links.saving("calls"),
     )
+
+
+def _file_says(number: int) -> str:
+    """Return how much of the list a file holds."""
+    most = {word: most_rows(ending) for word, ending in (("Excel", "xlsx"), ("CSV", "csv"))}
+    cut = [f"en {word} las primeras {number_text(rows)}" for word, rows in most.items() if number > rows]
+    but = f" ({', '.join(cut)})" if cut else ""
+    return f"«Descargar» las trae todas{but}."
+
+
+def _pages(asked: Filters, name: str, page: int, pages: int) -> Component:
+    """Return where we are in the list, and the way to its other pages."""
+
+    def to(text: str, other: int) -> Component | None:
+        there = 1 <= other <= pages and other != page
+        return dcc.Link(text, href=PATH + _query(asked, name, other)) if there else None
+
+    steps = [to("Primera", 1), to("Anterior", page - 1),
+             html.Span(f"Página {number_text(page)} de {number_text(pages)}", className="quiet"),
+             to("Siguiente", page + 1), to("Última", pages)]  # fmt: skip
+    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
+    return nav
 
 
 def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]:

@@ -18,7 +18,7 @@ from dashboard.context import Context
 from dashboard.definitions import rules_panel
 from dashboard.filters import Filters
 from dashboard.headline import headline
-from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table
+from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table, register_lines_table
 from dashboard.saving import making, register_saving, sent_file, still_shown
 from etl.warehouse import WarehouseError
 from reports import figures, terms
@@ -28,7 +28,7 @@ from reports.figures import Figure
 from reports.format import moment_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
-from reports.on_record import missing_from_record
+from reports.on_record import CALLS_WITHOUT_LINE, missing_from_record
 from reports.query import QueryError
 from reports.rules import RulesError
 from reports.summary import MonthSummary, TrendMonth, summarize
@@ -110,6 +110,7 @@ def register_callbacks(app: Dash, context: Context) -> None:
         set_props("failure", {"children": None})
         return sent_file(context, book.name, book.content, "xlsx")
 
+    register_lines_table(app, "month-lines")
     register_saving(
         app, context, "month-file", "month-shown", lambda shown, part, _: saved_table(context, shown["month"], part)
     )
@@ -144,11 +145,11 @@ def page_of(context: Context, search: str | None) -> tuple[Component, str, str |
     text = None
     try:
         if context.is_empty:
-            return components.no_data(), _title(), None
+            return links.no_data(), _title(), None
         with context.reading() as (generation, cursor):
             log = recorded(cursor)
             if not log.months:
-                return components.no_data(), _title(), None
+                return links.no_data(), _title(), None
             text = _wanted(search) or log.latest_whole or log.months[-1]
             month(text)
             if text not in log.months:
@@ -344,8 +345,20 @@ def _on_record(summary: MonthSummary) -> Component:
     found = summary.completeness
     body: list[Component] = [html.P(components.covered(found.text, whole=found.is_whole))]
     if missing := missing_from_record(summary):
-        body.append(components.facts(missing))
+        body.append(components.facts([(label, _told(summary, label, text)) for label, text in missing]))
     return components.panel(terms.ON_RECORD, body, kind="on-record")
+
+
+def _told(summary: MonthSummary, label: str, text: str) -> Children:
+    """Return a fact with the ways on from it: calls without a line lead to themselves, and to where lines are set."""
+    if label != CALLS_WITHOUT_LINE:
+        return text
+    number, comma, rest = text.partition(",")
+    here = Filters(summary.period, lines=(terms.NO_LINE,))
+    told: list[str | Component] = [links.calls_link(number, here, "registered"), comma + rest]
+    if assign := links.setup_link("Asignar sus colas"):
+        told += [". ", assign]
+    return told
 
 
 def _other_figures(summary: MonthSummary) -> Component:
@@ -357,12 +370,18 @@ def _other_figures(summary: MonthSummary) -> Component:
     def mean(name: str) -> str:
         return f"de {number_text(found[name].denominator)} {terms.DENOMINATORS[name]}"
 
-    causes = [(cause, number_text(number)) for cause, number in summary.causes]
+    here = Filters(summary.period)
+    causes: list[tuple[str, Children]] = [
+        (cause, links.calls_link(number_text(number), here.narrowed(causa=cause), "abandoned"))
+        for cause, number in summary.causes
+    ]
+    meanings = [f"{cause}: {terms.CAUSES_EXPLAINED[cause]}" for cause, _ in summary.causes]
+    explained_causes = explained(terms.BY_CAUSE, meanings, asks="Qué significa") if meanings else None
 
     parts = [
         _stat(summary, "answered", [f"de {registered}", in_time]),
         _stat(summary, "abandoned", [f"{percent_text(found['abandonment_rate'].value)} de {registered}"]),
-        components.split(terms.BY_CAUSE, causes or [("ninguna", terms.BLANK)]),
+        components.split(terms.BY_CAUSE, causes or [("ninguna", terms.BLANK)], explanation=explained_causes),
         _stat(summary, "asa", [mean("asa")]),
         _stat(summary, "aht", [mean("aht")]),
         _stat(summary, "max_wait", [f"entre {registered}"]),
@@ -403,8 +422,11 @@ def _by_line(summary: MonthSummary) -> Component:
     ]
     if any(not line.service for line in summary.lines):
         notes.append(
-            "«Sin línea»: entraron por colas que todavía no se asignaron; cuentan en el total. "
-            "Se asignan con «callcenter map queues»."
+            [
+                "«Sin línea»: entraron por colas que todavía no se asignaron; cuentan en el total. ",
+                links.setup_link("Asignarlas en Puesta en marcha")
+                or "Las asigna un supervisor(a) en Puesta en marcha.",
+            ]
         )
     table = lines_table("month-lines", summary.lines, _total(summary), summary.completeness, Filters(summary.period))
     return components.panel(
@@ -420,7 +442,7 @@ def _table_of(summary: MonthSummary, part: str, *, demo: bool) -> Table | None:
     match part:
         case "lines":
             word, title = file_word(terms.BY_LINE), terms.BY_LINE
-            columns, rows = LINE_TABLE_COLUMNS, line_rows(summary.lines, _total(summary))
+            columns, rows = LINE_TABLE_COLUMNS, line_rows(summary.lines, _total(summary), summary.completeness)
         case "trend":
             word, title = file_word(terms.OVER[Dimension.MONTH]), terms.TREND
             columns, rows = _TREND_COLUMNS, [_trend_row(each) for each in summary.trend]
@@ -440,6 +462,7 @@ def _table_of(summary: MonthSummary, part: str, *, demo: bool) -> Table | None:
         rows=rows,
         made_at=summary.made_at,
         demo=demo,
+        total=part == "lines",
     )
 
 

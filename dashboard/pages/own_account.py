@@ -75,7 +75,10 @@ def content(context: Context, me: Identity) -> Component:
     change = html.A("Cambiar la contraseña", href=PASSWORD, className="action strong")
     sessions = administration.sessions_of(context, me, me.account_id)
     parts: list[Component] = [
-        html.P("Termina sola después de una hora sin uso, y a las doce horas de haber ingresado.", className="quiet"),
+        html.P(
+            "La sesión termina sola después de una hora sin uso, y a las doce horas de haber ingresado.",
+            className="quiet",
+        ),
         sessions_table(sessions, _end),
     ]
     if len(sessions) > 1:

@@ -6,30 +6,43 @@ In: the records' engine. Out: accounts and sign-ins. A password is never kept, l
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import string
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from typing import NewType
+from weakref import WeakKeyDictionary
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Engine, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from etl.records.audit import Action, Actor, note
 from etl.records.engine import transaction
 from etl.records.models import Account, SignIn
 
+_LOG = logging.getLogger(__name__)
 IDLE = timedelta(minutes=60)
 LONGEST = timedelta(hours=12)
+#: A session from further ahead than clocks differ was begun or used while the clock was wrong: it is over.
+AHEAD = timedelta(minutes=5)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 128
+#: What is kept of a password. Made before the transaction that keeps it: nobody else's write waits for it.
+PasswordHash = NewType("PasswordHash", str)
 _SEEN_EVERY = timedelta(seconds=30)  # how exactly the last request is known; each note of it is a write
 _TOKEN_BYTES = 32
+#: By the records: until when (monotonic) nobody tries again to note who was seen. A full disk or a long lock that keeps
+#: that from being written keeps nobody from reading.
+_NOT_NOTED_UNTIL: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 _LONGEST_FULL_NAME = 120
 #: OWASP's second choice and the client's bar (19 MiB, two passes).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -79,9 +92,20 @@ class Identity:
         return Actor(self.account_id, self.name, self.role, self.address)
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str) -> PasswordHash:
     """Return the argon2id hash of a password (2 passes, 19 MiB, one lane)."""
-    return _HASHING.submit(_HASHER.hash, password).result()
+    return PasswordHash(_HASHING.submit(_HASHER.hash, password).result())
+
+
+def hash_chosen(password: str, *, name: str, before: str | None = None) -> PasswordHash:
+    """Return the hash of a password that somebody chose, where it will do; `before` is that of the one it replaces.
+
+    AccountError.
+    """
+    check_password(password, name=name)
+    if before is not None and is_password(password, before):
+        raise AccountError("La contraseña nueva es la que ya tenía: elija otra.")
+    return hash_password(password)
 
 
 def is_password(password: str, hashed: str | None) -> bool:
@@ -103,7 +127,10 @@ def check_password(password: str, *, name: str = "") -> None:
 
     guessed = zxcvbn(password[:72], user_inputs=[name, *_WORDS_HERE])
     if password.casefold() in FREQUENCY_LISTS["passwords"] or guessed["guesses_log10"] < _FEWEST_GUESSES_LOG10:
-        raise AccountError("Esa contraseña se adivina fácilmente: use una frase de varias palabras.")
+        raise AccountError(
+            "Esa contraseña se adivina fácilmente: hágala más larga, sin su cuenta ni palabras de aquí (la ciudad, la "
+            "cooperativa, su cargo)."
+        )
 
 
 def new_password() -> str:
@@ -113,19 +140,24 @@ def new_password() -> str:
 
 
 def add_account(
-    session: Session, by: Actor, name: str, full_name: str, role: Role, password: str | None, *, must_change: bool
+    session: Session,
+    by: Actor,
+    name: str,
+    full_name: str,
+    role: Role,
+    hashed: PasswordHash | None,
+    *,
+    must_change: bool,
 ) -> Account:
     """Add an account; without a password it only signs in through the site's single sign-on. AccountError."""
     name = name_of(name)
     full_name = check_full_name(full_name)
     if session.scalar(select(Account).where(Account.name == name)) is not None:
         raise AccountError(f"La cuenta «{name}» ya existe.")
-    if password is not None:
-        check_password(password, name=name)
     account = Account(
-        name=name, full_name=full_name, role=role, password_hash=hash_password(password) if password else None,
-        must_change=must_change and password is not None, disabled=False, subject=None,
-        created_at=_now(), password_at=_now() if password else None,
+        name=name, full_name=full_name, role=role, password_hash=hashed,
+        must_change=must_change and hashed is not None, disabled=False, subject=None,
+        created_at=_now(), password_at=_now() if hashed else None,
     )  # fmt: skip
     session.add(account)
     session.flush()
@@ -133,14 +165,11 @@ def add_account(
     return account
 
 
-def keep_first_password(account: Account, hashed: str) -> None:
-    """Give an account just added its first password, hashed beforehand; it is to be changed."""
-    account.password_hash, account.password_at, account.must_change = hashed, _now(), True
-
-
 def name_of(text: str) -> str:
     """Return the name of an account as it is kept: small letters, digits, point, dash. AccountError."""
     name = text.strip().casefold()
+    if not name:
+        raise AccountError("Falta el nombre de cuenta: de 2 a 64 letras sin tilde, números, punto, guion o arroba.")
     if not (2 <= len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "._-@") for c in name)):
         raise AccountError(f"«{text.strip()[:64]}» no sirve como nombre de cuenta: de 2 a 64 letras sin tilde, "
                            "números, punto, guion o arroba.")  # fmt: skip
@@ -165,12 +194,9 @@ def find_account(session: Session, name: str) -> Account:
     return account
 
 
-def set_password(session: Session, by: Actor, account: Account, password: str, *, must_change: bool) -> None:
-    """Give an account another password and end its sessions. AccountError."""
-    check_password(password, name=account.name)
-    if is_password(password, account.password_hash):
-        raise AccountError("La contraseña nueva es la que ya tenía: elija otra.")
-    account.password_hash, account.password_at, account.must_change = hash_password(password), _now(), must_change
+def set_password(session: Session, by: Actor, account: Account, hashed: PasswordHash, *, must_change: bool) -> None:
+    """Give an account another password and end its sessions."""
+    account.password_hash, account.password_at, account.must_change = hashed, _now(), must_change
     end_sign_ins(session, account.account_id)
     note(session, by, Action.PASSWORD, account.name, must_change=must_change)
 
@@ -210,7 +236,8 @@ def sign_in(session: Session, account: Account, *, address: str, browser: str) -
 
 
 def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_itself: bool = False) -> Identity | None:
-    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, or twelve hours old.
+    """Return who holds a cookie, None for nobody: unknown, ended, idle for an hour, twelve hours old,
+    or from a clock that was ahead.
 
     What an open page asks by itself (`by_itself`) does not tell that somebody is there: the session goes on ageing.
     """
@@ -224,7 +251,11 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_i
         if found is None:
             return None
         held, account = found
-        alive = held.ended_at is None and now - held.seen_at < IDLE and now - held.started_at < LONGEST
+        alive = (
+            held.ended_at is None
+            and -AHEAD < now - held.seen_at < IDLE
+            and -AHEAD < now - held.started_at < LONGEST
+        )  # fmt: skip
         if not alive or account.disabled:
             return None
         identity = Identity(
@@ -232,9 +263,31 @@ def identify(reading: Engine, writing: Engine, token: str, *, address: str, by_i
             held.sign_in_id, address,
         )  # fmt: skip
     if not by_itself and now - held.seen_at > _SEEN_EVERY:
-        with transaction(writing) as session:
-            session.execute(update(SignIn).where(SignIn.sign_in_id == identity.sign_in_id).values(seen_at=now))
+        _note_seen(writing, identity.sign_in_id, now)
     return identity
+
+
+def _note_seen(records: Engine, sign_in_id: int, now: datetime) -> None:
+    """Write down that somebody was there, if the records can be written; after a failure nobody tries for a while."""
+    failed_before = records in _NOT_NOTED_UNTIL
+    if time.monotonic() < _NOT_NOTED_UNTIL.get(records, 0.0):
+        return
+    if failed_before:  # one tries, the others do not wait with it
+        _NOT_NOTED_UNTIL[records] = time.monotonic() + _SEEN_EVERY.total_seconds()
+    try:
+        with transaction(records) as session:
+            session.execute(update(SignIn).where(SignIn.sign_in_id == sign_in_id).values(seen_at=now))
+    except SQLAlchemyError as error:
+        _NOT_NOTED_UNTIL[records] = time.monotonic() + _SEEN_EVERY.total_seconds()
+        if not failed_before:
+            _LOG.error("sessions are not noted as seen until the records can be written: %s", type(error).__name__)
+    else:
+        _NOT_NOTED_UNTIL.pop(records, None)
+
+
+def is_open(session: Session, sign_in_id: int) -> bool:
+    """Tell whether a session still is good."""
+    return session.scalar(select(SignIn.sign_in_id).where(SignIn.sign_in_id == sign_in_id, *_still_good())) is not None
 
 
 def end_sign_in(session: Session, sign_in_id: int, account_id: int | None = None) -> bool:
@@ -272,7 +325,11 @@ def count_sign_ins(session: Session) -> dict[int, tuple[datetime, int]]:
 
 def _still_good() -> tuple[ColumnElement[bool], ...]:
     now = _now()
-    return SignIn.ended_at.is_(None), SignIn.seen_at > now - IDLE, SignIn.started_at > now - LONGEST
+    return (
+        SignIn.ended_at.is_(None),
+        SignIn.seen_at > now - IDLE, SignIn.seen_at < now + AHEAD,
+        SignIn.started_at > now - LONGEST, SignIn.started_at < now + AHEAD,
+    )  # fmt: skip
 
 
 def _keep_an_administrator(session: Session, account: Account) -> None:

@@ -123,7 +123,11 @@ def role_of(text: str) -> Role | None:
 
 def roles_text() -> str:
     """Return the words of all roles."""
-    return ", ".join(words[0] for words in _ROLES.values()).replace("supervisora", "supervisor")
+    return (
+        ", ".join(words[0] for words in _ROLES.values())
+        .replace("supervisora", "supervisor")
+        .replace("administracion", "administración")
+    )
 
 
 def first_passwords(given: Sequence[tuple[NewAccount, str]], *, made_at: datetime, demo: bool) -> Table:

@@ -24,7 +24,6 @@ from dashboard.people.accounts import (
     end_sign_in,
     end_sign_ins,
     hash_password,
-    keep_first_password,
     new_password,
     open_sign_ins,
     set_disabled,
@@ -107,8 +106,7 @@ def add(context: Context, me: Identity, name: str, full_name: str, role: Role) -
     password = new_password()
     hashed = hash_password(password)
     with transaction(context.records) as session:
-        account = add_account(session, me.actor, name, full_name, role, None, must_change=False)
-        keep_first_password(account, hashed)
+        account = add_account(session, me.actor, name, full_name, role, hashed, must_change=True)
         return account.name, password
 
 
@@ -129,20 +127,20 @@ def add_many(records: Engine, by: Actor, data: bytes) -> list[tuple[NewAccount, 
         if faults := known_faults(accounts, frozenset(session.scalars(names))):  # somebody was quicker
             raise AccountsFileError(faults)
         for new, _, hashed in given:
-            added = add_account(session, by, new.name, new.full_name, new.role, None, must_change=False)
-            keep_first_password(added, hashed)
+            add_account(session, by, new.name, new.full_name, new.role, hashed, must_change=True)
     return [(account, password) for account, password, _ in given]
 
 
 def give_password(context: Context, me: Identity, account_id: int) -> tuple[str, str]:
     """Give an account another first password and end its sessions; return its name and that password. AccountError."""
     password = new_password()
+    hashed = hash_password(password)
     with _acting(context, me, account_id, MANAGE, RESET_OPERATORS) as (session, account):
         if account.account_id == me.account_id:
             raise AccountError("Su propia contraseña se cambia en «Mi cuenta».")
         if account.password_hash is None and not may(me.role, RIGHT, MANAGE):
             raise AccountError("Esa cuenta ingresa sin contraseña: pídalo a quien administra las cuentas.")
-        set_password(session, me.actor, account, password, must_change=True)
+        set_password(session, me.actor, account, hashed, must_change=True)
         return account.name, password
 
 

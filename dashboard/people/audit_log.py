@@ -1,14 +1,16 @@
 """The audit as it is read: a part of it, newest first, so many entries at a time, asked of the database.
 
-In: the query of an address (?desde=&hasta=&accion=&cuenta=&resultado=&pagina=). Out: entries and how many there are;
-whether the chain of sealed days holds.
+In: the query of an address (?desde=&hasta=&accion=&cuenta=&resultado=&pagina=). Out: what it asks for, and what
+is wrong in it, word by word; entries and how many there are; whether the chain of sealed days holds.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
 from urllib.parse import parse_qs, urlencode
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -20,11 +22,15 @@ from etl.records.audit import Action, Result, broken_seals
 from etl.records.models import AuditEntry, AuditSeal
 from etl.settings import ZONE_OFFSET_SECONDS
 from reports import terms
+from reports.format import number_text
 
 PAGE_ENTRIES = 50
 #: Days of the chain that are looked at whenever the page opens; all of them when somebody asks.
 RECENT_DAYS = 7
 _MOST_PAGES = 1_000_000
+_T = TypeVar("_T")
+#: Details whose numbers name something and count nothing.
+_NAMING = ("generation", "line", "of", "sha256")
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 
 
@@ -82,27 +88,42 @@ class Chain:
     broken: tuple[date, ...]
 
 
+@dataclass(frozen=True)
+class Wrong:
+    """A word of an address that cannot be read: what stands in it, and what is the matter."""
+
+    typed: str
+    says: str
+
+
 def read_asked(search: str | None) -> AuditAsked:
     """Return what the query of an address asks for; blanks ask for everything. FilterError."""
+    asked, wrong = read_typed(search)
+    for each in wrong.values():
+        raise FilterError(each.says)
+    return asked
+
+
+def read_typed(search: str | None) -> tuple[AuditAsked, dict[str, Wrong]]:
+    """Return what the query of an address asks for in the words that can be read, and the others."""
     words = parse_qs((search or "").removeprefix("?"))
+    wrong: dict[str, Wrong] = {}
 
-    def last(name: str) -> str:
-        return words.get(name, [""])[-1].strip()
+    def read(name: str, reader: Callable[[str], _T], blank: _T) -> _T:
+        text = words.get(name, [""])[-1].strip()
+        try:
+            return reader(text) if text else blank
+        except FilterError as error:
+            wrong[name] = Wrong(text[:40], str(error))
+            return blank
 
-    first, until = (_day(last(name)) if last(name) else None for name in ("desde", "hasta"))
-    for day in (first, until):
-        if day is not None and not YEARS[0] <= day.year <= YEARS[1]:
-            raise FilterError(f"Los días van de {YEARS[0]} a {YEARS[1]}")
+    first, until = (read(name, _day, None) for name in ("desde", "hasta"))
     if first and until and first > until:
-        raise FilterError("El primer día es posterior al último")
-    action, result, page = last("accion"), last("resultado"), last("pagina") or "1"
-    if action and action not in list(Action):
-        raise FilterError(f"«{action[:40]}» no es una acción de la auditoría")
-    if result and result not in list(Result):
-        raise FilterError(f"«{result[:40]}» no es un resultado de la auditoría")
-    if not (page.isascii() and page.isdigit() and len(page) < 10 and 1 <= int(page) <= _MOST_PAGES):
-        raise FilterError(f"«{page[:40]}» no es una página")
-    return AuditAsked(first, until, action, last("cuenta")[:64].casefold(), result, int(page))
+        wrong["hasta"] = Wrong(f"{until:%d/%m/%Y}", "El primer día es posterior al último")
+        until = None
+    action, result = read("accion", _action, ""), read("resultado", _result, "")
+    account = words.get("cuenta", [""])[-1].strip()[:64].casefold()
+    return AuditAsked(first, until, action, account, result, read("pagina", _page, 1)), wrong
 
 
 def count_asked(context: Context, asked: AuditAsked) -> int:
@@ -139,8 +160,12 @@ def details_text(details: str) -> str:
         match value:
             case None:
                 continue
+            case False if name == "must_change":  # said only of who must
+                continue
             case bool():
                 text = "sí" if value else "no"
+            case int() if name not in _NAMING:
+                text = number_text(value)
             case str():
                 text = terms.AUDIT_VALUES.get(value) or terms.ROLES.get(value) or value
             case _:
@@ -153,7 +178,31 @@ def _day(text: str) -> date:
     """Return a day as people type it, 31/10/2026, or as addresses have it. FilterError."""
     day, _, rest = text.partition("/")
     month, _, year = rest.partition("/")
-    return read_day(f"{year}-{month:0>2}-{day:0>2}" if rest else text)
+    try:
+        found = read_day(f"{year}-{month:0>2}-{day:0>2}" if rest else text)
+    except FilterError:
+        raise FilterError(f"«{text[:40]}» no es una fecha; escriba dd/mm/aaaa") from None
+    if not YEARS[0] <= found.year <= YEARS[1]:
+        raise FilterError(f"Los días van de {YEARS[0]} a {YEARS[1]}")
+    return found
+
+
+def _action(text: str) -> str:
+    if text not in list(Action):
+        raise FilterError(f"«{text[:40]}» no es una acción de la auditoría")
+    return text
+
+
+def _result(text: str) -> str:
+    if text not in list(Result):
+        raise FilterError(f"«{text[:40]}» no es un resultado de la auditoría")
+    return text
+
+
+def _page(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= _MOST_PAGES):
+        raise FilterError(f"«{text[:40]}» no es una página")
+    return int(text)
 
 
 def about_text(text: str) -> str:

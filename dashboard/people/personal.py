@@ -9,17 +9,22 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from dashboard.context import Context, Cursor
 from dashboard.people.accounts import Identity, Role
 from dashboard.security.access import RIGHT, may
 from dashboard.security.identity import who
 from etl.callers import ClearCallers
-from etl.records.audit import Action, Result
+from etl.records.audit import Action, Result, note
+from etl.records.engine import transaction
+from etl.records.models import AuditEntry
 from etl.store import StoreError, store_key
 from etl.warehouse import Generation, WarehouseError
 from reports.calls import Caller, list_callers
@@ -28,6 +33,8 @@ from reports.personal import Field, Level, Mask, hidden_remark
 _TABLE = Path(__file__).parents[1] / "personal.csv"
 UNMASK = "unmask"
 SHORTEST_REASON, LONGEST_REASON = 10, 200
+#: Numbers that one account is shown in full within an hour: more is a list.
+MOST_AN_HOUR = 30
 
 
 class FieldClass(StrEnum):
@@ -127,8 +134,29 @@ def unmasked(context: Context, identity: Identity, call: CallAsked, reason: str 
     if not known:
         raise PersonalError("De esa llamada no se conserva ningún número.")
     lines = "; ".join(f"{caller.file}, línea {caller.line}" for caller in callers)
-    context.note(identity.actor, Action.UNMASK, lines, reason=hidden_remark(given, *known))
+    with transaction(context.records) as session:
+        is_one_more = _count_lately(session, identity, Result.DONE) < MOST_AN_HOUR
+        if is_one_more:
+            note(session, identity.actor, Action.UNMASK, lines, reason=hidden_remark(given, *known))
+        elif not _count_lately(session, identity, Result.REFUSED):  # one entry tells it
+            note(session, identity.actor, Action.UNMASK, lines, Result.REFUSED, why="too many")
+    if not is_one_more:
+        raise PersonalError(f"Ya vio {MOST_AN_HOUR} números completos en la última hora: siga más tarde.")
     return callers
+
+
+def _count_lately(session: Session, identity: Identity, result: Result) -> int:
+    """Return how often an account asked for numbers in full within the hour, with that result."""
+    hour_ago = _now() - timedelta(hours=1)
+    found = select(func.count()).where(
+        AuditEntry.entered_at > hour_ago, AuditEntry.account_id == identity.account_id,
+        AuditEntry.action == Action.UNMASK, AuditEntry.result == result,
+    )  # fmt: skip
+    return session.scalar(found) or 0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _may_unmask(identity: Identity) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.people.accounts import Role
+from dashboard.security.values import kind_of
 
 _TABLE = Path(__file__).parents[1] / "access.csv"
 PAGE, CALLBACK, EXPORT, RIGHT = "page", "callback", "export", "right"
@@ -81,12 +82,20 @@ def callback_name(output: str, declared: Mapping[str, Any]) -> str:
 
 
 def require_rows(table: Access, callbacks: Iterable[tuple[str, Mapping[str, Any]]], paths: Iterable[str]) -> None:
-    """Refuse an app that has a page or callback without a row, or a table with a row of none. AccessError."""
+    """Refuse an app that has a page or callback without a row, or a table with a row of none. AccessError.
+
+    Nor does an app start whose callbacks take what security.values does not know: they would answer 400.
+    """
     found = {(PAGE, path) for path in paths}
+    unknown = set()
     for output, declared in callbacks:
         if "callback" in declared:  # the others run in the browser and ask for nothing
             name = callback_name(output, declared)
             found.add((table.kind_of_callback(name) or CALLBACK, name))
+            taken = [(each["id"], each["property"]) for each in (*declared["inputs"], *declared["state"])]
+            unknown |= {f"{own}.{prop}" for own, prop in taken if kind_of(own, prop) is None}
+    if unknown:
+        raise AccessError(f"security/values.py does not say what these hold: {', '.join(sorted(unknown))}")
     listed = {key for key in table.rows if key[0] != RIGHT}
     if missing := found - listed:
         raise AccessError(f"no row in access.csv for {', '.join(' '.join(key) for key in sorted(missing))}")

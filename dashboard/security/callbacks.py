@@ -13,6 +13,7 @@ from typing import Any
 from dash import ctx
 
 from dashboard.security.access import callback_name
+from dashboard.security.values import is_sound, kind_of
 
 
 class NotACallback(Exception):
@@ -33,7 +34,8 @@ class Called:
 def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> Called:
     """Return the callback that a body asks for. NotACallback.
 
-    Its outputs, inputs and states must be those that the app declares: Dash itself answers 500 to most others.
+    Its outputs, inputs and states must be those that the app declares, and hold what those can: Dash itself answers
+    500 to most others, and no page should have to ask.
     """
     try:
         asked = json.loads(body)
@@ -54,6 +56,8 @@ def called(body: bytes, callbacks: Mapping[str, Mapping[str, Any]]) -> Called:
         for each, one in zip(given, wanted, strict=True):
             if not _is_of(each, one):
                 raise NotACallback(f"{part} are not those declared")
+            if not _holds(each, one):
+                raise NotACallback(f"{part} hold what they cannot: {one['id']}.{one['property']}")
     if not _are_outputs(asked.get("outputs"), asked["output"]):
         raise NotACallback("outputs are not those declared")
     inputs = [each for given in asked["inputs"] for each in (given if isinstance(given, list) else [given])]
@@ -80,6 +84,15 @@ def _is_of(given: Any, wanted: Mapping[str, Any]) -> bool:
         and each["property"] == wanted["property"]
         for each in listed
     )  # fmt: skip
+
+
+def _holds(given: Any, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a given property, or each of a list, holds what it can."""
+    kind = kind_of(wanted["id"], wanted["property"])
+    listed = given if isinstance(given, list) else [given]
+    return kind is not None and all(
+        kind(each.get("value")) and is_sound(each.get("value")) and is_sound(each["id"]) for each in listed
+    )
 
 
 def _are_outputs(given: Any, output: str) -> bool:

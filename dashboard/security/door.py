@@ -38,7 +38,9 @@ _FILE = re.compile(re.escape(FILES) + "[0-9]{1,9}")
 PUBLIC = frozenset({
     SIGN_IN, HEALTH, "/assets/callcenter.css", "/assets/favicon.svg", "/assets/inter/inter-latin-wght-normal.woff2",
 })  # fmt: skip
-_FRAME = ("/_dash-", "/assets/", "/_dash-component-suites/", "/_reload-hash", "/_favicon.ico")
+#: What Dash and its pages fetch besides pages; it answers any other path with its own page.
+_FRAME = frozenset({"/_dash-layout", "/_dash-dependencies", CALLBACKS})
+_FRAME_FILES = re.compile("/(assets|_dash-component-suites)/.+")
 _BODY_BYTES = 256 * 1024
 #: A file of 20 MB, written as Dash sends it (base64), with what stands around it.
 UPLOAD_BODY_BYTES = 28 * 1024 * 1024 + _BODY_BYTES
@@ -130,13 +132,13 @@ def guard(
             return _judge_callback(app, context, identity, limits, upload)
         if request.path in paths:
             if not access().may(identity.role, PAGE, request.path):
-                _note_denied(context, identity, f"{PAGE} {request.path}")
+                _note_denied(context, limits, identity, f"{PAGE} {request.path}")
                 abort(403)
         elif _FILE.fullmatch(request.path) and request.method in ("GET", "HEAD"):
             if not access().may(identity.role, RIGHT, "export"):
-                _note_denied(context, identity, f"{RIGHT} export")
+                _note_denied(context, limits, identity, f"{RIGHT} export")
                 abort(403)
-        elif not request.path.startswith(_FRAME):
+        elif not _is_frame(request.path):
             abort(404)
         return None
 
@@ -179,8 +181,10 @@ def _judge_form(door: Door) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None and site != "same-origin":
         abort(403)
-    origin = request.headers.get("Origin")
-    if origin is not None and not _is_own(origin, door):
+    origin, referer = request.headers.get("Origin"), request.headers.get("Referer")
+    if origin is not None and not (_is_own(origin, door) and _is_bare(origin)):
+        abort(403)
+    if referer and not _is_own(referer, door):
         abort(403)
 
 
@@ -190,15 +194,25 @@ def _may_send_file(context: Context, door: Door, upload: str, cookies: str) -> b
     return identity is not None and not identity.must_change and access().may(identity.role, CALLBACK, upload)
 
 
-def _is_own(origin: str, door: Door) -> bool:
+def _is_frame(path: str) -> bool:
+    return path in _FRAME or _FRAME_FILES.fullmatch(path) is not None
+
+
+def _is_own(address: str, door: Door) -> bool:
+    """Tell whether an address is of this server, by the name it was asked for."""
     try:
-        parts = urlsplit(origin)
-        own = (parts.scheme, parts.netloc.casefold()) == (
+        parts = urlsplit(address)
+        return (parts.scheme, parts.netloc.casefold()) == (
             "https" if door.tls else "http", request.headers.get("Host", "").casefold(),
         )  # fmt: skip
     except ValueError:
         return False
-    return own and not (parts.path or parts.query or parts.fragment)
+
+
+def _is_bare(origin: str) -> bool:
+    """Tell whether an origin is one: nothing follows the name."""
+    parts = urlsplit(origin)
+    return not (parts.path or parts.query or parts.fragment)
 
 
 def _nobody(paths: tuple[str, ...]) -> Response:
@@ -209,7 +223,7 @@ def _nobody(paths: tuple[str, ...]) -> Response:
 
 
 def _must_change(paths: tuple[str, ...]) -> Response | None:
-    if request.path.startswith(_FRAME) and request.path != CALLBACKS:
+    if _is_frame(request.path) and request.path != CALLBACKS:
         return None
     if wants_page() and request.path in paths:
         return _to(PASSWORD)
@@ -238,7 +252,7 @@ def _judge_callback(app: Dash, context: Context, identity: Identity, limits: Lim
         abort(413)
     kind = access().kind_of_callback(name)
     if kind is None or not access().may(identity.role, kind, name):
-        _note_denied(context, identity, f"{kind} {name}")
+        _note_denied(context, limits, identity, f"{kind} {name}")
         return refused(403, "Su cuenta no tiene permiso para esto.")
     if kind == EXPORT and asked.pressed and (seconds := limits.hit(limits.exports, str(identity.account_id))):
         return _too_often(seconds)
@@ -251,8 +265,12 @@ def _too_often(seconds: int) -> Response:
     return response
 
 
-def _note_denied(context: Context, identity: Identity, what: str) -> None:
-    context.note(identity.actor, Action.DENIED, what, Result.REFUSED)
+def _note_denied(context: Context, limits: Limits, identity: Identity, what: str) -> None:
+    whose = str(identity.account_id)
+    if not limits.hit(limits.denied_entries, whose):
+        context.note(identity.actor, Action.DENIED, what, Result.REFUSED)
+    elif limits.tells_that_it_was_too_often("denied", whose):
+        context.note(identity.actor, Action.DENIED, what, Result.REFUSED, why="too many")
 
 
 def _refused_token(error: HTTPException) -> Response:

@@ -5,6 +5,7 @@ In: a request. Out: an Identity, or none.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -21,6 +22,9 @@ _FILES = "/archivos/"
 _TICK = ".n_intervals"
 _MOST_BYTES_OF_A_TICK = 64 * 1024
 _LONGEST_TOKEN = 200
+#: What cookies held (as SHA-256) whose sessions ended while the records could not be written: as long as this process
+#: lives.
+_LEFT: set[str] = set()
 
 
 class NobodyError(Exception):
@@ -56,9 +60,19 @@ def holder(context: Context, token: str | None, *, address: str = "", by_itself:
     if not token or len(token) > _LONGEST_TOKEN:
         return None
     records = context.records_to_read()
-    if records is None:
+    if records is None or _sha256(token) in _LEFT:
         return None
     return identify(records, context.records, token, address=address, by_itself=by_itself)
+
+
+def leave(token: str | None) -> None:
+    """Let nobody hold a cookie any more whose session the records could not be told to end."""
+    if token:
+        _LEFT.add(_sha256(token))
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_tick(asking: Request) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from dashboard.context import Context
 from dashboard.security.door import Door
+from dashboard.security.limits import Limits
 from dashboard.security.sign_in import SignInPage, admit, note_refused
 from etl.records.audit import Action, Actor, note
 from etl.records.engine import transaction
@@ -37,7 +38,7 @@ def button(settings: Settings) -> str:
     return f'<a class="other-way" href="{START}">Ingresar con {escape(name)}</a>'
 
 
-def register_single_sign_on(server: Flask, context: Context, door: Door, page: SignInPage) -> None:
+def register_single_sign_on(server: Flask, context: Context, door: Door, limits: Limits, page: SignInPage) -> None:
     """Add the two routes: to the provider, and back from it."""
     # Only where there is a provider: importing these takes a while.
     from authlib.integrations.base_client.errors import OAuthError
@@ -59,7 +60,7 @@ def register_single_sign_on(server: Flask, context: Context, door: Door, page: S
     )
 
     def refuse(says: str, why: str, code: int = 401) -> Response:
-        note_refused(context, None, why)
+        note_refused(context, limits, None, why)
         return page.form(code, says)
 
     @server.get(START)

@@ -14,7 +14,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from html import escape
 from typing import Any, cast
@@ -22,6 +22,7 @@ from typing import Any, cast
 import uvicorn
 from a2wsgi.asgi_typing import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from dashboard.serving.certificates import Pair
 from dashboard.serving.whole_requests import HEAD_BYTES, answer
@@ -32,6 +33,10 @@ _FIRST_BYTE, _HANDSHAKE, _HEAD, _IDLE, _GOODBYE = 20.0, 10.0, 20.0, 15, 3
 #: What a browser that reads nothing may hold up.
 _UNREAD_MS = 60_000
 _MOST_CONNECTIONS = 2000
+#: Of one address (behind which a whole office may be), where the settings say nothing else.
+MOST_OF_ADDRESS = 200
+#: How much sooner patience with a silent connection ends when half of all places are taken.
+_HURRY = 4
 _TLS_HANDSHAKE = b"\x16"
 _WAIT_FOR_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PLAIN_PAGE = """<!DOCTYPE html>
@@ -44,6 +49,86 @@ _PLAIN_PAGE = """<!DOCTYPE html>
         <p>Si el navegador avisa que la conexión no es privada, no continúe: pida a quien administra el sistema que
             instale en esta computadora el certificado de la autoridad del sitio.</p></main></body>
 </html>"""
+
+
+class Guest:
+    """A connection that was accepted: greeted first, then spoken with."""
+
+    def __init__(self, address: str, leave: Callable[[Guest], None]) -> None:
+        """Count one of an address in; `leave` counts it out again."""
+        self.address = address
+        self.greeting: asyncio.Task[None] | None = None
+        self.protocol: _Protocol | None = None
+        self._leave = leave
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing is under way that somebody waits for."""
+        return self.protocol is None or self.protocol.is_silent
+
+    def leave(self) -> None:
+        """Count it out."""
+        self._leave(self)
+
+    def close(self) -> None:
+        """End it at once."""
+        self.leave()
+        if self.protocol is not None:
+            self.protocol.transport.abort()
+        elif self.greeting is not None:
+            self.greeting.cancel()
+
+
+class Guests:
+    """The connections that are open, of each address in the order in which they came."""
+
+    def __init__(self, most: int, most_of_address: int) -> None:
+        """Allow so many, of one address so many."""
+        self._most, self._most_of_address = most, most_of_address
+        self._by_address: dict[str, dict[Guest, None]] = {}
+        self._number = 0
+
+    def __iter__(self) -> Iterator[Guest]:
+        """Give those that are there."""
+        return iter([guest for own in self._by_address.values() for guest in own])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is place for no other."""
+        return self._number >= self._most
+
+    @property
+    def patience(self) -> float:
+        """How much of the usual patience there is for whoever says nothing."""
+        return 1.0 if self._number < self._most // 2 else 1.0 / _HURRY
+
+    def make_place(self) -> bool:
+        """Close the oldest silent connection of the address that has most of them; tell whether there was one."""
+        return any(map(self._close_silent, sorted(self._by_address.values(), key=len, reverse=True)))
+
+    def come(self, address: str) -> Guest | None:
+        """Count one in; None where its address has too many that are all busy."""
+        own = self._by_address.get(address, {})
+        if len(own) >= self._most_of_address and not self._close_silent(own):
+            return None
+        guest = Guest(address, self._left)
+        self._by_address.setdefault(address, {})[guest] = None
+        self._number += 1
+        return guest
+
+    def _close_silent(self, own: dict[Guest, None]) -> bool:
+        silent = next((guest for guest in own if guest.is_silent), None)
+        if silent is not None:
+            silent.close()
+        return silent is not None
+
+    def _left(self, guest: Guest) -> None:
+        own = self._by_address.get(guest.address, {})
+        if guest in own:
+            del own[guest]
+            self._number -= 1
+            if not own:
+                del self._by_address[guest.address]
 
 
 class WebServer(uvicorn.Server):
@@ -63,8 +148,12 @@ class WebServer(uvicorn.Server):
         addresses: Sequence[str] = (),
         renew: Callable[[], Pair | None] | None = None,
         opened: Callable[[], None] = lambda: None,
+        most_of_address: int = MOST_OF_ADDRESS,
     ) -> None:
-        """Prepare to serve an app on a socket that listens; `opened` is called when it does."""
+        """Prepare to serve an app on a socket that listens; `opened` is called when it does.
+
+        No address has more connections than `most_of_address`.
+        """
         super().__init__(_configured(app))
         self._plain = _configured(_page_for_plain_http(addresses))
         self._listening = listening
@@ -72,7 +161,8 @@ class WebServer(uvicorn.Server):
         self._tls = tls_context(certificate) if certificate else None
         self._read = _state_of(certificate)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._most = _most_connections()
+        most = _most_connections()
+        self.guests = Guests(most, min(most_of_address, most))
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal, or until should_exit is set."""
@@ -113,24 +203,31 @@ class WebServer(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _begin(self, work: Awaitable[None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while len(self._tasks) + len(self.server_state.connections) >= self._most:
+            while self.guests.is_full and not self.guests.make_place():
                 await asyncio.sleep(0.05)
             try:
-                connection, _ = await loop.sock_accept(self._listening)
+                connection, address = await loop.sock_accept(self._listening)
             except OSError as error:  # gone before it was accepted; or no file left for it
                 await asyncio.sleep(1 if error.errno in _WAIT_FOR_FILES else 0.01)
                 continue
-            self._begin(self._greet(connection))
+            guest = self.guests.come(str(address[0]))
+            if guest is None:
+                connection.close()
+            else:
+                guest.greeting = self._begin(self._greet(connection, guest))
+            # A flood keeps nobody waiting who is in already; and what is begun can be ended, and its socket with it.
+            await asyncio.sleep(0)
 
-    async def _greet(self, connection: socket.socket) -> None:
+    async def _greet(self, connection: socket.socket, guest: Guest) -> None:
         """Find out what a connection speaks and hand it to who speaks that."""
         try:
             connection.setblocking(False)
@@ -141,24 +238,28 @@ class WebServer(uvicorn.Server):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
             first = _TLS_HANDSHAKE
             if self._tls is not None:
-                async with asyncio.timeout(_FIRST_BYTE):
+                async with asyncio.timeout(_FIRST_BYTE * self.guests.patience):
                     first = await _peek(connection)
         except (OSError, asyncio.CancelledError):  # a TimeoutError is one too
-            connection.close()
-            return
+            first = b""
         if not first:
             connection.close()
+            guest.leave()
             return
         speaks_tls = self._tls is not None and first == _TLS_HANDSHAKE
         config = self.config if speaks_tls or self._tls is None else self._plain
         # From here on the socket is the transport's to close. Whoever breaks off a handshake is not worth a line.
-        with suppress(OSError):
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: _Protocol(config=config, server_state=self.server_state, app_state={}),
-                connection,
-                ssl=self._tls if speaks_tls else None,
-                ssl_handshake_timeout=_HANDSHAKE if speaks_tls else None,
-            )
+        try:
+            with suppress(OSError):
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    lambda: _Protocol(guest, self.guests, config, self.server_state),
+                    connection,
+                    ssl=self._tls if speaks_tls else None,
+                    ssl_handshake_timeout=_HANDSHAKE * self.guests.patience if speaks_tls else None,
+                )
+        finally:
+            if guest.protocol is None:
+                guest.leave()
 
     async def _keep_certificate(self) -> None:
         """Serve with the newest certificate without being opened anew."""
@@ -179,11 +280,21 @@ class _Protocol(H11Protocol):
 
     _late: asyncio.TimerHandle | None = None
 
+    def __init__(self, guest: Guest, guests: Guests, config: uvicorn.Config, state: ServerState) -> None:
+        super().__init__(config=config, server_state=state, app_state={})
+        self._guest, self._guests = guest, guests
+
+    @property
+    def is_silent(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._guest.protocol = self
         super().connection_made(cast(asyncio.Transport, transport))  # of a stream: it is both read and written
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._guest.leave()
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -199,7 +310,7 @@ class _Protocol(H11Protocol):
         super().send_400_response("El servidor no entiende este pedido.")
 
     def _expect_head(self) -> None:
-        self._late = self.loop.call_later(_HEAD, self._break_off)
+        self._late = self.loop.call_later(_HEAD * self._guests.patience, self._break_off)
 
     def _stop_waiting(self) -> None:
         if self._late is not None:

@@ -108,6 +108,7 @@ def run_web(settings: Settings, *, host: str, port: int, descriptor: int | None,
         names=settings.hosts,
         listening=None if descriptor is None else socket.socket(fileno=descriptor),
         renew=None if demo else lambda: server_pair(settings),
+        most_of_address=settings.connections_of_address,
     )
     # A request that is still under way keeps its thread: nobody waits for what no browser can get any more.
     sys.stdout.flush()

@@ -63,10 +63,12 @@ def serve(
     names: Sequence[str] = (),
     listening: socket.socket | None = None,
     renew: Callable[[], Pair | None] | None = None,
+    **more: Any,
 ) -> None:
     """Serve the app until interrupted and print its addresses; port 0 takes a free one. ServerError.
 
-    With a certificate it speaks TLS under `names`. A socket that listens already may be given instead of opening one.
+    With a certificate it speaks TLS under `names`. A socket that listens already may be given instead of opening one;
+    `more` is what a WebServer is told.
     """
     check_host(host, tls=certificate is not None)
     listening = listening or listen(host, port)
@@ -75,7 +77,9 @@ def serve(
     def tell() -> None:
         print(f"El sistema está abierto en {'   '.join(where)}   (Ctrl+C para cerrarlo)", flush=True)
 
-    server = web_server(app.server, listening, certificate=certificate, addresses=where, renew=renew, opened=tell)
+    server = web_server(
+        app.server, listening, certificate=certificate, addresses=where, renew=renew, opened=tell, **more
+    )
     leave_imports_uncollected()
     try:
         server.run()

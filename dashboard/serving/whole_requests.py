@@ -29,15 +29,23 @@ _CHUNK_BYTES = 256 * 1024
 _BODY_SECONDS = 20.0
 _BYTES_PER_SECOND = 50_000
 _SILENT_SECONDS = 15.0
+#: How long a large body that has arrived waits for those before it.
+_TURN_SECONDS = 20.0
+_RETRY_AFTER = (b"retry-after", b"10")
 _TOO_MUCH = "El sistema recibe demasiados archivos a la vez: espere un momento."
 
 
 @dataclass(frozen=True)
 class LargeBodies:
-    """Bodies of more than so many bytes, and who may send them: by the text of the Cookie header, from any thread."""
+    """Bodies of more than so many bytes, and who may send them: by the text of the Cookie header, from any thread.
+
+    So many are before the app at the same time: to read one takes several times its length of memory, and everybody's
+    time.
+    """
 
     beyond: int
     may_send: Callable[[str], bool]
+    at_once: int = 1
 
 
 class _TooMuch(Exception):
@@ -52,6 +60,7 @@ class WholeRequests:
         self._app = app
         self._body_bytes = body_bytes or BODY_BYTES
         self._large = large
+        self._turns = asyncio.Semaphore(large.at_once if large else 1)
         self._held: Counter[str] = Counter()  # by address, what has arrived
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +109,7 @@ class WholeRequests:
                     await answer(send, 408, "El pedido tardó demasiado en llegar.")
                     return
                 except _TooMuch:
-                    await answer(send, 503, _TOO_MUCH)
+                    await answer(send, 503, _TOO_MUCH, headers=[_RETRY_AFTER])
                     return
                 body.seek(0)
 
@@ -108,7 +117,19 @@ class WholeRequests:
                     chunk = body.read(_CHUNK_BYTES)
                     return {"type": "http.request", "body": chunk, "more_body": body.tell() < length}
 
-                await self._app(scope, read, send)
+                if self._large is None or length <= self._large.beyond:
+                    await self._app(scope, read, send)
+                    return
+                try:
+                    async with asyncio.timeout(_TURN_SECONDS):
+                        await self._turns.acquire()
+                except TimeoutError:
+                    await answer(send, 503, _TOO_MUCH, headers=[_RETRY_AFTER])
+                    return
+                try:
+                    await self._app(scope, read, send)
+                finally:
+                    self._turns.release()
         finally:
             self._held[address] -= arrived
             if not self._held[address]:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from dashboard.people.accounts import Role, add_account, new_password, set_disabled, set_password, set_role
+from dashboard.people.accounts import (
+    Role,
+    add_account,
+    hash_password,
+    new_password,
+    set_disabled,
+    set_password,
+    set_role,
+)
 from etl import store as stores
 from etl.records import site as sites
 from etl.records.audit import SYSTEM
@@ -80,12 +88,13 @@ def accounts_anew(store: stores.OpenStore) -> dict[Role, tuple[str, str]]:
     for role in reversed(PEOPLE):
         name, full_name = PEOPLE[role]
         password = new_password()
+        hashed = hash_password(password)
         with transaction(store.records) as session:
             account = session.scalar(select(Account).where(Account.name == name))
             if account is None:
-                add_account(session, SYSTEM, name, full_name, role, password, must_change=False)
+                add_account(session, SYSTEM, name, full_name, role, hashed, must_change=False)
             else:
-                set_password(session, SYSTEM, account, password, must_change=False)
+                set_password(session, SYSTEM, account, hashed, must_change=False)
                 set_role(session, SYSTEM, account, role)
                 set_disabled(session, SYSTEM, account, False)
         given[role] = (name, password)

@@ -28,17 +28,20 @@ from dashboard.work.exports import bytes_kept
 from etl.landing import raw_path
 from etl.pipeline import code_version
 from etl.records.audit import broken_seals
-from etl.records.engine import REVISION, RecordsError, engine_at, revision_of
+from etl.records.engine import REVISION, RecordsError, engine_at, revision_of, shown_url
 from etl.records.models import Account, AuditEntry, AuditSeal, Job, Load, Store
-from etl.safekeeping.rotation import STALE, last_backup
+from etl.safekeeping.keys import keys_kept_at
+from etl.safekeeping.manifest import backups_in
+from etl.safekeeping.rotation import LONGEST, STALE, damaged_backups, last_backup
+from etl.safekeeping.seals import other_seals
 from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
 from etl.warehouse import WarehouseError, digest, read_current
-from reports.format import number_text
+from reports.format import count_text, number_text
 
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 #: How old the newest line may be before somebody should look whether the log still arrives.
-_FRESH = timedelta(hours=36)
+FRESH = timedelta(hours=36)
 _WAITS_LONG = timedelta(minutes=15)
 _BEAT_LOST = timedelta(minutes=1)
 _RENEW_DAYS, _LAST_DAYS = 30, 7
@@ -78,11 +81,12 @@ def examine(settings: Settings, now: datetime | None = None, *, deep: bool = Tru
         parts: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
             ("Registros", lambda: _records(settings, engine)),
             ("Cuentas", lambda: _accounts(engine)),
-            ("Auditoría", lambda: _audit(engine, now)),
+            ("Auditoría", lambda: _audit(settings, engine, now)),
             ("Cifras", lambda: _figures(settings, engine, now, demo=demo, deep=deep)),
             ("Archivos recibidos", lambda: _pieces(settings, engine)),
             ("Tareas", lambda: _jobs(engine, now)),
             ("Respaldo", lambda: _backup(settings, now, demo=demo)),
+            ("Claves", lambda: _keys(settings, engine, demo=demo)),
             ("Certificado", lambda: _certificate(settings, now)),
             ("Disco", lambda: _disk(settings, engine, now)),
         ]
@@ -192,7 +196,7 @@ def _records(settings: Settings, engine: Engine | None) -> Iterator[Finding]:
         else:
             yield Finding("Registros", Verdict.BAD, "no hay registros", "callcenter init, o callcenter restore")
         return
-    where = engine.url.render_as_string()
+    where = shown_url(engine.url)
     revision = revision_of(engine)
     if revision is None:
         yield Finding("Registros", Verdict.BAD, f"{where} está vacía", "callcenter init, o callcenter restore")
@@ -220,7 +224,7 @@ def _accounts(engine: Engine | None) -> Iterator[Finding]:
         roles = session.execute(select(Account.role, func.count()).where(~Account.disabled).group_by(Account.role))
         counts = {role: number for role, number in roles}
     administrators, all_of_them = counts.get("administrator", 0), sum(counts.values())
-    seen = f"{all_of_them} habilitadas, {administrators} de administración"
+    seen = f"{count_text(all_of_them, 'habilitada', 'habilitadas')}, {administrators} de administración"
     if not all_of_them:
         yield Finding("Cuentas", Verdict.ATTENTION, "ninguna: nadie puede entrar", "callcenter user add")
     elif not administrators:
@@ -229,7 +233,7 @@ def _accounts(engine: Engine | None) -> Iterator[Finding]:
         yield Finding("Cuentas", Verdict.GOOD, seen)
 
 
-def _audit(engine: Engine | None, now: datetime) -> Iterator[Finding]:
+def _audit(settings: Settings, engine: Engine | None, now: datetime) -> Iterator[Finding]:
     if not _is_current(engine):
         return
     with Session(engine) as session:
@@ -238,13 +242,23 @@ def _audit(engine: Engine | None, now: datetime) -> Iterator[Finding]:
         sealed = session.scalar(select(func.max(AuditSeal.last_entry)))
         waiting = select(func.min(AuditEntry.entered_at))
         oldest = session.scalar(waiting.where(AuditEntry.entry_id > sealed) if sealed is not None else waiting)
-    if broken:
+        others = other_seals(session, backups_in(settings.backup) if settings.backup is not None else [])
+    changed = [other for other in others if not other.is_explained]
+    if not broken and changed:
+        first = changed[0]
+        yield Finding("Auditoría", Verdict.BAD, f"el cierre del {first.day:%d/%m/%Y} no es el que guarda el respaldo "
+                      f"{first.backup}", "compare con ese respaldo y avise a quien corresponda")  # fmt: skip
+    elif broken:
         days = ", ".join(f"{day:%d/%m/%Y}" for day in broken[:3]) + (", …" if len(broken) > 3 else "")
         yield Finding("Auditoría", Verdict.BAD, f"cambió después de su cierre diario: {days}",
                       "compare con un respaldo anterior y avise a quien corresponda")  # fmt: skip
     elif oldest is not None and now - oldest > timedelta(days=2):
         yield Finding("Auditoría", Verdict.ATTENTION, f"sin cierre diario desde el {oldest + _OFFSET:%d/%m/%Y}",
                       "deje abierto «callcenter serve»: cierra cada día")  # fmt: skip
+    elif others:
+        yield Finding("Auditoría", Verdict.ATTENTION, f"{others[0].backup} es de antes de una restauración: su cierre "
+                      f"del {others[0].day:%d/%m/%Y} no se puede comparar",
+                      "si nadie restauró un respaldo, avise a quien corresponda")  # fmt: skip
     else:
         yield Finding("Auditoría", Verdict.GOOD, f"{number_text(entries)} anotaciones, cierres diarios intactos")
 
@@ -270,7 +284,7 @@ def _figures(settings: Settings, engine: Engine | None, now: datetime, *, demo: 
     until = max(current.last_epochs.values(), default=None)
     if until is not None:
         at = datetime.fromtimestamp(until, UTC).replace(tzinfo=None)
-        stale = not demo and now - at > _FRESH
+        stale = not demo and now - at > FRESH
         yield Finding("Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
                       "vea si el registro de la central sigue llegando" if stale else "")  # fmt: skip
     if _is_current(engine):
@@ -327,7 +341,10 @@ def _backup(settings: Settings, now: datetime, *, demo: bool) -> Iterator[Findin
         yield Finding("Respaldo", Verdict.BAD, "sin carpeta de respaldos",
                       f"CALLCENTER_BACKUP en {SETTINGS_FILE}, en otro disco")  # fmt: skip
         return
-    last = last_backup(settings)
+    if damaged := damaged_backups(settings.backup):
+        yield Finding("Respaldos dañados", Verdict.ATTENTION, _some([folder.name for folder in damaged]),
+                      f"cópielos de nuevo o bórrelos; a los {LONGEST.days} días se retiran solos")  # fmt: skip
+    last = last_backup(settings, now)
     if last is None:
         yield Finding("Respaldo", Verdict.BAD, f"ninguno en {settings.backup}", f"callcenter backup {settings.backup}")
     elif now - last > STALE:
@@ -338,6 +355,27 @@ def _backup(settings: Settings, now: datetime, *, demo: bool) -> Iterator[Findin
                       "almacén", "indique en CALLCENTER_BACKUP una carpeta de otro disco o equipo")  # fmt: skip
     else:
         yield Finding("Respaldo", Verdict.GOOD, f"del {last + _OFFSET:%d/%m/%Y %H:%M}, en {settings.backup}")
+
+
+def _keys(settings: Settings, engine: Engine | None, *, demo: bool) -> Iterator[Finding]:
+    """Tell whether what a backup does not hold is kept elsewhere, as it is now."""
+    if demo or not _is_current(engine):
+        return
+    with Session(engine) as session:
+        kept = keys_kept_at(session)
+    there = [settings.data / name for name in ("pseudonyms.key", "secret.key") if (settings.data / name).exists()]
+    times = [datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) for path in there]
+    remedy = f"callcenter backup {settings.backup or 'CARPETA'} --keys OTRA_CARPETA"
+    if kept is None:
+        yield Finding("Claves", Verdict.ATTENTION, "sin copia: un respaldo no las contiene", remedy)
+    elif any(time > kept for time in times):
+        yield Finding("Claves", Verdict.ATTENTION, f"la copia del {_day(kept)} es anterior a ellas", remedy)
+    else:
+        yield Finding("Claves", Verdict.GOOD, f"copiadas aparte el {_day(kept)}")
+
+
+def _day(at: datetime) -> str:
+    return f"{at + _OFFSET:%d/%m/%Y}"
 
 
 def _certificate(settings: Settings, now: datetime) -> Iterator[Finding]:

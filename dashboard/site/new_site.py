@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from dashboard.people.accounts import Role, add_account, new_password
+from dashboard.people.accounts import Role, add_account, hash_chosen, new_password
 from dashboard.serving.certificates import FOLDER as TLS_FOLDER
 from dashboard.serving.certificates import Pair, authority, check_names, check_pair, make_certificates, our_pair
 from dashboard.serving.server import is_loopback
@@ -94,10 +94,11 @@ def make_site(
         if settings.certificate is None and make_certificates(settings):
             tell(f"{Piece.CERTIFICATE}: {our_pair(settings).certificate}")
         if Piece.ADMINISTRATOR in missing:
+            password = new_password() if answers.password is None else answers.password
+            hashed = hash_chosen(password, name=answers.admin)
             with transaction(store.records) as session:
-                password = new_password() if answers.password is None else answers.password
                 account = add_account(
-                    session, by, answers.admin, answers.admin_name, Role.ADMINISTRATOR, password,
+                    session, by, answers.admin, answers.admin_name, Role.ADMINISTRATOR, hashed,
                     must_change=answers.password is None,
                 )  # fmt: skip
                 # Shown before it is kept: whatever happens between the two, no account is left that nobody can open.
@@ -106,6 +107,7 @@ def make_site(
             tell(f"{Piece.ADMINISTRATOR}: {account.name}")
     finally:
         store.records.dispose()
+    make_private_folder(settings.inbox)
     close_to_others(data)
     return settings
 

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.context import Context
 from dashboard.people.accounts import Identity
-from dashboard.work.intake import EDIT_MAPPING, IntakeError, require
+from dashboard.work.intake import IntakeError, require
+from dashboard.work.rights import EDIT_MAPPING
 from etl.mapping import COLUMNS, QUEUES, rules_digest
 from etl.records import jobs
 from etl.records.audit import Action
@@ -107,6 +108,15 @@ def version_of(context: Context, what: str) -> str:
     return f"{rules_digest(rules_of(context, what))} {_loads(context)}"
 
 
+def count_unknown_queues(context: Context) -> int:
+    """Return how many queues have calls that no rule covers. WarehouseError."""
+    if context.is_empty:
+        return 0
+    with context.reading() as (_, cursor):
+        asked = "SELECT COUNT(DISTINCT queue) FROM core.queue_visits WHERE service IS NULL"
+        return int(cursor.execute(asked).fetchall()[0][0])
+
+
 def unknown_queues(context: Context) -> tuple[QueueSeen, ...]:
     """Return the queues with calls that no rule covers, the most calls first. WarehouseError."""
     if context.is_empty:
@@ -184,9 +194,7 @@ def save(context: Context, identity: Identity, what: str, shown: str, rows: Sequ
             raise IntakeError("No hay cambios que guardar.")
         text = rules_csv(COLUMNS[what], rules)
         # Whoever applies it looks once more: the console may be quicker.
-        return jobs.enqueue(
-            session, "mapping", {"what": what, "text": text, "shown": shown}, identity.account_id
-        ).job_id
+        return jobs.enqueue(session, "mapping", {"what": what, "text": text, "shown": shown}, identity.actor).job_id
 
 
 def checked(what: str, rows: Sequence[tuple[int, list[str]]]) -> tuple[Rule, ...]:

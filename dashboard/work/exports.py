@@ -111,7 +111,7 @@ def ask(context: Context, identity: Identity, wanted: Wanted) -> int:
             if job.asked == asked and not job.cancel:
                 return job.job_id
         _leave_room(waiting)
-        return jobs.enqueue(session, WORK, asked, identity.account_id).job_id
+        return jobs.enqueue(session, WORK, asked, identity.actor).job_id
 
 
 def files_of(context: Context, identity: Identity) -> list[FileShown]:

@@ -21,6 +21,7 @@ from dashboard.context import Context
 from dashboard.people.accounts import Identity
 from dashboard.security.access import RIGHT, may
 from dashboard.work import uploads
+from dashboard.work.rights import LOAD_FILES, RIGHTS, UNDO_LOAD
 from dashboard.work.uploads import MOST_BYTES, UploadError
 from etl.pipeline import UndoError, loads_undone_with
 from etl.records import jobs
@@ -32,7 +33,7 @@ from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources import SOURCES
 from etl.warehouse import WarehouseError
 
-LOAD_FILES, UNDO_LOAD, SEE_SET_ASIDE, EDIT_MAPPING = "load_files", "undo_load", "see_set_aside", "edit_mapping"
+SEE_SET_ASIDE = "see_set_aside"
 #: A job that waits so long with nobody at work: there is no worker.
 SILENT = timedelta(seconds=30)
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
@@ -40,8 +41,8 @@ _WAITING = ("received", "checked", "loading")
 _UNDER_WAY = (State.QUEUED, State.RUNNING)
 _SYSTEM = "sistema"
 _DATA, _BASE64 = "data:", ";base64"
-#: Who may cancel a job or have it tried again. A mapping is neither: it is applied whole, and an old one is history.
-_RIGHTS = {"check": LOAD_FILES, "load": LOAD_FILES, "inbox": LOAD_FILES, "undo": UNDO_LOAD}
+#: What somebody may cancel or have tried again. A mapping is neither: it is applied whole, and an old one is history.
+_IN_HAND = frozenset({"check", "load", "inbox", "undo"})
 _MOST_SET_ASIDE = 200
 
 
@@ -169,7 +170,7 @@ def undo_load(context: Context, identity: Identity, told: Sequence[int]) -> str:
         for job in session.scalars(select(Job).where(Job.work == "undo", Job.state.in_(_UNDER_WAY))):
             if job.asked.get("load") in told:
                 raise IntakeError("Ya se pidió deshacer esa carga.")
-        jobs.enqueue(session, "undo", {"load": told[0]}, identity.account_id)
+        jobs.enqueue(session, "undo", {"load": told[0], "told": list(told)}, identity.actor)
     return "Se pidió deshacer la carga: las cifras cambian cuando termine."
 
 
@@ -238,6 +239,7 @@ def loads_shown(context: Context) -> list[LoadShown]:
             ).fetchall()
     with _reading(context) as session:
         who = _who_loaded(session)
+        names = {name: full_name for name, full_name in session.execute(select(Account.name, Account.full_name))}
         landed = {load: at for load, at in session.execute(select(Load.load_id, Load.landed_at))}
         refused = session.execute(
             select(Load, LogFile.name, LogFile.pbx)
@@ -256,11 +258,17 @@ def loads_shown(context: Context) -> list[LoadShown]:
     found += [
         LoadShown(
             load.load_id, name, pbx, load.lines, None, None, None, _local(load.first_epoch), _local(load.last_epoch),
-            who.get(load.load_id, ""), load.landed_at + _OFFSET, load.refusal or "rechazada",
+            who.get(load.load_id, ""), load.landed_at + _OFFSET, _refusal_told(load.refusal or "rechazada", names),
         )
         for load, name, pbx in refused
     ]  # fmt: skip
     return sorted(found, key=lambda each: -each.load)
+
+
+def _refusal_told(refusal: str, names: dict[str, str]) -> str:
+    """Return why a load is not in service, whoever undid it by their full name, as the other columns have it."""
+    text, by, name = refusal.rpartition(" por ")
+    return f"{text}{by}{names[name]}" if by and name in names else refusal
 
 
 def set_aside_lines(context: Context, identity: Identity, load_id: int) -> tuple[int, list[SetAside]]:
@@ -334,7 +342,11 @@ def _right_of(session: Session, job_id: int) -> str | None:
     job = session.get(Job, job_id)
     if job is None:
         raise IntakeError("Ese trabajo no existe.")
-    return _RIGHTS.get(job.work)
+    return _right_to(job)
+
+
+def _right_to(job: Job) -> str | None:
+    return RIGHTS[job.work] if job.work in _IN_HAND else None
 
 
 def _undone_with(session: Session, load_id: int) -> list[tuple[int, str, int]]:
@@ -347,7 +359,7 @@ def _undone_with(session: Session, load_id: int) -> list[tuple[int, str, int]]:
 def _job_shown(
     job: Job, identity: Identity, people: dict[int, str], files: dict[int, Upload], retried: set[int | None]
 ) -> JobShown:
-    right = _RIGHTS.get(job.work)
+    right = _right_to(job)
     mine = right is not None and may(identity.role, RIGHT, right)
     ended_badly = job.state in (State.FAILED, State.CANCELLED) and job.job_id not in retried
     return JobShown(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,20 +26,26 @@ from etl.readers.sniff import header_of, sniff
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
-from etl.records.models import Account, Job, Load, LogFile, Upload
+from etl.records.models import Account, AuditEntry, Job, Load, LogFile, Upload
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 from etl.sources import SOURCES
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_UNPACKED_BYTES = 300 * 1024 * 1024
+#: So much is unpacked while whoever sends it waits; what that does not tell, the check does.
+LOOKED_AT_BYTES = 4 * 1024 * 1024
 MOST_A_DAY = 50
 MOST_WAITING_BYTES = 2 * 1024**3
 #: Whatever waits is deleted after so long: a file that nobody loads holds customers' numbers for nothing.
 LONGEST_WAIT = timedelta(days=90)
+#: And after something was written down on so many days meanwhile: a clock that jumps ahead makes no file old.
+FEWEST_DAYS = 30
 _SHOWN_NAME = 200
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 #: A file is there; in the other states it is gone.
 _WAITING = ("received", "checked", "loading")
+#: Why what is not even judged is refused, by its status.
+_REASONS = {409: "known", 429: "limit"}
 _NOT_THERE = "Ese archivo no está o ya no espera."
 
 
@@ -65,14 +71,14 @@ def receive(engine: Engine, settings: Settings, identity: Identity, name: str, s
         raise UploadError("No existe esa clase de archivo: elija una de las que se ofrecen.", 400)
     now = _now()
     digest = hashlib.sha256(data).hexdigest()
-    with transaction(engine) as session:
+    with _refusal_noted(engine, by, len(data)), transaction(engine) as session:
         # Asked first, so that whoever sends too much is not even judged.
         _check_limits(session, identity.account_id, len(data), now)
         _check_known(session, settings, digest)
     draft = _draft(settings, data)
     try:
         reason = _why_not(draft, data, source, now)
-        with transaction(engine) as session:
+        with _refusal_noted(engine, by, len(data)), transaction(engine) as session:
             _check_limits(session, identity.account_id, len(data), now)
             if reason is None:
                 _check_known(session, settings, digest)
@@ -89,7 +95,7 @@ def receive(engine: Engine, settings: Settings, identity: Identity, name: str, s
                 bytes=len(data), sha256=digest, reason=reason,
             )  # fmt: skip
             if reason is None:
-                jobs.enqueue(session, "check", {"upload": upload.upload_id}, identity.account_id)
+                jobs.enqueue(session, "check", {"upload": upload.upload_id}, by)
                 draft.replace(path_of(settings, upload.upload_id))
     finally:
         draft.unlink(missing_ok=True)
@@ -127,13 +133,13 @@ def load_upload(session: Session, identity: Identity, upload_id: int) -> Job:
     taking = update(Upload).where(Upload.upload_id == upload_id, Upload.state == "checked").values(state="loading")
     if session.scalar(taking.returning(Upload.upload_id)) is None:
         raise UploadError(_NOT_THERE, 404)
-    return jobs.enqueue(session, "load", {"upload": upload_id}, identity.account_id)
+    return jobs.enqueue(session, "load", {"upload": upload_id}, identity.actor)
 
 
 def discard(engine: Engine, settings: Settings, identity: Identity, upload_id: int) -> None:
     """Delete a file that waits, and the check that was queued for it. UploadError where there is none."""
     with transaction(engine) as session:
-        waiting = ("received", "checked")
+        waiting = ("received", "checked", "refused")  # of one not accepted only its row is left
         taking = update(Upload).where(Upload.upload_id == upload_id, Upload.state.in_(waiting))
         if session.scalar(taking.values(state="discarded").returning(Upload.upload_id)) is None:
             raise UploadError(_NOT_THERE, 404)
@@ -142,28 +148,29 @@ def discard(engine: Engine, settings: Settings, identity: Identity, upload_id: i
     path_of(settings, upload_id).unlink(missing_ok=True)
 
 
-def recent_uploads(session: Session, limit: int, *, account_id: int | None = None) -> Sequence[Upload]:
-    """Return the newest files sent, of one account or of all, the newest first."""
-    query = select(Upload).order_by(Upload.upload_id.desc()).limit(limit)
-    return session.scalars(query if account_id is None else query.where(Upload.account_id == account_id)).all()
-
-
 def sweep(engine: Engine, settings: Settings, now: datetime) -> int:
     """Discard what waited too long, and delete files that no row says are there; return how many were discarded."""
     with transaction(engine) as session:
-        old = Upload.received_at < now - LONGEST_WAIT
-        forgetting = update(Upload).where(Upload.state.in_(("received", "checked")), old).values(state="discarded")
-        gone = session.scalars(forgetting.returning(Upload.upload_id)).all()
-        for upload_id in gone:
+        old = select(Upload).where(Upload.state.in_(("received", "checked")), Upload.received_at < now - LONGEST_WAIT)
+        gone = [each for each in session.scalars(old) if _days_noted(session, each.received_at, now) >= FEWEST_DAYS]
+        for upload in gone:
+            upload.state, upload_id = "discarded", upload.upload_id
             note(session, SYSTEM, Action.UPLOAD, f"upload {upload_id}", change="discarded", reason="age")
             _forget_checks(session, upload_id, SYSTEM)
         there = {str(number) for number in session.scalars(select(Upload.upload_id).where(Upload.state.in_(_WAITING)))}
     folder = _folder(settings)
     for path in folder.iterdir() if folder.exists() else ():
-        age = now - datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-        if path.name not in there and age > timedelta(hours=1):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # a draft that its own process took away meanwhile
+            age = now - datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+            if path.name not in there and age > timedelta(hours=1):
+                path.unlink(missing_ok=True)
     return len(gone)
+
+
+def _days_noted(session: Session, since: datetime, until: datetime) -> int:
+    """Return on how many days between two instants something was written down."""
+    within = AuditEntry.entered_at > since, AuditEntry.entered_at <= until
+    return session.scalar(select(func.count(func.distinct(func.date(AuditEntry.entered_at)))).where(*within)) or 0
 
 
 def path_of(settings: Settings, upload_id: int) -> Path:
@@ -218,7 +225,9 @@ def _why_not(path: Path, data: bytes, source: str, now: datetime) -> str | None:
     if not seen.could_be_log:
         return f"es {seen.what}; aquí se carga: {title}."
     try:
-        landing.recognise(path, latest_epoch=landing.latest_epoch(now))
+        landing.recognise(path, latest_epoch=landing.latest_epoch(now), within=LOOKED_AT_BYTES)
+    except landing.Undecided:
+        return None
     except landing.Refused as refusal:
         if "no es un queue_log" not in str(refusal):
             return f"{refusal}."
@@ -251,6 +260,16 @@ def _forget_checks(session: Session, upload_id: int, by: Actor) -> None:
     for job in session.scalars(pending).all():
         if job.asked.get("upload") == upload_id:
             jobs.cancel(session, job.job_id, by=by)
+
+
+@contextlib.contextmanager
+def _refusal_noted(engine: Engine, by: Actor, size: int) -> Iterator[None]:
+    """Write down a refusal that no row of an upload tells of."""
+    try:
+        yield
+    except UploadError as error:
+        _note_refused(engine, by, _REASONS[error.status], size)
+        raise
 
 
 def _note_refused(engine: Engine, by: Actor, reason: str, size: int) -> None:

@@ -26,15 +26,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from etl import pulls
+from etl.faults import VARIABLE as FAULT
 from etl.lines import Cancelled
 from etl.records import jobs
 from etl.records.audit import seal_days
 from etl.records.engine import transaction
 from etl.records.jobs import Lane
 from etl.records.models import Job
-from etl.settings import ZONE_OFFSET_SECONDS, Settings
+from etl.settings import ENVIRONMENT, ZONE_OFFSET_SECONDS, GivenSettings, Settings
 from etl.store import SITE, AnotherLoadRuns, OpenStore, open_store, store_kind
 
 _LOG = logging.getLogger(__name__)
@@ -42,11 +44,11 @@ EXIT_BUSY = 75
 #: What a job's process needs to know of the settings; no secret of the web server is among it.
 _HANDED_ON = {
     "data", "records_url", "pbx", "memory_limit", "threads", "slab_bytes", "round_lines", "line_limit_bytes",
-    "keep_generations_seconds", "backup",
+    "keep_generations_seconds", "keep_set_aside_days", "backup",
 }  # fmt: skip
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
-#: A backup is due from this hour of La Paz on; one that failed is tried again after a while.
-_BACKUP_HOUR, _BACKUP_AGAIN = 1, timedelta(hours=1)
+#: A backup is due from this hour of La Paz on; what the worker does of itself is tried again after a while.
+_BACKUP_HOUR, _AGAIN = 1, timedelta(hours=1)
 #: A mapping is written at once and then applied: to stop it half-way would only put the figures off.
 _NOT_STOPPED = frozenset({"mapping"})
 _NICE = 10
@@ -65,14 +67,16 @@ class Pace:
     settled: float = 10.0
     goodbye: float = 10.0
     tell: float = 0.5
+    again: float = 3600.0
 
 
 @dataclass
 class Inbox:
-    """What is known of the files of the inbox: their size and time, since when, and whether that was queued."""
+    """What is known of the files of the inbox: their size and time, since when, and the job it was queued as."""
 
     seen: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
     queued: dict[str, tuple[int, int]] = field(default_factory=dict)
+    jobs: dict[int, list[str]] = field(default_factory=dict)
 
     def ready(self, folder: Path, *, now: float, wall: float, settled: float) -> list[str]:
         """Return files, new or changed, whose size and time have been the same for so many seconds."""
@@ -95,9 +99,16 @@ class Inbox:
         self.queued = {name: stamp for name, stamp in self.queued.items() if name in there}
         return found
 
-    def note_queued(self, files: list[str]) -> None:
-        """Remember that these files, as they are, are somebody's work now."""
+    def note_queued(self, files: list[str], job: int) -> None:
+        """Remember that these files, as they are, are a job's work now."""
         self.queued |= {name: self.seen[name][0] for name in files}
+        self.jobs[job] = files
+
+    def note_ended(self, job: int, *, again: bool) -> None:
+        """Forget a job; and, where its files may do another time, that they were queued."""
+        for name in self.jobs.pop(job, ()):
+            if again:
+                self.queued.pop(name, None)
 
     @property
     def waits(self) -> bool:
@@ -148,7 +159,8 @@ class _Worker:
         while not self.stop.is_set():
             try:
                 self._requeue_lost(lane)
-                self._make_rounds(lane)
+                with _disk_told():
+                    self._make_rounds(lane)
                 job = jobs.claim(self.store.records, _now(), lane)
             except DBAPIError as error:  # somebody holds the records for long, or their server is away
                 _LOG.warning("the records cannot be used: %s", type(error).__name__)
@@ -245,7 +257,11 @@ class _Worker:
                 time.sleep(self.pace.look)
 
     def _start(self, job: Job, scratch: Path) -> subprocess.Popen[bytes]:
-        environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch.absolute()))
+        # What reads files that people sent is given what it needs, and none of the web server's secrets.
+        environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(ENVIRONMENT)}
+        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch.absolute()))
+        if (fault := os.environ.get(FAULT)) is not None:
+            environment[FAULT] = fault
         process = subprocess.Popen(
             [sys.executable, "-m", "dashboard.work.worker", "--job", str(job.job_id)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
@@ -282,15 +298,30 @@ class _Worker:
             self._sweep()
             self._queue_backup()
             self._queue_pulls()
+            self._queue_forgetting()
 
     def _look_into_inbox(self) -> None:
+        self._take_back()
         files = self.inbox.ready(
             self.store.settings.inbox, now=time.monotonic(), wall=time.time(), settled=self.pace.settled
         )
         if files:
             with transaction(self.store.records) as session:
-                jobs.enqueue(session, "inbox", {"files": files}, None)
-            self.inbox.note_queued(files)
+                number = jobs.enqueue(session, "inbox", {"files": files}, None).job_id
+            self.inbox.note_queued(files, number)
+
+    def _take_back(self) -> None:
+        """Let files be looked at again whose job failed for a reason that may have passed since: a full disk."""
+        if not self.inbox.jobs:
+            return
+        from dashboard.work.works import AGAIN
+
+        with transaction(self.store.records) as session:
+            ended = select(Job).where(Job.job_id.in_(self.inbox.jobs), Job.ended_at.is_not(None))
+            for job in session.scalars(ended):
+                again = job.state == jobs.State.FAILED and bool((job.answer or {}).get(AGAIN))
+                if not again or _now() - (job.ended_at or _now()) >= timedelta(seconds=self.pace.again):
+                    self.inbox.note_ended(job.job_id, again=again)
 
     def _sweep(self) -> None:
         from dashboard.work import uploads
@@ -318,9 +349,28 @@ class _Worker:
         if self.store.settings.backup is None:
             return
         with transaction(self.store.records) as session:
-            last = session.scalar(select(Job).where(Job.work == "backup").order_by(Job.job_id.desc()).limit(1))
-            if backup_is_due(last, _now()):
+            if backup_is_due(_last_job(session, "backup"), _now()):
                 jobs.enqueue(session, "backup", {}, None)
+
+    def _queue_forgetting(self) -> None:
+        """Queue that the text of lines set aside long ago is forgotten, where no load has done so by the way."""
+        from etl import pipeline
+        from etl.warehouse import WarehouseError
+
+        try:
+            if not pipeline.texts_are_due(self.store):
+                return
+        except WarehouseError as error:
+            _LOG.warning("%s", error)
+            return
+        with transaction(self.store.records) as session:
+            last = _last_job(session, "forget")
+            if last is None or (last.ended_at is not None and abs(_now() - last.ended_at) >= _AGAIN):
+                jobs.enqueue(session, "forget", {}, None)
+
+
+def _last_job(session: Session, work: str) -> Job | None:
+    return session.scalar(select(Job).where(Job.work == work).order_by(Job.job_id.desc()).limit(1))
 
 
 def pull_is_due(last: Job | None, now: datetime, every: int) -> bool:
@@ -333,15 +383,18 @@ def pull_is_due(last: Job | None, now: datetime, every: int) -> bool:
 
 
 def backup_is_due(last: Job | None, now: datetime) -> bool:
-    """Tell whether a backup is to be queued: once a day from one o'clock on, and again when the last one failed."""
+    """Tell whether a backup is to be queued: once a day from one o'clock on, and again when the last one failed.
+
+    The last may be of a day to come, when the clock was wrong: that one does not count.
+    """
     if last is None:
         return True
     if last.state in (jobs.State.QUEUED, jobs.State.RUNNING):
         return False
     if last.state == jobs.State.FAILED and last.ended_at is not None:
-        return now - last.ended_at >= _BACKUP_AGAIN
+        return abs(now - last.ended_at) >= _AGAIN
     local = now + _OFFSET - timedelta(hours=_BACKUP_HOUR)
-    return (last.queued_at + _OFFSET - timedelta(hours=_BACKUP_HOUR)).date() < local.date()
+    return (last.queued_at + _OFFSET - timedelta(hours=_BACKUP_HOUR)).date() != local.date()
 
 
 # --- the process of one job
@@ -359,7 +412,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--job", type=int, required=True)
     number = parser.parse_args(arguments).job
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings(**json.loads(_first_line()))
+    settings = GivenSettings(**json.loads(_first_line()))
     follow_parent()
     if hasattr(os, "nice"):
         os.nice(_NICE)  # pages come first
@@ -397,6 +450,15 @@ class Teller:
             return
         if not wanted:
             raise Cancelled
+
+
+@contextmanager
+def _disk_told() -> Iterator[None]:
+    """Go on where a file or a folder cannot be had: jobs are done all the same, and the next round looks again."""
+    try:
+        yield
+    except OSError as error:
+        _LOG.warning("a round was left off: %s", error.strerror or type(error).__name__)
 
 
 def _first_line() -> bytes:

@@ -1,4 +1,4 @@
-"""What each kind of job does, in a process of its own: check, load, inbox, undo, mapping, backup, export.
+"""What each kind of job does, in a process of its own: check, load, inbox, undo, mapping, backup, forget, export.
 
 In: an open store, a job, whom it is for, a progress that may raise Cancelled. Out: how it ended, with what belongs into
 the same transaction as that end. Errors that users can act on are told in their words, any other by a mark.
@@ -13,12 +13,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.console import report_text
+from dashboard.console import mapping_text, report_text
 from dashboard.failures import places_of
+from dashboard.people.accounts import Role
+from dashboard.security.access import RIGHT, may
 from dashboard.work import exports, uploads
+from dashboard.work.rights import RIGHTS
 from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check
@@ -27,12 +29,14 @@ from etl.readers.sniff import unpacks_beyond
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import RecordsError, transaction
-from etl.records.models import Account, Job, Load, Upload
+from etl.records.models import Account, Job, Upload
 from etl.records.site import MappingError
 from etl.store import AnotherLoadRuns, OpenStore, StoreError
 from etl.warehouse import WarehouseError
 
 _LOG = logging.getLogger(__name__)
+#: In the answer of a job that failed for a reason that may pass.
+AGAIN = "again"
 #: Whose message is written for users.
 _TOLD = (
     CheckError, MappingError, ReconciliationError, RecordsError, StoreError, WarehouseError, exports.ExportError,
@@ -55,21 +59,27 @@ def do(store: OpenStore, job: Job, progress: Progress) -> bool:
     """Do a job and end it; tell whether it was still ours to end. Raises AnotherLoadRuns."""
     by = actor_of(store, job)
     try:
+        _require_right(store, job, by)
         outcome = WORKS[job.work][0](store, job, by, progress)
     except AnotherLoadRuns:
         raise
     except Cancelled:
         outcome = Outcome("Cancelado: no se cambió nada.", state=jobs.State.CANCELLED)
+    except _MayNotError as error:
+        outcome = _failed(job, by, str(error), Result.REFUSED, reason="right")
     except _TOLD as error:
-        outcome = _failed(job, by, str(error))
+        # A verdict on what a file holds stays what it is; a full disk does not.
+        outcome = _failed(job, by, str(error), again=isinstance(error, WarehouseError))
     except OSError as error:
         _LOG.error("job %s (%s) failed: %s", job.job_id, job.work, error.strerror or type(error).__name__)
-        outcome = _failed(job, by, f"No se pudo leer o escribir ({error.strerror or error}). Vuelva a intentarlo.")
+        told = f"No se pudo leer o escribir ({error.strerror or error}). Vuelva a intentarlo."
+        outcome = _failed(job, by, told, again=True)
     except Exception as error:
         # Not its message: it may quote a line of a log, with a customer's number.
         mark = token_hex(4)
         _LOG.error("job %s (%s) failed, mark %s: %s", job.job_id, job.work, mark, places_of(error))
-        outcome = _failed(job, by, f"Falla del sistema: avise a quien lo administra y mencione la marca {mark}.")
+        told = f"Falla del sistema: avise a quien lo administra y mencione la marca {mark}."
+        outcome = _failed(job, by, told, again=True)
     with transaction(store.records) as session:
         if not jobs.end(session, job.job_id, outcome.state, outcome.answer, outcome.tells):
             return False
@@ -81,10 +91,12 @@ def do(store: OpenStore, job: Job, progress: Progress) -> bool:
 
 
 def actor_of(store: OpenStore, job: Job) -> Actor:
-    """Return whom a job is for: the account that asked, as it is now, or the system."""
+    """Return whom a job is for: the account that asked, from where and in which role it did, or the system."""
     with transaction(store.records) as session:
         account = session.get(Account, job.account_id) if job.account_id is not None else None
-        return Actor(account.account_id, account.name, account.role) if account else SYSTEM
+        if account is None:
+            return SYSTEM
+        return Actor(account.account_id, account.name, job.role or account.role, job.address or "")
 
 
 def inbox_files(store: OpenStore) -> list[Path]:
@@ -93,11 +105,38 @@ def inbox_files(store: OpenStore) -> list[Path]:
     return sorted(path for path in inbox.rglob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def _failed(job: Job, by: Actor, tells: str) -> Outcome:
-    def settle(session: Session) -> None:
-        note(session, by, WORKS[job.work][1], f"job {job.job_id}", Result.FAILED, work=job.work)
+class _MayNotError(Exception):
+    """Whoever asked may no longer have it done; the message is for users."""
 
-    return Outcome(tells, state=jobs.State.FAILED, settle=settle)
+
+def _require_right(store: OpenStore, job: Job, by: Actor) -> None:
+    """Refuse a job whose account was closed, or lost the right, after asking.
+
+    Not one whose work was done already when it was cut off, nor an export, which asks for itself.
+    """
+    if by.account_id is None or (right := RIGHTS.get(job.work)) is None:
+        return
+    with transaction(store.records) as session:
+        account = session.get_one(Account, by.account_id)
+        if not account.disabled and may(Role(account.role), RIGHT, right):
+            return
+    if job.attempts > 1 and after_kill(store, job):
+        return
+    raise _MayNotError("La cuenta que lo pidió está cerrada o ya no tiene permiso: no se hizo nada.")
+
+
+def _failed(
+    job: Job, by: Actor, tells: str, result: Result = Result.FAILED, *, again: bool = False, reason: str | None = None
+) -> Outcome:
+    """Return how a job failed; ``again`` in its answer where the same may do at another time."""
+    details = {"work": job.work} | ({"reason": reason} if reason else {})
+    if again and job.work == "inbox" and job.asked.get("files"):
+        tells = f"{tells} Los archivos de la carpeta de entrada se revisan otra vez dentro de una hora."
+
+    def settle(session: Session) -> None:
+        note(session, by, WORKS[job.work][1], f"job {job.job_id}", result, **details)
+
+    return Outcome(tells, {AGAIN: True} if again else {}, jobs.State.FAILED, settle)
 
 
 def _upload(store: OpenStore, job: Job, state: str) -> tuple[Upload, Path]:
@@ -157,7 +196,7 @@ def _judged(
 def _load(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
     upload, path = _upload(store, job, "loading")
     number = upload.upload_id
-    (report,) = pipeline.ingest(store, [path], progress=progress, by=by, names={path: upload.name})
+    (report,) = pipeline.ingest(store, [path], progress=progress, by=by, names={path: upload.name}, job=job.job_id)
     is_good = report.state != "refused"
     load = report.load if report.load is not None else report.known
 
@@ -183,7 +222,7 @@ def _inbox(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
         undone = {path for path in there if pipeline.was_undone(session, path)}
     named = job.asked.get("databases", ())
     reports = pipeline.ingest(
-        store, [path for path in there if path not in undone], progress=progress, by=by,
+        store, [path for path in there if path not in undone], progress=progress, by=by, job=job.job_id,
         databases=[each for each in store.settings.databases if each.name in named],
     )  # fmt: skip
     counts = {state: sum(report.state == state for report in reports) for state in ("published", "known", "refused")}
@@ -196,7 +235,8 @@ def _inbox(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
 
 def _undo(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
     load = int(job.asked["load"])
-    generation = pipeline.undo(store, load, by=by, progress=progress)
+    told = [int(each) for each in job.asked.get("told", [load])]
+    generation = pipeline.undo(store, load, by=by, told=told, progress=progress)
     left = len(generation.loads) if generation else 0
     answer = {"load": load, "generation": generation.number if generation else None, "loads": left}
     return Outcome(f"La carga {load} se deshizo. Cargas en servicio: {left}.", answer)
@@ -206,7 +246,13 @@ def _mapping(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outco
     what, text = str(job.asked["what"]), str(job.asked["text"])
     progress("aplicando la asignación", None)
     rules = mapping.take_in(store, what, text, name="asignación", by=by, shown=job.asked.get("shown"))
-    return Outcome(f"{rules} reglas en vigor; las cifras ya las aplican.", {"what": what, "rules": rules})
+    return Outcome(mapping_text(rules), {"what": what, "rules": rules})
+
+
+def _forget(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
+    progress("borrando textos antiguos", None)
+    pipeline.forget_texts(store, by=by, progress=progress)
+    return Outcome("Se borraron los textos de filas observadas que cumplieron su plazo.")
 
 
 def _backup(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
@@ -232,6 +278,7 @@ WORKS: dict[str, tuple[Callable[[OpenStore, Job, Actor, Progress], Outcome], Act
     "undo": (_undo, Action.UNDO),
     "mapping": (_mapping, Action.MAPPING),
     "backup": (_backup, Action.BACKUP),
+    "forget": (_forget, Action.LOAD),
     exports.WORK: (_export, Action.EXPORT),
 }
 
@@ -242,20 +289,13 @@ def after_kill(store: OpenStore, job: Job) -> bool:
     What it had landed would be completed by the next load, and might kill that one too. Raises AnotherLoadRuns.
     """
     if job.work in ("load", "inbox"):
-        pipeline.drop_landed(store, job.queued_at)
-        return _in_service_since(store, job)
+        return pipeline.drop_landed(store, job.job_id)
     if job.work == exports.WORK:
         exports.draft_of(store.settings, job.job_id).unlink(missing_ok=True)
     if job.work == "undo":
         with transaction(store.records) as session:
             return pipeline.is_undone(session, int(job.asked["load"]))
     return False
-
-
-def _in_service_since(store: OpenStore, job: Job) -> bool:
-    with transaction(store.records) as session:
-        query = select(Load.load_id).where(Load.state == "published", Load.landed_at >= job.queued_at)
-        return session.scalar(query.limit(1)) is not None
 
 
 def names(paths: Sequence[Path], folder: Path) -> list[str]:

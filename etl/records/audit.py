@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from etl.records.models import AuditEntry, AuditSeal
@@ -45,7 +45,6 @@ class Action(StrEnum):
     LOAD = "load"
     UNDO = "undo"
     MAPPING = "mapping"
-    EDIT = "edit"
     JOB = "job"
     BACKUP = "backup"
     RESTORE = "restore"
@@ -109,10 +108,12 @@ def seal_days(session: Session, now: datetime) -> list[date]:
     chain, after = (last.sha256, last.last_entry) if last else ("", _BEFORE_ALL)
     today = (now - _SETTLE + _OFFSET).date()
     sealed = []
-    for day, entries in _by_day(session, after, before=_starts(today)):
-        # What was written with a clock gone back belongs to the first day that is sealed after it.
+    for day, entries in _by_day(session, after, _starts(today), now):
+        # What was written with a clock gone back belongs to the first day that is sealed after it; what is sealed after
+        # a day of a clock gone ahead gets the days after that one, until the calendar is there.
+        is_ahead = last is not None and last.day >= today
         day = max(day, last.day + timedelta(days=1)) if last else day
-        if day >= today:
+        if day >= today and not is_ahead:
             break
         chain = _digest(chain, entries)
         last = AuditSeal(day=day, entries=len(entries), last_entry=entries[-1].entry_id, sha256=chain, sealed_at=now)
@@ -145,23 +146,23 @@ def broken_seals(session: Session, *, last: int | None = None) -> list[date]:
     return broken
 
 
-def count_entries(session: Session) -> int:
-    """Return how many entries there are."""
-    return session.scalar(select(func.count()).select_from(AuditEntry)) or 0
+def _by_day(session: Session, after: int, before: datetime, now: datetime) -> Iterator[tuple[date, list[Row[Any]]]]:
+    """Give the entries after one, in their order, day by day, up to the first of a day that is not over.
 
-
-def _by_day(session: Session, after: int, before: datetime) -> Iterator[tuple[date, list[AuditEntry]]]:
-    """Give the entries after one, in their order, day by day; an earlier instant stays with the day before it."""
+    An earlier instant stays with the day before it, and so does one that is still to come: a clock was wrong.
+    """
     day: date | None = None
-    entries: list[AuditEntry] = []
-    for entry in session.scalars(select(AuditEntry).where(AuditEntry.entry_id > after).order_by(AuditEntry.entry_id)):
-        if entry.entered_at >= before:
-            break
-        own = (entry.entered_at + _OFFSET).date()
-        if day is not None and own > day:
-            yield day, entries
-            entries = []
-        day = own if day is None else max(day, own)
+    entries: list[Row[Any]] = []
+    rows = session.execute(select(*_SEALED).where(AuditEntry.entry_id > after).order_by(AuditEntry.entry_id))
+    for entry in rows:
+        if entry.entered_at <= now:
+            if entry.entered_at >= before:
+                break
+            own = (entry.entered_at + _OFFSET).date()
+            if day is not None and own > day:
+                yield day, entries
+                entries = []
+            day = own if day is None else max(day, own)
         entries.append(entry)
     if day is not None and entries:
         yield day, entries
@@ -171,7 +172,7 @@ def _starts(day: date) -> datetime:
     return datetime(day.year, day.month, day.day) - _OFFSET
 
 
-def _digest(chain: str, entries: Iterable[AuditEntry | Row[Any]]) -> str:
+def _digest(chain: str, entries: Iterable[Row[Any]]) -> str:
     sha = hashlib.sha256(chain.encode())
     for entry in entries:
         row = [

@@ -6,7 +6,7 @@ workers never run the same job, on either database.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -47,12 +47,14 @@ class JobError(Exception):
 
 
 def enqueue(
-    session: Session, work: str, asked: dict[str, Any], account_id: int | None, *, retry_of: int | None = None
+    session: Session, work: str, asked: dict[str, Any], by: Actor | None, *, retry_of: int | None = None
 ) -> Job:
-    """Add a job to the end of the queue. ``account_id`` is who asks, None for the system itself."""
+    """Add a job to the end of the queue. ``by`` is who asks, None for the system itself."""
+    by = by or SYSTEM
     job = Job(
-        work=work, asked=asked, account_id=account_id, state=State.QUEUED, cancel=False, attempts=0, share=None,
-        tells="", answer=None, queued_at=_now(), started_at=None, beat_at=None, ended_at=None, retry_of=retry_of,
+        work=work, asked=asked, account_id=by.account_id, role=by.role, address=by.address, state=State.QUEUED,
+        cancel=False, attempts=0, share=None, tells="", answer=None, queued_at=_now(), started_at=None, beat_at=None,
+        ended_at=None, retry_of=retry_of,
     )  # fmt: skip
     session.add(job)
     session.flush()
@@ -82,12 +84,6 @@ def beat(engine: Engine, job_id: int, share: float | None = None, tells: str | N
         beating = update(Job).where(Job.job_id == job_id, Job.state == State.RUNNING).values(**known)
         cancel = session.scalar(beating.returning(Job.cancel))
     return cancel is False
-
-
-def finish(engine: Engine, job_id: int, state: State, answer: dict[str, Any] | None, tells: str) -> bool:
-    """End a running job; tell whether it was running."""
-    with transaction(engine) as session:
-        return end(session, job_id, state, answer, tells)
 
 
 def end(session: Session, job_id: int, state: State, answer: dict[str, Any] | None, tells: str) -> bool:
@@ -153,8 +149,18 @@ def cancel(session: Session, job_id: int, *, by: Actor = SYSTEM) -> None:
     note(session, by, Action.JOB, f"job {job_id}", change="cancel", work=job.work)
 
 
-def retry(session: Session, job_id: int, *, by: Actor | None = None) -> Job:
-    """Queue again, as a new row, what failed or was cancelled. Raises JobError."""
+def cancel_all(session: Session, tells: str, *, by: Actor, reason: str) -> int:
+    """End every job that has not ended, also one that runs: nobody is left to run it. Return how many."""
+    under_way = select(Job).where(Job.state.in_((State.QUEUED, State.RUNNING))).order_by(Job.job_id)
+    found = session.scalars(under_way).all()
+    for job in found:
+        _end(session, job, State.CANCELLED, None, tells)
+        note(session, by, Action.JOB, f"job {job.job_id}", change="cancel", work=job.work, reason=reason)
+    return len(found)
+
+
+def retry(session: Session, job_id: int, *, by: Actor = SYSTEM) -> Job:
+    """Queue again, as a new row and for whoever asks now, what failed or was cancelled. Raises JobError."""
     job = session.get(Job, job_id, populate_existing=True)
     if job is None:
         raise JobError(f"No existe el trabajo {job_id}.")
@@ -169,14 +175,9 @@ def retry(session: Session, job_id: int, *, by: Actor | None = None) -> Job:
             raise JobError("El archivo ya no espera: vuelva a subirlo.")
         if job.work == "load":
             upload.state = "loading"
-    again = enqueue(session, job.work, job.asked, by.account_id if by else job.account_id, retry_of=job_id)
-    note(session, by or SYSTEM, Action.JOB, f"job {again.job_id}", change="retry", work=job.work, of=job_id)
+    again = enqueue(session, job.work, job.asked, by, retry_of=job_id)
+    note(session, by, Action.JOB, f"job {again.job_id}", change="retry", work=job.work, of=job_id)
     return again
-
-
-def recent(session: Session, limit: int) -> Sequence[Job]:
-    """Return the newest jobs, the newest first."""
-    return session.scalars(select(Job).order_by(Job.job_id.desc()).limit(limit)).all()
 
 
 def _within(lane: Lane | None) -> tuple[ColumnElement[bool], ...]:

@@ -70,6 +70,8 @@ class Load(Record):
     reason in ``refusal``): the same bytes may then be received anew. ``first_byte`` and ``bytes`` are
     the part of the file that this piece holds; ``first_line`` is the number of its first line in the file.
     ``utc_offset`` is how many seconds the clock of a table was ahead of UTC, for rows of one.
+    ``landed_by`` is who received it, as the audit names them, and ``job_id`` for which job (no foreign key: SQLite adds
+    none to a table that is there); neither is known of what was received before there were these columns.
     """
 
     __tablename__ = "loads"
@@ -94,6 +96,8 @@ class Load(Record):
     published_at: Mapped[datetime | None] = mapped_column(DateTime)
     generation: Mapped[int | None] = mapped_column(BigInteger)
     refusal: Mapped[str | None] = mapped_column(Text)
+    landed_by: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    job_id: Mapped[int | None] = mapped_column()
     utc_offset: Mapped[int | None] = mapped_column()
 
     __table_args__ = (CheckConstraint("state in ('landed', 'published', 'refused')", name="state"),)
@@ -122,6 +126,27 @@ class AgentPerson(Record):
     person: Mapped[str] = mapped_column(String(256))
     valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
+
+
+class MappingVersion(Record):
+    """A mapping as it once was saved, whole: ``text`` is the CSV, ``sha256`` its digest. Only ever added to.
+
+    ``number`` counts the versions of queues or of agents; ``who`` is blank for what was in force before any was kept.
+    """
+
+    __tablename__ = "mapping_versions"
+
+    mapping_version_id: Mapped[int] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(String(16))
+    number: Mapped[int] = mapped_column()
+    saved_at: Mapped[datetime] = mapped_column(DateTime)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.account_id"))
+    who: Mapped[str] = mapped_column(String(64))
+    rules: Mapped[int] = mapped_column()
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (Index("ix_mapping_versions_what", "what", "number", unique=True),)
 
 
 class Parameter(Record):
@@ -213,8 +238,9 @@ class AuditSeal(Record):
 class Job(Record):
     """Work for the worker: queued -> running -> done, failed or cancelled. What ended is tried again as a new row.
 
-    ``work`` names it, ``asked`` is what it needs, ``answer`` what came of it (both plain JSON). A running job whose
-    worker died (``beat_at`` too old) is queued again, at most so many ``attempts``.
+    ``work`` names it, ``asked`` is what it needs, ``answer`` what came of it (both plain JSON); ``role`` and
+    ``address`` are those that its account asked with. A running job whose worker died (``beat_at`` too old) is queued
+    again, at most so many ``attempts``.
     """
 
     __tablename__ = "jobs"
@@ -234,6 +260,8 @@ class Job(Record):
     beat_at: Mapped[datetime | None] = mapped_column(DateTime)
     ended_at: Mapped[datetime | None] = mapped_column(DateTime)
     retry_of: Mapped[int | None] = mapped_column(ForeignKey("jobs.job_id"))
+    role: Mapped[str | None] = mapped_column(String(16))
+    address: Mapped[str | None] = mapped_column(String(64))
 
     __table_args__ = (CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),)
 
@@ -263,7 +291,22 @@ class Upload(Record):
 
 
 #: Tables that are only ever added to, and what makes the database itself hold to that.
-APPEND_ONLY = ("audit_entries", "audit_seals")
+APPEND_ONLY = ("audit_entries", "audit_seals", "mapping_versions")
+
+
+def never_replaced(table: str) -> str:
+    """Return the statement after which SQLite refuses a row that is there already: REPLACE deletes past its triggers.
+
+    (PostgreSQL's ON CONFLICT changes the row, which is refused anyway.)
+    """
+    found = Record.metadata.tables[table]
+    keys = [found.primary_key.columns, *(index.columns for index in found.indexes if index.unique)]
+    same = " OR ".join(" AND ".join(f"{each.name} = NEW.{each.name}" for each in key) for key in keys)
+    return (
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is only added to'); END"
+    )
 
 
 def append_only(table: str, dialect: str) -> list[str]:
@@ -273,7 +316,7 @@ def append_only(table: str, dialect: str) -> list[str]:
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{table} is only added to'); END"
             for verb in ("UPDATE", "DELETE")
-        ]
+        ] + [never_replaced(table)]
     return [
         f"CREATE FUNCTION {table}_only_added() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{table} is only added to'; END $$",

@@ -36,9 +36,20 @@ from etl.records.site import Site, read_site
 from etl.safekeeping.contents import copy_piece, figures_in_service, fill_records
 from etl.safekeeping.files import bring_to_disk, private_file
 from etl.safekeeping.keys import fingerprint, keep_keys, settings_without_secrets
-from etl.safekeeping.manifest import NATIVE, PIECES, PREFIX, RECORDS, BackupError, FileText, Manifest, write_manifest
+from etl.safekeeping.manifest import (
+    NATIVE,
+    PIECES,
+    PREFIX,
+    RECORDS,
+    BackupError,
+    FileText,
+    Manifest,
+    Seal,
+    write_manifest,
+)
 from etl.safekeeping.places import TRIAL, alone, check_places, clear
 from etl.safekeeping.rotation import DAYS, rotate
+from etl.safekeeping.seals import last_seal
 from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import OpenStore, is_no_space
 from etl.store import now as clock
@@ -85,7 +96,7 @@ def back_up(
             destination.mkdir(mode=0o700, parents=True, exist_ok=True)
             clear(destination)
             if keys is not None:
-                keep_keys(store, keys.absolute())
+                keep_keys(store, keys.absolute(), by)
             return _make(store, destination, (now or clock()).replace(microsecond=0), by, progress)
     except BackupError as error:
         # Told is what stopped the backup: that may well be what keeps its entry from being written.
@@ -102,13 +113,14 @@ def _make(store: OpenStore, destination: Path, made_at: datetime, by: Actor, pro
     draft.mkdir(mode=0o700)
     try:
         progress("copiando los registros", 0.0)
-        tables, loads, figures = _copy_records(store, draft)
+        tables, loads, figures, seal = _copy_records(store, draft)
         copied = _copy_pieces(store.settings, loads, destination / PIECES, made_at.date(), progress)
         _copy_settings(store.settings, draft)
         manifest = Manifest(
             made_at=made_at, product=code_version(), revision=REVISION, kind=store.kind,
             database=store.records.dialect.name, key=fingerprint(store.key), tables=tables,
             files=_describe_files(draft), pieces=_piece_sizes(store.settings, loads), figures=figures,
+            seal=seal,
         )  # fmt: skip
         progress("probando el respaldo", 1.0)
         _try(store.settings, draft, manifest)
@@ -143,8 +155,8 @@ class _Piece(NamedTuple):
 
 def _copy_records(
     store: OpenStore, draft: Path
-) -> tuple[dict[str, TableText], list[_Piece], dict[str, list[int]] | None]:
-    """Copy the records as of one moment; return what the tables hold, the loads, and the figures made of them."""
+) -> tuple[dict[str, TableText], list[_Piece], dict[str, list[int]] | None, Seal | None]:
+    """Copy the records as of one moment; return what the tables hold, the loads, their figures, the audit's seal."""
     (draft / RECORDS).mkdir(mode=0o700)
     records = store.records
     if records.dialect.name == "sqlite":
@@ -159,12 +171,12 @@ def _copy_records(
             found = connection.execute(select(Load.load_id, Load.sha256, Load.bytes, Load.state))
             loads = [_Piece(*row) for row in found]
             with Session(connection) as session:
-                site = read_site(session)
+                site, seal = read_site(session), last_seal(session)
     finally:
         if records is not store.records:
             records.dispose()
             (draft / f"{NATIVE}-journal").unlink(missing_ok=True)
-    return tables, loads, _figures_of(store.settings, loads, site)
+    return tables, loads, _figures_of(store.settings, loads, site), seal
 
 
 def _figures_of(settings: Settings, loads: Sequence[_Piece], site: Site) -> dict[str, list[int]] | None:

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from etl.records.audit import Action, Actor, Result, note
+from etl.records.engine import transaction
+from etl.records.models import AuditEntry
 from etl.safekeeping.files import private_file
 from etl.safekeeping.manifest import BackupError
 from etl.settings import SETTINGS_FILE, setting_named
@@ -18,6 +25,8 @@ from etl.warehouse import sync_folder
 
 #: What is secret or names secrets: kept apart from the backup. ``tls`` holds the certificate and the authority.
 KEY_NAMES = ("pseudonyms.key", "secret.key", SETTINGS_FILE, "tls")
+#: What the audit calls them.
+KEYS = "claves"
 _SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "DATABASES")
 #: An address may hold a password, and has more than one place for it.
 _ADDRESS = "_URL"
@@ -28,8 +37,8 @@ def fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"callcenter pseudonyms.key " + key).hexdigest()[:16]
 
 
-def keep_keys(store: OpenStore, folder: Path) -> None:
-    """Copy keys and secrets to their own folder; never over the key of another store."""
+def keep_keys(store: OpenStore, folder: Path, by: Actor) -> None:
+    """Copy keys and secrets to their own folder, and note that; never over the key of another store."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = folder / KEY_NAMES[0]
     if known.exists() and known.read_text(encoding="ascii").strip() != store.key.hex():
@@ -46,6 +55,14 @@ def keep_keys(store: OpenStore, folder: Path) -> None:
                     os.fsync(file.fileno())
                 draft.replace(target)
                 sync_folder(target.parent)
+    with transaction(store.records) as session:
+        note(session, by, Action.BACKUP, KEYS, folder=str(folder))
+
+
+def keys_kept_at(session: Session) -> datetime | None:
+    """Return when keys and secrets were last copied elsewhere (UTC), None for never."""
+    kept = (AuditEntry.action == Action.BACKUP, AuditEntry.object == KEYS, AuditEntry.result == Result.DONE)
+    return session.scalar(select(func.max(AuditEntry.entered_at)).where(*kept))
 
 
 def settings_without_secrets(text: str) -> str:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, update
@@ -22,8 +23,9 @@ from etl.build import CheckError
 from etl.landing import raw_path
 from etl.lines import Progress, ReconciliationError, no_progress
 from etl.pseudonyms import read_key
-from etl.records.audit import SYSTEM, Action, Actor, note
-from etl.records.engine import REVISION, create_tables, engine_at, keep_private, transaction, upgrade
+from etl.records import jobs
+from etl.records.audit import SYSTEM, Action, Actor, broken_seals, note
+from etl.records.engine import REVISION, create_tables, engine_at, keep_private, shown_url, transaction, upgrade
 from etl.records.models import SignIn, Upload
 from etl.records.portable import PortableError, describe_tables, read_tables, write_tables
 from etl.safekeeping.contents import check_tables, copy_piece, figures_in_service, fill_records
@@ -40,11 +42,13 @@ from etl.safekeeping.manifest import (
     backups_in,
     read_manifest,
 )
-from etl.settings import SETTINGS_FILE, Settings
+from etl.safekeeping.seals import other_seals
+from etl.settings import SETTINGS_FILE, Settings, setting_line, setting_named
 from etl.store import OpenStore, is_no_space, now, open_store
 from etl.warehouse import WarehouseError, digest, sync_folder
 
-_URL = "CALLCENTER_RECORDS_URL"
+#: Settings of the saved site that a store made from it does not take over: where its records and its backups are.
+_URL, _BACKUP = "CALLCENTER_RECORDS_URL", "CALLCENTER_BACKUP"
 
 
 class RestoreError(BackupError):
@@ -55,7 +59,10 @@ class RestoreError(BackupError):
 class Restored:
     """What was restored: whether its figures could be compared, and those that are not the backup's (there, here).
 
-    ``missing_keys`` are the keys and secrets of a site that were not in the folder of the keys.
+    ``missing_keys`` are the keys and secrets of a site that were not in the folder of the keys; ``cancelled_jobs`` how
+    many were waiting then; ``backup_setting`` is the saved site's folder of backups as its settings name it, which is
+    not taken over; ``broken_days`` are days of the audit that are not as they were sealed, by their own seals or by
+    those that older backups beside this one remember.
     """
 
     folder: Path
@@ -63,6 +70,9 @@ class Restored:
     compared: bool
     differences: Mapping[str, tuple[list[int] | None, list[int] | None]]
     missing_keys: tuple[str, ...]
+    cancelled_jobs: int
+    backup_setting: str
+    broken_days: tuple[date, ...]
 
 
 def restore(
@@ -76,8 +86,9 @@ def restore(
 ) -> Restored:
     """Restore a backup (or the newest of a folder of them) into the empty place that the settings name.
 
-    Sessions of then are ended, and uploads that waited are discarded: their files are not in a backup. With `new_key`
-    the store gets another key of pseudonyms: for a key that is lost. Raises RestoreError.
+    Sessions of then are ended, jobs that waited cancelled: they are orders of then. So are uploads discarded: their
+    files are not in a backup. The saved site's folder of backups is not taken over. With `new_key` the store gets
+    another key of pseudonyms: for a key that is lost. Raises RestoreError.
     """
     try:
         with _told(settings):
@@ -105,7 +116,7 @@ def _restore(
     try:
         for name, path in keys.items():
             _copy(path, draft / name)
-        _write_settings(folder, draft, settings)
+        backup_setting = _write_settings(folder, draft, settings)
         _copy_pieces(folder, manifest, here, progress)
         progress("restaurando los registros", 1.0)
         try:
@@ -117,7 +128,8 @@ def _restore(
         records.dispose()
         store = open_store(here, kind=manifest.kind, create=False)
         try:
-            _settle(store, folder, by)
+            broken = _broken_days(store, folder, manifest)
+            cancelled = _settle(store, folder, by)
             pipeline.rebuild(store, progress=progress)
             differences = _differences(here, manifest)
             _put_in_place(draft, place, settings, store.records)
@@ -128,7 +140,8 @@ def _restore(
         raise
     there = {Path(key).parts[0] for key in keys}
     missing = tuple(name for name in KEY_NAMES if name not in there) if SETTINGS_FILE in manifest.files else ()
-    return Restored(place, manifest, bool(manifest.figures), differences, missing)
+    compared = bool(manifest.figures)
+    return Restored(place, manifest, compared, differences, missing, cancelled, backup_setting, broken)
 
 
 def _backup_at(source: Path) -> Path:
@@ -202,9 +215,7 @@ def _check_place(settings: Settings) -> None:
         finally:
             engine.dispose()
         if tables:
-            raise RestoreError(
-                f"La base de registros {engine.url.render_as_string()} no está vacía: indique una base nueva."
-            )
+            raise RestoreError(f"La base de registros {shown_url(engine.url)} no está vacía: indique una base nueva.")
 
 
 def _copy_pieces(folder: Path, manifest: Manifest, here: Settings, progress: Progress) -> None:
@@ -218,29 +229,43 @@ def _piece(folder: Path, sha256: str) -> Path:
     return folder.parent / PIECES / sha256[:2] / sha256
 
 
-def _write_settings(folder: Path, draft: Path, settings: Settings) -> None:
-    """Write the settings, whole from the keys or without secrets from the backup; the records' place is today's."""
+def _write_settings(folder: Path, draft: Path, settings: Settings) -> str:
+    """Write the settings, whole from the keys or without secrets from the backup; the records' place is today's.
+
+    A drill opened with the site's own folder of backups would take the place of the site's: return that and leave it.
+    """
     path, saved = draft / SETTINGS_FILE, folder / SETTINGS_FILE
     if not path.exists():
         if not saved.exists():
-            return
+            return ""
         _copy(saved, path)
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.partition("=")[0].removeprefix("export ").strip().upper() != _URL]
+    lines = [f"{line}\n" for line in path.read_text(encoding="utf-8").splitlines()]
+    kept = [line for line in lines if setting_named(line) not in (_URL, _BACKUP)]
     if settings.records_url:
-        kept.append(f"{_URL}='{settings.records_url}'\n")
+        kept.append(setting_line(_URL, settings.records_url))
     path.write_text("".join(kept), encoding="utf-8")
+    named = [line.partition("=")[2].strip().strip("'\"") for line in lines if setting_named(line) == _BACKUP]
+    return named[-1] if named else ""
 
 
-def _settle(store: OpenStore, folder: Path, by: Actor) -> None:
-    """End what cannot go on from a backup, and say in the audit that it was restored."""
+def _broken_days(store: OpenStore, folder: Path, manifest: Manifest) -> tuple[date, ...]:
+    """Return the days of the audit that are not as they were sealed, or not as older backups remember them."""
+    with transaction(store.records) as session:
+        others = other_seals(session, backups_in(folder.parent), before=manifest.made_at)
+        return tuple(sorted({*broken_seals(session), *(other.day for other in others if not other.is_explained)}))
+
+
+def _settle(store: OpenStore, folder: Path, by: Actor) -> int:
+    """End what cannot go on from a backup, and say in the audit that it was restored; return how many jobs waited."""
     with transaction(store.records) as session:
         # A session that was ended after the backup must not come alive again.
         session.execute(update(SignIn).where(SignIn.ended_at.is_(None)).values(ended_at=now()))
+        cancelled = jobs.cancel_all(session, "Se canceló al restaurar un respaldo.", by=by, reason="restore")
         session.execute(
             update(Upload).where(Upload.state.in_(("received", "checked", "loading"))).values(state="discarded")
         )
         note(session, by, Action.RESTORE, folder.name, folder=str(folder.parent))
+    return cancelled
 
 
 def _differences(settings: Settings, manifest: Manifest) -> dict[str, tuple[list[int] | None, list[int] | None]]:

@@ -34,14 +34,14 @@ _LETTER = 1
 _LAST_HEIGHT = 32  # the last row of the summary whose height is set
 _LEFT, _RIGHT = "left", "right"
 _SIGNATURES = ("Elaborado por", "Revisado por", "Vº Bº")
-# The columns of the three tables that are alike: end of the name, heading, width, number format.
+# The columns that three tables share, in the order of the pages: end of the name, heading, width, number format.
 _FIGURES = (
-    ("a_tiempo", "Atendidas a tiempo", 10, _COUNT),
     ("registradas", "Registradas", 12, _COUNT),
+    ("atendidas", "Atendidas", 10, _COUNT),
+    ("a_tiempo", "Atendidas a tiempo", 10, _COUNT),
     ("nivel", "Nivel de servicio", 9, _PERCENT),
     ("abandonadas", "Abandonadas", 12.5, _COUNT),
     ("tasa_abandono", "Tasa de abandono", 9.5, _PERCENT),
-    ("atendidas", "Atendidas", 10, _COUNT),
     ("espera", "Espera promedio", 9.5, _SECONDS),
 )
 _VERDICT = (("cumple", "Cumplimiento", 14, None), ("faltaron", "Faltaron", 10, _COUNT))
@@ -63,7 +63,7 @@ def make(path: Path) -> None:
         book.add_named_style(NamedStyle(style, font=font, fill=fill))
     _summary(book)
     lines: list[Column] = [("numero", "Línea", 12, PLAIN_NUMBER), ("nombre", "Nombre", 27, None)]
-    lines += [*_FIGURES[:3], *_VERDICT, *_FIGURES[3:]]
+    lines += [*_FIGURES[:4], *_VERDICT, *_FIGURES[4:]]
     _table(book, sheets.BY_LINE, "linea", lines, "numero", 24, (
         "«Faltaron»: atendidas a tiempo que le faltaron a cada línea para la meta. No suman lo que le faltó al total, "
         "porque unas líneas compensan a otras.",

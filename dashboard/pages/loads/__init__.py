@@ -39,11 +39,11 @@ def layout() -> Component:
         [
             dcc.Store(id="loads-shown"),
             dcc.Interval(id="loads-tick", interval=_TICK_MS, disabled=True),
-            html.Div(id="loads-dialog"),
             html.Div(html.H1(TITLE), className="page-head"),
             html.Div(id="loads-worker", role="alert"),
             html.Div(id="loads-said", role="status"),
             html.Div(id="loads-undone", role="status"),
+            html.Div(id="loads-without-line", role="status"),
             html.Div(
                 [
                     html.Div(
@@ -54,6 +54,7 @@ def layout() -> Component:
                 className="half-row",
             ),
             html.Div(id="loads-history"),
+            content.dialog(),
         ],
         className="month",
     )
@@ -77,6 +78,8 @@ def register_callbacks(app: Dash, context: Context) -> None:
         shown: dict[str, Any] = asked[-1] if isinstance(asked[-1], dict) else {}
         if not shown:
             set_props("title", {"data": page_title(TITLE, demo=context.is_demo)})
+            if (inbox := content.inbox(context)) is not None:
+                set_props("loads-inbox", {"children": inbox})
         under_way = intake.is_under_way(context)
         if shown.get("under_way") and not under_way:
             for place, said in zip(_SAID, asked[2:5], strict=True):
@@ -90,7 +93,11 @@ def register_callbacks(app: Dash, context: Context) -> None:
         drawn = [no_update if shown.get(part) == state[part] else parts[part] for part in _PARTS]
         state["under_way"] = under_way
         state["history"] = _digest(intake.state_of_loads(context))
-        history = no_update if shown.get("history") == state["history"] else content.history(context)
+        if shown.get("history") == state["history"]:
+            history: Any = no_update
+        else:
+            history = content.history(context)
+            set_props("loads-without-line", {"children": content.without_line(context)})
         return *drawn, history, not under_way, state
 
     @app.callback(
@@ -129,12 +136,18 @@ def register_callbacks(app: Dash, context: Context) -> None:
         if not isinstance(cell, dict) or not _is_number(cell.get("value")):
             return no_update
         load = cell["value"]
+        size = "md"
         try:
             if cell.get("colId") == "set_aside":
-                return content.set_aside_dialog(load, *intake.set_aside_lines(context, current(), load))
-            return content.undo_dialog(intake.undone_with(context, current(), load))
+                number, lines = intake.set_aside_lines(context, current(), load)
+                title, told, size = f"Filas observadas de la carga {load}", content.lines_set_aside(number, lines), "xl"
+            else:
+                title = f"Deshacer la carga {load}"
+                told = content.undo_asked(intake.undone_with(context, current(), load))
         except IntakeError as error:
-            return content.dialog("No se puede abrir", [html.P(str(error))])
+            title, told = "No se puede abrir", [html.P(str(error))]
+        set_props("loads-modal", {"opened": True, "title": title, "size": size})
+        return told
 
     @app.callback(Output("loads-undone", "children"), Input({"undo": ALL}, "n_clicks"), prevent_initial_call=True)
     def undo(_clicks: list[int | None]) -> Any:

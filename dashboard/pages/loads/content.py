@@ -15,15 +15,18 @@ from dash.development.base_component import Component
 from dashboard import components
 from dashboard.components import Children, Row, aria, icon
 from dashboard.context import Context
+from dashboard.filters import SETUP_PATH
+from dashboard.people.personal import own_mask
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed, current
-from dashboard.work import intake
+from dashboard.work import assignments, intake, rights
 from dashboard.work.intake import JobShown, LoadShown, SentFile, SetAside
 from dashboard.work.uploads import MOST_BYTES
 from etl.sources import SOURCES
 from etl.warehouse import WarehouseError
 from reports import terms
-from reports.format import date_text, moment_text, number_text
+from reports.format import count_text, date_text, moment_text, number_text
+from reports.personal import Field, Level
 
 _WORKS = {
     "check": "Revisar",
@@ -32,6 +35,7 @@ _WORKS = {
     "undo": "Deshacer",
     "mapping": "Asignar",
     "backup": "Respaldo",
+    "forget": "Borrar textos antiguos",
     "export": "Preparar archivo",
 }
 _JOB_STATES = {
@@ -44,20 +48,23 @@ _JOB_STATES = {
 _GOOD = "said"
 #: Jobs that are there without asking for more.
 _JOBS_SHOWN = 4
+_WRAPPED = {"wrapText": True, "autoHeight": True, "cellClass": "wrapped"}
 _LOAD_COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
-    "load": ("N.º", {"width": 66, "type": "rightAligned"}),
-    "name": ("Archivo", {"minWidth": 170, "flex": 3}),
+    # What can be pressed first: a telephone shows as far as there.
+    "load": ("N.º", {"width": 48, "type": "rightAligned"}),
+    "name": ("Archivo", {"minWidth": 104, "flex": 3, **_WRAPPED}),
+    "set_aside": ("Observadas", {"minWidth": 98, "flex": 1, "type": "rightAligned"}),
+    "undo": ("Quitar", {"minWidth": 86, "flex": 1}),
     "span": ("Período", {"minWidth": 202, "flex": 2}),
-    "lines": ("Leídas", {"minWidth": 92, "flex": 1, "type": "rightAligned"}),
-    "loaded": ("Cargadas", {"minWidth": 96, "flex": 1, "type": "rightAligned"}),
-    "duplicates": ("Repetidas", {"minWidth": 98, "flex": 1, "type": "rightAligned"}),
-    "set_aside": ("Observadas", {"minWidth": 108, "flex": 1, "type": "rightAligned"}),
-    "who": ("Quién", {"minWidth": 130, "flex": 2}),
-    "loaded_at": ("Cuándo", {"minWidth": 152, "flex": 1}),
-    "state": ("Estado", {"minWidth": 140, "flex": 2, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"}),
+    "lines": ("Leídas", {"minWidth": 84, "flex": 1, "type": "rightAligned"}),
+    "loaded": ("Cargadas", {"minWidth": 92, "flex": 1, "type": "rightAligned"}),
+    "duplicates": ("Repetidas", {"minWidth": 94, "flex": 1, "type": "rightAligned"}),
+    "state": ("Estado", {"minWidth": 140, "flex": 2, **_WRAPPED}),
+    "who": ("Quién", {"minWidth": 120, "flex": 2}),
+    "loaded_at": ("Cuándo", {"minWidth": 148, "flex": 1}),
 }
 #: Cells that open a dialog, and who may: JavaScript draws them as buttons.
-_OPENING = {"set_aside": intake.SEE_SET_ASIDE, "state": intake.UNDO_LOAD}
+_OPENING = {"set_aside": intake.SEE_SET_ASIDE, "undo": rights.UNDO_LOAD}
 
 
 def said(text: str, *, is_good: bool = True) -> Component:
@@ -78,7 +85,7 @@ def was_promised(shown: object) -> bool:
 def sending() -> Component:
     """Return where a file is sent; nothing but the place of the answer for who may send none."""
     answer = html.Div(id="uploads-answer", role="status")
-    if not allowed(RIGHT, intake.LOAD_FILES):
+    if not allowed(RIGHT, rights.LOAD_FILES):
         return html.Div(answer, hidden=True)
     most = MOST_BYTES // 1024**2
     # The label opens the choice of files: so the field has a name, and a place in the order of the keyboard.
@@ -108,14 +115,48 @@ def sending() -> Component:
             html.P([html.Span(className="turning"), "Enviando…"], id="upload-sending", hidden=True, role="status"),
             html.Div(id="upload-refused", role="alert"),
             answer,
+            html.Div(id="loads-inbox"),
         ],
         kind="sending",
     )
 
 
+def inbox(context: Context) -> Component | None:
+    """Return where files are loaded from by themselves, for who may load some."""
+    if not allowed(RIGHT, rights.LOAD_FILES):
+        return None
+    return _fold_of(
+        "Cargar sin esta página",
+        [
+            html.P("Lo que se deja en la carpeta de entrada del servidor se carga solo, sin preguntar, un minuto "
+                   "después de que el archivo dejó de crecer:"),
+            components.command(str(context.settings.inbox.absolute())),
+            html.P("El archivo queda ahí y puede seguir creciendo: cada vez se carga solo lo nuevo. Cómo le fue se ve "
+                   "en «Trabajos».", className="quiet"),
+        ],
+    )  # fmt: skip
+
+
+def without_line(context: Context) -> Component | None:
+    """Return how many queues have calls and no line, and where that is mended, for who may."""
+    if not allowed(RIGHT, rights.EDIT_MAPPING):
+        return None
+    try:
+        number = assignments.count_unknown_queues(context)
+    except WarehouseError:
+        return None  # the list of loads tells it
+    if not number:
+        return None
+    word = count_text(number, "cola", "colas")
+    link = dcc.Link(f"asígne{'la' if number == 1 else 'las'} en Puesta en marcha", href=SETUP_PATH)
+    until = ". Hasta entonces sus llamadas cuentan en el total y en ninguna línea."
+    says = html.Span([f"{word} sin línea: ", link, until])
+    return html.P([icon("alert-triangle"), says], className="said said-bad")
+
+
 def waiting(context: Context) -> list[Component]:
     """Return the files that wait, each with its verdict and what may be done with it."""
-    may_load = allowed(RIGHT, intake.LOAD_FILES)
+    may_load = allowed(RIGHT, rights.LOAD_FILES)
     found = intake.sent_files(context)
     if not found and not may_load:
         return [components.panel("Por cargar", html.P("Ningún archivo espera.", className="quiet"), kind="waiting-0")]
@@ -130,7 +171,9 @@ def _sent_file(sent: SentFile, *, may_load: bool) -> Component:
     discard = _button("Descartar", "discard", sent.upload)
     match sent.state:
         case "refused":
-            body.append(said(f"No se acepta: {_sentence(str(sent.verdict.get('refused', '')))}", is_good=False))
+            why = _sentence(str(sent.verdict.get("refused", "")))
+            body += [said("No se acepta.", is_good=False), _fold_of("Por qué", [html.P(f"{why[:1].upper()}{why[1:]}")])]
+            buttons = [discard]
         case "received" if sent.check_failed:
             body.append(said(f"No se pudo revisar: {sent.check_failed}", is_good=False))
             buttons = [discard]
@@ -190,10 +233,16 @@ def _verdict(verdict: dict[str, Any]) -> list[Component]:
     if queues := verdict.get("queues", []):
         parts.append(_queues(queues, verdict.get("unknown_queues", [])))
     if agents := verdict.get("agents", []):
-        rows = [[str(each["agent"]), number_text(each["connected"])] for each in agents]
-        parts.append(
-            _fold(f"Operadores: {number_text(len(agents))}", ("Como los escribe la central", "Llamadas"), rows)
-        )
+        title = f"Operadores: {number_text(len(agents))}"
+        mask = own_mask()
+        if mask.level(Field.AGENT) is Level.NONE:
+            parts.append(html.P(title))
+        else:
+            rows = [
+                [mask.shown(Field.AGENT, str(each["agent"])) or terms.BLANK, number_text(each["connected"])]
+                for each in agents
+            ]
+            parts.append(_fold(title, ("Como los escribe la central", "Llamadas"), rows))
     return parts
 
 
@@ -228,7 +277,11 @@ def _queues(queues: Sequence[dict[str, Any]], unknown: Sequence[str]) -> Compone
 
 
 def _fold(title: str, headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Component:
-    return html.Details([html.Summary(title), components.table(headings, rows)], className="fold")
+    return _fold_of(title, [components.table(headings, rows)])
+
+
+def _fold_of(title: str, children: Sequence[Component]) -> Component:
+    return html.Details([html.Summary(title), *children], className="fold")
 
 
 def _moment(text: str) -> str:
@@ -311,10 +364,13 @@ def history(context: Context) -> Component:
     except WarehouseError as error:
         return components.notice("No se pueden mostrar las cargas", html.P(f"{error}."))
     if not loads:
-        empty = [
-            html.P("Todavía no se cargó ningún archivo. Envíe uno aquí, o cárguelo en el servidor desde una terminal:"),
-            components.command("callcenter ingest queue_log"),
-        ]
+        sends = "Envíe uno desde aquí." if allowed(RIGHT, "load_files") else "Los envían supervisores y Jefatura."
+        empty: list[Component] = [html.P(f"Todavía no se cargó ningún archivo. {sends}")]
+        if allowed(RIGHT, "manage_accounts"):
+            empty += [
+                html.P("En el servidor también se cargan desde una terminal:"),
+                components.command("callcenter ingest queue_log"),
+            ]
         return components.panel("Archivos cargados", empty, kind="history")
     opening = {field for field, right in _OPENING.items() if allowed(RIGHT, right)}
     columns = [
@@ -329,13 +385,15 @@ def history(context: Context) -> Component:
             ),
         }
         for field, (heading, shape) in _LOAD_COLUMNS.items()
+        if field != "undo" or field in opening
     ]
     rows = [_load_row(load, opening) for load in loads]
-    note = "El número de observadas abre las líneas y sus motivos." if "set_aside" in opening else ""
+    note = " El número de observadas abre las líneas y sus motivos." if "set_aside" in opening else ""
+    sideways = html.Span("La tabla se desplaza hacia los lados.", className="only-narrow")
     return components.panel(
         "Archivos cargados",
         [
-            *([html.P(note, className="quiet")] if note else []),
+            html.P([sideways, note], className="quiet"),
             # Under another name nothing asks what its cells open.
             components.grid("loads-list" if opening else "loads-read", columns, rows, None, page_size=20),
         ],
@@ -360,47 +418,35 @@ def _load_row(load: LoadShown, opening: set[str]) -> Row:
             f"{load.loaded_at:%Y-%m-%d %H:%M:%S}" if load.loaded_at else None,
             moment_text(load.loaded_at) if load.loaded_at else terms.BLANK,
         ),
-        "state": (int(in_service), _state_text(load, may_undo="state" in opening)),
+        "state": (int(in_service), load.refusal or "en servicio"),
+        "undo": (int(in_service), "Deshacer" if in_service else ""),
     }
     row: dict[str, str | int | float | None] = {"without": not in_service}
     for field, (value, text) in texts.items():
         row[field], row[f"{field}_text"] = value, text
     row["set_aside_opens"] = int("set_aside" in opening and in_service and bool(load.set_aside))
-    row["state_opens"] = int("state" in opening and in_service)
+    row["undo_opens"] = int("undo" in opening and in_service)
     return row
 
 
-def _state_text(load: LoadShown, *, may_undo: bool) -> str:
-    if load.refusal:
-        return load.refusal
-    return "Deshacer" if may_undo else "en servicio"
-
-
-def set_aside_dialog(load: int, number: int, lines: Sequence[SetAside]) -> Component:
+def lines_set_aside(number: int, lines: Sequence[SetAside]) -> list[Component]:
     """Return the lines of a load that were set aside, with their reasons."""
     rows: list[list[Children]] = [[number_text(each.line), each.why, html.Code(each.text)] for each in lines]
     left = f" Se muestran las primeras {number_text(len(lines))}." if number > len(lines) else ""
     one = number == 1
     says = f"{number_text(number)} {'línea quedó' if one else 'líneas quedaron'} aparte.{left} Los números que podrían "
-    return dialog(
-        f"Filas observadas de la carga {load}",
-        [
-            html.P(says + "ser de un cliente están ocultos.", className="quiet"),
-            components.table(("Línea", "Motivo", "Texto"), rows),
-        ],
-        size="xl",
-    )
+    return [
+        html.P(says + "ser de un cliente están ocultos.", className="quiet"),
+        components.table(("Línea", "Motivo", "Texto"), rows),
+    ]
 
 
-def undo_dialog(going: Sequence[tuple[int, str, int]]) -> Component:
+def undo_asked(going: Sequence[tuple[int, str, int]]) -> list[Component]:
     """Return what is asked before loads are undone: which of them go."""
-    first = going[0][0]
     rows = [[str(load), name, number_text(lines)] for load, name, lines in going]
     several = len(going) > 1
     word = f"Deshacer {len(going)} cargas" if several else "Deshacer la carga"
-    return dialog(
-        f"Deshacer la carga {first}",
-        [
+    return [
             html.P("Con ella se van los trozos posteriores del mismo archivo:" if several else "Se va esta carga:"),
             components.table(("N.º", "Archivo", "Líneas"), rows),
             html.P(
@@ -417,18 +463,15 @@ def undo_dialog(going: Sequence[tuple[int, str, int]]) -> Component:
                 ],
                 className="buttons",
             ),
-        ],
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
-def dialog(title: str, children: Sequence[Component], *, size: str = "md") -> Component:
-    """Return an open dialog."""
+def dialog() -> Component:
+    """Return the dialog of the page, closed: opened where it stands, it gives the focus back when it is closed."""
     dialog: Component = dmc.Modal(
-        html.Div(children, className="dialog"),
+        html.Div(id="loads-dialog", className="dialog"),
         id="loads-modal",
-        title=title,
-        opened=True,
-        size=size,
+        opened=False,
         closeButtonProps={**aria(label="Cerrar")},
         transitionProps={"duration": 0},
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.lines_table import register_lines_table
 from dashboard.pages.service_level import controls, tables
 from dashboard.pages.service_level.content import content, unrecorded
 from dashboard.pages.service_level.measured import measure_page
@@ -71,6 +72,8 @@ def register_callbacks(app: Dash, context: Context) -> None:
         if scheme is None or (shown and {name: shown[name] for name in state} == state):
             return (no_update,) * (4 + len(controls.CONTROLS))
         body, fresh, question = page_of(context, search, figures.SCHEMES.get(scheme, figures.LIGHT))
+        # Controls that nothing fills would seem to ask for something.
+        set_props("sl-controls", {"className": controls.SHOWN if question is not None else controls.HIDDEN})
         values: tuple[Any, ...] = (no_update,) * len(controls.CONTROLS)
         if question is not None:
             values = controls.values(question, context)
@@ -99,16 +102,26 @@ def register_callbacks(app: Dash, context: Context) -> None:
         app.callback(Output(name, "error"), Input(name, "value"))(controls.day_error)
 
     @app.callback(
-        Output("location", "href"), Input("sl-heat", "clickData"), State("sl-shown", "data"), prevent_initial_call=True
+        Output("location", "href"),
+        Input("sl-heat", "clickData"),
+        Input("sl-heat-hours", "clickData"),
+        State("sl-shown", "data"),
+        prevent_initial_call=True,
     )
-    def open_cell(click: dict[str, Any] | None, shown: dict[str, Any] | None) -> Any:
+    def open_cell(by_half_hour: Any, by_hour: Any, shown: dict[str, Any] | None) -> Any:
+        hourly = ctx.triggered_id == "sl-heat-hours"
+        click = by_hour if hourly else by_half_hour
         if not click or not shown or not click["points"][0].get("customdata"):
+            return no_update
+        if shown["address"] is None or click["points"][0]["y"] not in terms.WEEKDAYS:
             return no_update
         asked = filters.read(shown["address"], today=context.today())
         point = click["points"][0]
+        time = {"hora": point["x"][:2]} if hourly else {"media_hora": point["x"]}
         weekday = str(terms.WEEKDAYS.index(point["y"]) + 1)
-        return links.calls_href(asked.narrowed(dia_semana=weekday, media_hora=point["x"]), "registered") or no_update
+        return links.calls_href(asked.narrowed(dia_semana=weekday, **time), "registered") or no_update
 
+    register_lines_table(app, "sl-by-line")
     register_saving(
         app, context, "sl-file", "sl-shown", lambda shown, part, _: saved_table(context, shown["address"], part)
     )
@@ -120,11 +133,11 @@ def page_of(
     """Return the figures for the query of an address, how fresh they are, and the question if it can be read."""
     try:
         if context.is_empty:
-            return components.no_data(), "", None
+            return links.no_data(), "", None
         with context.reading() as (generation, cursor):
             log = recorded(cursor)
             if not log.months:
-                return components.no_data(), "", None
+                return links.no_data(), "", None
             fresh = fresh_text(data_until(generation))
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):

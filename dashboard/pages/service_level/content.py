@@ -33,20 +33,10 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
     # A chart saved as a picture bears what was asked.
     asked: dict[str, Any] = {"data-says": " · ".join(question.says)}
     target = None if question.target is None else float(question.target)
-    heat = figures.heat_map(found.heat, target, scheme)
-    says = f"% de {_the(unit)} {unit_text(2, unit, 'registrad')} en cada media hora; vacío: nadie llamó."
     return html.Div(
         [
             html.Div([_headline(question, found), _waits(question, found, target, scheme)], className="half-row"),
-            components.panel(
-                terms.HEAT_MAP,
-                [
-                    html.P([says, html.Span(" Un clic abre sus llamadas.")], className="quiet"),
-                    components.chart("sl-heat", heat, terms.HEAT_MAP),
-                ],
-                kind="heat",
-                actions=links.saving("heat", picture="sl-heat"),
-            ),
+            _heat(question, found, target, scheme),
             html.Div(
                 [
                     _over(period, found.by_hour, Dimension.HOUR, target, scheme),
@@ -61,6 +51,25 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
         className="month",
         **asked,
     )
+
+
+def _heat(question: Question, found: Measured, target: float | None, scheme: figures.Scheme) -> Component:
+    """Return the week by half hours; on a narrow screen by hours, whose cells a finger can hit."""
+    unit = question.filters.unit
+    maps: list[Component] = []
+    for identity, frame, part, kind in (
+        ("sl-heat", found.heat, "media hora", "only-wide-block"),
+        ("sl-heat-hours", found.heat_by_hour, "hora", "only-narrow-block"),
+    ):
+        says = f"% de {_the(unit)} {unit_text(2, unit, 'registrad')} en cada {part}; vacío: nadie llamó."
+        few = figures.few_calls(frame)
+        faded = f" Más apagado: menos de {number_text(few)}." if few > 1 else ""
+        drawn = components.chart(identity, figures.heat_map(frame, target, scheme), terms.HEAT_MAP)
+        opens = [html.Span(" Un clic abre sus llamadas.")] if links.calls_href(question.filters, "registered") else []
+        told = html.P([says + faded, *opens], className="quiet")
+        maps.append(html.Div([told, drawn], className=kind))
+    actions = links.saving("heat", picture="sl-heat")
+    return components.panel(terms.HEAT_MAP, maps, kind="heat", actions=actions)
 
 
 def unrecorded(period: Period, first: date, last: date) -> Component:
@@ -179,11 +188,12 @@ def _over(
 
 
 def _by_line(question: Question, found: Measured) -> Component:
+    opens = links.calls_href(question.filters, "registered")
     return components.panel(
         terms.BY_LINE,
         [
             lines_table("sl-by-line", found.lines, found.total, found.on_record, question.filters),
-            html.P("Cada número abre las llamadas que cuenta.", className="quiet"),
+            *([html.P("Cada número abre las llamadas que cuenta.", className="quiet")] if opens else []),
         ],
         kind="by-line",
         actions=links.saving("lines"),

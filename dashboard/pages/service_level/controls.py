@@ -24,6 +24,8 @@ from reports.format import date_text
 
 #: The controls, in the order in which their values are given and taken.
 CONTROLS = ("sl-preset", "sl-first", "sl-last", "sl-lines", "sl-unit", "sl-threshold")
+#: The look of the controls: to come, there, and where there is nothing to be asked.
+WAITING, SHOWN, HIDDEN = "panel controls waiting", "panel controls", "panel controls absent"
 _PRESETS = [
     *({"value": word, "label": label} for word, label in filters.PRESETS.items()),
     {"value": "", "label": "Otro"},
@@ -59,10 +61,11 @@ def bar() -> Component:
             _labelled("Desde", _day_input("sl-first", "Desde")),
             _labelled("Hasta", _day_input("sl-last", "Hasta")),
             _labelled("Líneas", lines, "wide"),
-            _labelled(terms.COUNTED_IN, unit),
+            _labelled(terms.COUNTED_IN, unit, "unit"),
             _labelled("Umbral (segundos)", threshold, "wide"),
         ],
-        className="panel controls",
+        id="sl-controls",
+        className=WAITING,
         **aria(label="Filtros"),
     )
 

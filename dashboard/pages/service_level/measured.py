@@ -32,6 +32,7 @@ class Measured:
     """What the page shows. `step` is the dimension that `by_step` goes along: day, or month in a long period."""
 
     heat: pd.DataFrame
+    heat_by_hour: pd.DataFrame
     by_hour: pd.DataFrame
     by_step: pd.DataFrame
     step: Dimension
@@ -59,6 +60,7 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     heat = question.ask(cursor, "service_level", by=(Dimension.WEEKDAY, Dimension.INTERVAL))
     return Measured(
         heat=heat,
+        heat_by_hour=by_hour(heat, weekdays=True),
         by_hour=by_hour(heat),
         by_step=question.ask(cursor, "service_level", by=(step,)),
         step=step,

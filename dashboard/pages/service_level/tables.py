@@ -44,6 +44,7 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
         rows=rows,
         made_at=made_at,
         demo=demo,
+        total=part == "lines",
     )
 
 
@@ -51,7 +52,7 @@ _Part = tuple[str, list[Column], list[list[Any]]]
 
 
 def _lines(found: Measured) -> _Part:
-    return terms.BY_LINE, list(LINE_TABLE_COLUMNS), line_rows(found.lines, found.total)
+    return terms.BY_LINE, list(LINE_TABLE_COLUMNS), line_rows(found.lines, found.total, found.on_record)
 
 
 def _heat(found: Measured) -> _Part:

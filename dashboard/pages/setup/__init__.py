@@ -10,14 +10,17 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
+from dashboard.browser import in_browser
 from dashboard.components import page_title
 from dashboard.context import Context
+from dashboard.pages.loads.content import said
 from dashboard.pages.setup import content
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed, current
 from dashboard.work import assignments
 from dashboard.work.assignments import Applied, ChangedMeanwhile, RowErrors
-from dashboard.work.intake import EDIT_MAPPING, IntakeError
+from dashboard.work.intake import IntakeError
+from dashboard.work.rights import EDIT_MAPPING
 from etl.mapping import AGENTS, COLUMNS, QUEUES, rules_digest
 from etl.warehouse import WarehouseError
 
@@ -68,13 +71,13 @@ def register_callbacks(app: Dash, context: Context) -> None:
         only = turn.get("what") if is_turn else None
         state: dict[str, Any] = dict(shown) if only else {}
         drawn: list[Any] = []
+        newest = assignments.newest_change(context)
         for what in _PARTS:
             if only not in (None, what):
                 drawn.append(no_update)
                 continue
-            part, state[what] = _part(context, what)
+            part, state[what] = _part(context, what, newest if only else None)
             drawn.append(part)
-        newest = assignments.newest_change(context)
         state["change"] = newest.job if newest and not newest.is_under_way else state.get("change", 0)
         return *drawn, state
 
@@ -95,12 +98,16 @@ def register_callbacks(app: Dash, context: Context) -> None:
         if newest is not None and newest.is_under_way:
             return content.applying(newest), False, no_update
         if newest is not None and newest.job > int(shown.get("change") or 0):
+            if newest.state != "done" and newest.account == current().account_id and allowed(RIGHT, EDIT_MAPPING):
+                set_props(f"setup-said-{newest.what}", {"children": content.not_applied_said(newest)})
             return _ended(newest)
         fresh = all(shown.get(what, {}).get("version") == assignments.version_of(context, what) for what in _PARTS)
         return None if fresh else content.news(), True, no_update
 
     for what in _PARTS:
         _register_saving(app, context, what)
+        drawn, fields = Input(f"setup-drawn-{what}", "data"), Input({what: ALL, "field": ALL}, "value")
+        in_browser(app, "markUnsaved", drawn, fields)
 
 
 def _register_saving(app: Dash, context: Context, what: str) -> None:
@@ -126,23 +133,29 @@ def _register_saving(app: Dash, context: Context, what: str) -> None:
                 set_props({"wrong": what, "row": place}, {"children": f"{text[:1].upper()}{text[1:]}."})
             set_props(f"setup-wrong-{what}", {"data": list(errors.errors)})
             number = len(errors.errors)
-            return content.said(f"{number} {'fila' if number == 1 else 'filas'} por corregir: no se guardó nada.")
+            rows_say = f"{number} {'fila' if number == 1 else 'filas'} por corregir: no se guardó nada."
+            return said(rows_say, is_good=False)
         except (ChangedMeanwhile, IntakeError) as error:
-            return content.said(str(error))
+            return said(str(error), is_good=False)
         set_props("setup-asked", {"data": job})
-        return content.said("Se guardó: ahora se aplica a las cifras.", is_good=True)
+        # What was saved is what leaving the page does not lose.
+        set_props(f"setup-drawn-{what}", {"data": {"what": what, "typed": _typed(what, ctx.states_list[0])}})
+        return said("Se guardó: ahora se aplica a las cifras.")
 
 
-def _part(context: Context, what: str) -> tuple[Component, dict[str, Any]]:
-    """Return a part of the page, and what is to be known of it when it comes back."""
+def _part(context: Context, what: str, change: Applied | None) -> tuple[Component, dict[str, Any]]:
+    """Return a part of the page, and what is to be known of it when it comes back.
+
+    `change`, one just applied, is told beside its button.
+    """
     rules = assignments.rules_of(context, what)
     state: dict[str, Any] = {"digest": rules_digest(rules), "version": assignments.version_of(context, what)}
     may_edit = allowed(RIGHT, EDIT_MAPPING)
     try:
         if what == QUEUES:
-            part, state["keys"] = content.queues_part(context, rules, may_edit=may_edit)
+            part, state["keys"] = content.queues_part(context, rules, may_edit=may_edit, change=change)
         else:
-            part, state["keys"] = content.persons_part(context, rules, may_edit=may_edit)
+            part, state["keys"] = content.persons_part(context, rules, may_edit=may_edit, change=change)
     except WarehouseError as error:
         return content.not_shown(error), state
     return part, state
@@ -155,6 +168,11 @@ def _ended(newest: Applied) -> tuple[Any, ...]:
     if newest.account != current().account_id:
         return content.news(newest.who), True, no_update
     return content.applied(newest), True, {"what": newest.what, "job": newest.job}
+
+
+def _typed(what: str, fields: Any) -> dict[str, str]:
+    """Return what stands in the fields that a page sends, as it notes what was drawn in them."""
+    return {f"{each['id'][what]} {each['id']['field']}": each["value"] for each in fields if each.get("value")}
 
 
 def _rows_sent(what: str, fields: Any, shown: Any) -> list[tuple[int, list[str]]] | None:

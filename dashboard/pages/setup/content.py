@@ -18,20 +18,25 @@ from dashboard import components
 from dashboard.components import Children, aria
 from dashboard.context import Context
 from dashboard.pages import loads
+from dashboard.pages.loads.content import said
+from dashboard.people.personal import own_mask
 from dashboard.work import assignments
 from dashboard.work.assignments import REMOVED, Applied, QueueSeen, Rule, Seen
 from etl.mapping import AGENTS, QUEUES
 from etl.records.site import PersonRule, QueueRule
 from reports import terms
 from reports.format import date_text, number_text
+from reports.personal import Field, Level, Mask
 
 #: What each row is about: queue and DID, or interface; nothing where it is typed.
 Keys = list[list[str]]
 _DATE = "dd/mm/aaaa"
 
 
-def queues_part(context: Context, rules: Sequence[Rule], *, may_edit: bool) -> tuple[Component, Keys]:
-    """Return the queues: those without a line, then the rules. WarehouseError."""
+def queues_part(
+    context: Context, rules: Sequence[Rule], *, may_edit: bool, change: Applied | None = None
+) -> tuple[Component, Keys]:
+    """Return the queues: those without a line, then the rules; `change` is one just applied. WarehouseError."""
     unknown = assignments.unknown_queues(context)
     mapped = [rule for rule in rules if isinstance(rule, QueueRule)]
     if context.is_empty and not mapped:
@@ -66,17 +71,24 @@ def queues_part(context: Context, rules: Sequence[Rule], *, may_edit: bool) -> t
         *cards,
         _rules(f"Reglas en vigor: {len(mapped)}", [*in_force, _adding(), new]),
     ]
-    return components.panel(_title("Colas sin línea", unknown), [*body, _saving(QUEUES)], kind=QUEUES), rows.keys
+    body += _saving(rows, change)
+    return components.panel(_title("Colas sin línea", unknown), body, kind=QUEUES), rows.keys
 
 
-def persons_part(context: Context, rules: Sequence[Rule], *, may_edit: bool) -> tuple[Component, Keys]:
-    """Return the interfaces: those without a person, then the rules. WarehouseError."""
+def persons_part(
+    context: Context, rules: Sequence[Rule], *, may_edit: bool, change: Applied | None = None
+) -> tuple[Component, Keys]:
+    """Return the interfaces: those without a person, then the rules; `change` is one just applied. WarehouseError."""
     unknown = assignments.unknown_interfaces(context)
     mapped = [rule for rule in rules if isinstance(rule, PersonRule)]
     if context.is_empty and not mapped:
         return html.Div(), []
-    if not may_edit:
-        return _persons_told(unknown, mapped), []
+    mask = own_mask()
+    if mask.level(Field.AGENT) is Level.NONE:
+        hidden = html.P("Los operadores no se muestran a su rol.", className="quiet")
+        return components.panel(_title("Interfaces sin persona", unknown), [hidden], kind=AGENTS), []
+    if not may_edit or mask.level(Field.AGENT) is not Level.FULL:
+        return _persons_told(unknown, mapped, mask), []
     rows = _Rows(AGENTS)
     cards = [
         rows.row(
@@ -113,12 +125,8 @@ def persons_part(context: Context, rules: Sequence[Rule], *, may_edit: bool) -> 
         *([html.Div(cards, className="rules-of")] if cards else []),
         _rules(f"Reglas en vigor: {len(mapped)}", [removing, *in_force, _adding(), new]),
     ]
-    return components.panel(_title("Interfaces sin persona", unknown), [*body, _saving(AGENTS)], kind=AGENTS), rows.keys
-
-
-def said(text: str, *, is_good: bool = False) -> Component:
-    """Return what was answered to somebody who saves."""
-    return loads.content.said(text, is_good=is_good)
+    body += _saving(rows, change)
+    return components.panel(_title("Interfaces sin persona", unknown), body, kind=AGENTS), rows.keys
 
 
 def applying(change: Applied) -> Component:
@@ -133,20 +141,26 @@ def applying(change: Applied) -> Component:
 
 def applied(change: Applied) -> Component:
     """Return that the figures apply a change."""
-    return html.Div(loads.content.said(f"{_word(change.what).capitalize()}: {change.tells}"), className="panel")
+    return html.Div(said(f"{_word(change.what).capitalize()}: {change.tells}"), className="panel")
 
 
 def not_applied(change: Applied) -> Component:
     """Return that a change was not applied, and why."""
     says = f"El cambio de {_word(change.what)} que pidió {change.who} no se aplicó: {change.tells}"
-    return html.Div(said(says), className="panel")
+    return html.Div(said(says, is_good=False), className="panel")
+
+
+def not_applied_said(change: Applied) -> Component:
+    """Return the same in short, for beside the button."""
+    return said(f"No se aplicó: {change.tells}", is_good=False)
 
 
 def news(who: str = "") -> Component:
     """Return that the page is not what it would be now; it is not drawn anew under somebody's hands."""
     what = f"{who} cambió reglas" if who else "Hay datos o reglas nuevos"
     return html.Div(
-        said(f"{what}: pulse «Actualizar» para verlos. Lo escrito sin guardar se pierde."), className="panel"
+        said(f"{what}: pulse «Actualizar» para verlos. Lo escrito sin guardar se pierde.", is_good=False),
+        className="panel",
     )
 
 
@@ -161,6 +175,8 @@ class _Rows:
     def __init__(self, what: str) -> None:
         self.what = what
         self.keys: Keys = []
+        #: What the fields hold that are not empty, by row and column.
+        self.typed: dict[str, str] = {}
 
     @property
     def _next(self) -> int:
@@ -179,14 +195,16 @@ class _Rows:
             className="rule",
         )
 
-    def field(self, column: str) -> dict[str, Any]:
-        """Return the name of a field of the row that is drawn next."""
+    def field(self, column: str, value: str | None = None) -> dict[str, Any]:
+        """Return the name of a field of the row that is drawn next, and note what it holds."""
+        if value:
+            self.typed[f"{self._next} {column}"] = value
         return {self.what: self._next, "field": column}
 
     def text(self, column: str, label: str, placeholder: str, value: str = "") -> Component:
         """Return a field for a text."""
         text: Component = dmc.TextInput(
-            id=self.field(column), value=value, placeholder=placeholder, size="xs", className=f"field-{column}",
+            id=self.field(column, value), value=value, placeholder=placeholder, size="xs", className=f"field-{column}",
             attributes={"input": {"autocomplete": "off", "maxLength": 256}}, **aria(label=label),
         )  # fmt: skip
         return text
@@ -231,8 +249,8 @@ def _line_select(rows: _Rows, label: str, value: str | None, *, removable: bool 
     if removable:
         choices.append({"value": REMOVED, "label": "quitar la regla"})
     select: Component = dmc.Select(
-        id=rows.field("service"), data=choices, value=value, placeholder="elija la línea", clearable=not removable,
-        allowDeselect=not removable, searchable=True, size="xs", className="field-service",
+        id=rows.field("service", value), data=choices, value=value, placeholder="elija la línea",
+        clearable=not removable, allowDeselect=not removable, searchable=True, size="xs", className="field-service",
         comboboxProps={"transitionProps": {"duration": 0}}, nothingFoundMessage="ninguna", **aria(label=label),
     )  # fmt: skip
     return select
@@ -246,14 +264,23 @@ def _adding() -> Component:
     return html.P("Para agregar una regla, llene esta fila:", className="quiet rule-new")
 
 
-def _saving(what: str) -> Component:
-    return html.Div(
-        [
-            html.Button("Guardar y aplicar", id=f"setup-save-{what}", type="button", className="action strong"),
-            html.Div(id=f"setup-said-{what}", role="status"),
-        ],
-        className="buttons saving",
-    )
+def _saving(rows: _Rows, change: Applied | None) -> list[Component]:
+    what = rows.what
+    return [
+        # What was drawn: by it the browser tells what leaving the page would lose.
+        dcc.Store(id=f"setup-drawn-{what}", data={"what": what, "typed": rows.typed}),
+        html.Div(
+            [
+                html.Button("Guardar y aplicar", id=f"setup-save-{what}", type="button", className="action strong"),
+                html.Div(
+                    said(change.tells) if change is not None else None,
+                    id=f"setup-said-{what}",
+                    role="status",
+                ),
+            ],
+            className="buttons saving",
+        ),
+    ]
 
 
 def _queues_told(unknown: Sequence[QueueSeen], mapped: Sequence[QueueRule]) -> Component:
@@ -278,9 +305,15 @@ def _queues_told(unknown: Sequence[QueueSeen], mapped: Sequence[QueueRule]) -> C
     )
 
 
-def _persons_told(unknown: Sequence[Seen], mapped: Sequence[PersonRule]) -> Component:
-    rows = [[seen.name, number_text(seen.calls), _days(seen)] for seen in unknown]
-    rules = [[rule.interface, rule.person, date_text(rule.valid_from), date_text(rule.valid_to)] for rule in mapped]
+def _persons_told(unknown: Sequence[Seen], mapped: Sequence[PersonRule], mask: Mask) -> Component:
+    def shown(text: str) -> str:
+        return mask.shown(Field.AGENT, text) or terms.BLANK
+
+    rows = [[shown(seen.name), number_text(seen.calls), _days(seen)] for seen in unknown]
+    rules = [
+        [shown(rule.interface), shown(rule.person), date_text(rule.valid_from), date_text(rule.valid_to)]
+        for rule in mapped
+    ]
     return components.panel(
         _title("Interfaces sin persona", unknown),
         [

@@ -6,7 +6,7 @@ Revision: 0002, after 0001.
 import sqlalchemy as sa
 from alembic import op
 
-from etl.records.models import APPEND_ONLY, append_only
+from etl.records.models import append_only
 
 revision = "0002"
 down_revision = "0001"
@@ -99,6 +99,6 @@ def upgrade() -> None:
             "state in ('received', 'checked', 'loading', 'loaded', 'refused', 'discarded')", name="state"
         ),
     )
-    for table in APPEND_ONLY:
+    for table in ("audit_entries", "audit_seals"):
         for statement in append_only(table, op.get_bind().dialect.name):
             op.execute(statement)
