@@ -50,6 +50,10 @@ class Taken:
     warm: list[float] = field(default_factory=list)
 
 
+#: Stands in the place of a statement where a frame was given to a cursor under a name.
+_REGISTER = object()
+
+
 class _Recorder:
     """A cursor that notes what it is asked."""
 
@@ -59,6 +63,10 @@ class _Recorder:
     def execute(self, *arguments: Any) -> Any:
         self._asked.append(arguments)
         return self._cursor.execute(*arguments)
+
+    def register(self, name: str, frame: Any) -> Any:
+        self._asked.append((_REGISTER, name, frame))
+        return self._cursor.register(name, frame)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
@@ -117,7 +125,8 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         return f"?{urlencode(words)}"
 
     def saved(chance: random.Random, part: str) -> dict[str, Any]:
-        shown = {"generation": generation, "address": f"?desde={(month := chance.choice(whole))}-01&hasta={month}-28"}
+        address = f"?desde={(month := chance.choice(whole))}-01&hasta={month}-28"
+        shown = {"search": address, "scheme": "light", "generation": generation, "address": address}
         return {"sl-shown.data": shown, "triggered": {"part": part, "ending": "csv"}}
 
     return [
@@ -166,8 +175,11 @@ def _ask_bare(settings: Settings, asked: Sequence[tuple[Any, ...]], taken: Taken
     with context.reading() as (_, cursor):
         for seconds in (taken.cold, taken.warm):
             started = time.perf_counter()
-            for arguments in asked:
-                cursor.execute(*arguments).fetchall()
+            for statement, *values in asked:
+                if statement is _REGISTER:
+                    cursor.register(*values)
+                else:
+                    cursor.execute(statement, *values).fetchall()
             seconds.append(time.perf_counter() - started)
     context.close()
 

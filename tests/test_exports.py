@@ -4,7 +4,7 @@ import json
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -347,18 +347,14 @@ def test_a_file_that_is_not_wanted_any_more_is_not_made(context: Context, app: D
     assert [*folder(context).iterdir()] == []
 
 
-class closing_store:  # noqa: N801
+@contextmanager
+def closing_store(context: Context) -> Iterator[stores.OpenStore]:
     """The store opened as the worker has it."""
-
-    def __init__(self, context: Context) -> None:
-        self.settings = context.settings
-
-    def __enter__(self) -> stores.OpenStore:
-        self.store = stores.open_store(self.settings)
-        return self.store
-
-    def __exit__(self, *_: object) -> None:
-        self.store.records.dispose()
+    store = stores.open_store(context.settings)
+    try:
+        yield store
+    finally:
+        store.records.dispose()
 
 
 def test_there_is_no_file_without_its_entry_nor_an_entry_without_its_file(

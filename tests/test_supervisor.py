@@ -164,6 +164,15 @@ def test_a_child_that_dies_at_once_waits_longer_each_time(tmp_path: Path) -> Non
 def test_the_delay_grows_and_is_bounded() -> None:
     assert [delay_after(deaths) for deaths in range(8)] == [0, 0, 1, 2, 4, 8, 16, 30]
     assert delay_after(1000) == 30
+    assert [delay_after(deaths, killed=True) for deaths in (1, 2, 3, 1000)] == [0, 1, 1, 1]
+
+
+def test_a_child_that_is_killed_again_and_again_is_back_soon_each_time(tmp_path: Path) -> None:
+    with family(tmp_path, (_WAITING,)) as group:
+        for number in range(1, 5):
+            assert within(10, lambda number=number: len(group.started(0)) == number)
+            os.kill(group.started(0)[-1][0], signal.SIGKILL)
+        assert within(3, lambda: len(group.started(0)) == 5)
 
 
 def test_a_child_set_up_wrongly_ends_everything_with_its_code(tmp_path: Path) -> None:

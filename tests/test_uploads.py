@@ -150,7 +150,7 @@ def ole(*streams: str) -> bytes:
 
 FAR_CELL = '<worksheet><sheetData><row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
 LAUGHS = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><workbook>&b;</workbook>'
-OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///srv/secreto.txt">]><workbook>&e;</workbook>'
+OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "secreto.txt">]><workbook>&e;</workbook>'
 A_WORKBOOK = "es un libro de Excel; aquí se carga: Registro de colas de Asterisk (queue_log)."
 #: What reliability.md calls it: the file, and what its refusal says. Made when asked for: some are large.
 X: dict[str, tuple[Any, str]] = {

@@ -226,9 +226,8 @@ def test_a_load_that_is_cancelled_is_not_run_again_because_another_was_loaded_me
     assert in_service(store) == [1]
 
 
-def test_a_load_that_is_in_service_when_it_is_cancelled_says_so(
-    store: stores.OpenStore, view: Context, who: Identity, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def cut_off_in_service(store: stores.OpenStore, view: Context, who: Identity, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job whose process was killed when its figures were in service and the manifest did not say so yet."""
     intake.load_file(view, who, send(store, who, "a.log", A))
     job = jobs.claim(store.records, stores.now())
     assert job is not None
@@ -236,6 +235,13 @@ def test_a_load_that_is_in_service_when_it_is_cancelled_says_so(
     with pytest.raises(Killed):
         works.do(store, job, no_progress)
     monkeypatch.undo()
+    return job
+
+
+def test_a_load_that_is_in_service_when_it_is_cancelled_says_so(
+    store: stores.OpenStore, view: Context, who: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = cut_off_in_service(store, view, who, monkeypatch)
     intake.cancel_job(view, who, job.job_id)
     assert works.after_kill(store, job), "it is in service"
     jobs.lose(store.records, job.job_id, too_late=True)
@@ -311,13 +317,7 @@ def test_what_an_account_asked_for_is_not_done_once_it_is_closed_or_may_no_longe
 def test_what_was_done_when_it_was_cut_off_is_told_also_where_the_account_is_closed_since(
     store: stores.OpenStore, view: Context, who: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intake.load_file(view, who, send(store, who, "a.log", A))
-    job = jobs.claim(store.records, stores.now())
-    assert job is not None
-    monkeypatch.setattr(pipeline, "_mark_tallies", kill)
-    with pytest.raises(Killed):
-        works.do(store, job, no_progress)
-    monkeypatch.undo()
+    job = cut_off_in_service(store, view, who, monkeypatch)
     with transaction(store.records) as session:
         set_disabled(session, SYSTEM, session.get_one(Account, who.account_id), True)
     jobs.lose(store.records, job.job_id)

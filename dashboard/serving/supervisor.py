@@ -28,6 +28,9 @@ _LOOK_SECONDS = 0.1
 #: Who lived so long died by accident and is back at once; who died sooner waits, each time twice as long.
 _LIVED_SECONDS = 10.0
 _LONGEST_DELAY_SECONDS = 30.0
+_LONGEST_KILLED_SECONDS = 1.0
+#: SIGKILL, which not every system names.
+_KILL = 9
 #: For what is under way when all ends; after that the process is killed.
 GOODBYE_SECONDS = 8.0
 
@@ -130,16 +133,20 @@ def _note_death(child: Child, code: int) -> None:
     _close(child)
     lived = time.monotonic() - child.started
     child.early_deaths = child.early_deaths + 1 if lived < _LIVED_SECONDS else 0
-    delay = delay_after(child.early_deaths)
+    delay = delay_after(child.early_deaths, killed=code == -_KILL)
     child.due = time.monotonic() + delay
     why = f"señal {-code}" if code < 0 else f"código {code}"
     when = f"en {delay:.0f} s" if delay else "de inmediato"
     print(f"{child.name}: terminó sin que se le pidiera ({why}); se abre de nuevo {when}.", file=sys.stderr, flush=True)
 
 
-def delay_after(early_deaths: int) -> float:
-    """Return the seconds to wait after so many deaths, one soon after another: none for the first."""
-    return 0.0 if early_deaths < 2 else min(_LONGEST_DELAY_SECONDS, 2.0 ** (early_deaths - 2))
+def delay_after(early_deaths: int, *, killed: bool = False) -> float:
+    """Return the seconds to wait after so many deaths, one soon after another: none for the first.
+
+    Whoever was killed from outside had no fault of its own: people wait for it, and a second is the most.
+    """
+    longest = _LONGEST_KILLED_SECONDS if killed else _LONGEST_DELAY_SECONDS
+    return 0.0 if early_deaths < 2 else min(longest, 2.0 ** (early_deaths - 2))
 
 
 def _end(children: Sequence[Child]) -> None:
