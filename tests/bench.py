@@ -1,8 +1,9 @@
 """Benchmarks, as ratios within one run (``make bench``): never a timed test.
 
 Printed: the whole ``callcenter ingest`` process against the bare load of the same file into DuckDB, at 1 and 5 million
-lines; a day of 30 000 lines into an empty store and after one and five years; and, over the ten million calls of those
-years, each callback of the pages against the queries it needs. ``--quick`` leaves out the years.
+lines; a table of a database against the driver's bare fetch of it; a day of 30 000 lines into an empty store and after
+one and five years; and, over the ten million calls of those years, each callback of the pages against the queries it
+needs. ``--quick`` leaves out the years.
 """
 
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from etl.settings import Settings
 from etl.simulation.volume import write_day, write_volume
+from tests.bench_database import measure_database_reads
 from tests.bench_pages import measure_pages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,6 +146,7 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(name)
         load_against_bare(folder, 1_000_000, rounds=5)
         load_against_bare(folder, 5_000_000, rounds=3)
+        measure_database_reads(folder)
         if "--quick" not in arguments:
             add_a_day(folder, (1, 5), rounds=5)
             measure_pages(Settings(data=folder / "years"))
