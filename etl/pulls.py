@@ -177,7 +177,7 @@ def _rows_of(path: Path, folder: Path, offset: int, latest_epoch: int) -> Path:
         dump: Dump = read_dump(path)
         write_rows(path, dump, draft)
         keep_rows(draft, rows, dump.source, folder, offset=offset, latest_epoch=latest_epoch, but=_NOWHERE)
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     return rows
 
 

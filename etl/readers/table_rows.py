@@ -60,16 +60,16 @@ class RowWriter:
         self._array: Callable[..., object] = pa.array
         self._table: Callable[..., object] = pa.Table.from_arrays
         self._number, self._string = pa.int64(), pa.string()
-        self._schema = pa.schema([("arrival", pa.int64()), *((name, pa.string()) for name in columns_of(layout))])
-        self._writer = pq.ParquetWriter(path, self._schema, compression="none")
+        self._schema = pa.schema([("place", pa.int64()), *((name, pa.string()) for name in columns_of(layout))])
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", compression_level=1)
         self.rows = 0
 
     def write(self, columns: Sequence[Sequence[object]]) -> None:
         """Add rows, given as their columns in the order of ``columns_of``; what is no text is made one."""
         count = len(columns[0])
-        arrival = self._array(range(self.rows, self.rows + count), self._number)
+        places = self._array(range(self.rows + 1, self.rows + count + 1), self._number)
         texts = [self._texts(column) for column in columns]
-        self._writer.write_table(self._table([arrival, *texts], schema=self._schema))
+        self._writer.write_table(self._table([places, *texts], schema=self._schema))
         self.rows += count
 
     def _texts(self, column: Sequence[object]) -> object:
@@ -118,11 +118,18 @@ def read_clock(draft: Path, folder: Path) -> RowsRead:
 def keep_rows(
     draft: Path, path: Path, source: LogSource, folder: Path, *, offset: int, latest_epoch: int, but: tuple[int, int]
 ) -> RowsKept:
-    """Write the rows of a draft in the order that counts, without those of some seconds (first, last)."""
+    """Make a draft the file of its rows in the order that counts, without those of some seconds (first, last).
+
+    A draft that is in that order already, and holds none of those, is the file.
+    """
     names = ", ".join(columns_of(_layout(source)))
-    order, within = _order(source, draft, folder, offset)
-    first, last = but
     with _instance(folder) as connection:
+        found = _find_order(connection, draft, offset, source.earliest_epoch, latest_epoch, but)
+        if not found.by_time and not found.unordered and not found.left_out:
+            draft.rename(path)
+            return RowsKept(found.rows, found.least, found.greatest)
+        order, within = _order(source, found)
+        first, last = but
         connection.execute(
             f"""COPY (
                 SELECT CAST(ROW_NUMBER() OVER () AS BIGINT) AS place, {names} FROM (
@@ -131,13 +138,7 @@ def keep_rows(
                 )
             ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"""
         )
-        good = f"seconds BETWEEN {source.earliest_epoch} AND {latest_epoch}"
-        rows, low, high = _one(
-            connection,
-            f"""SELECT COUNT(*), MIN(seconds) FILTER ({good}), MAX(seconds) FILTER ({good})
-            FROM (SELECT {_epoch_sql(offset)} AS seconds FROM {_parquet(path)})""",
-        )
-    return RowsKept(int(rows), low, high)
+    return RowsKept(found.rows - found.left_out, found.least, found.greatest)
 
 
 def are_known(path: Path, before: Path, folder: Path) -> bool:
@@ -223,30 +224,62 @@ def _epoch_sql(offset: int) -> str:
     )
 
 
-def _order(source: LogSource, draft: Path, folder: Path, offset: int) -> tuple[str, str]:
+@dataclass(frozen=True)
+class _Found:
+    """How the rows of a draft stand: how many have an id, and are to be left out; whether the time decides their order.
+
+    ``unordered`` rows stand before one that was written earlier; ``least`` and ``greatest`` are instants of what stays.
+    """
+
+    rows: int
+    ids: int
+    unordered: int
+    by_time: bool
+    left_out: int
+    least: int | None
+    greatest: int | None
+
+
+_ID = "TRY_CAST(id AS BIGINT)"
+
+
+def _find_order(
+    connection: duckdb.DuckDBPyConnection, draft: Path, offset: int, earliest: int, latest: int, but: tuple[int, int]
+) -> _Found:
+    """Look through a draft once. The time decides where it runs against the writing by more than a clock set back."""
+    (ids,) = _one(connection, f"SELECT COUNT({_ID}) FROM {_parquet(draft)}")
+    number = _ID if ids else "place"
+    left_out = f"seconds BETWEEN {but[0]} AND {but[1]}"
+    good = f"seconds BETWEEN {earliest} AND {latest} AND NOT {left_out}"
+    rows, unordered, timed, steps, furthest, held, least, greatest = _one(
+        connection,
+        f"""SELECT COUNT(*), COUNT(*) FILTER (place < place_before), COUNT(seconds),
+            COUNT(*) FILTER (seconds < before), COALESCE(MAX(top - seconds), 0), COUNT(*) FILTER ({left_out}),
+            MIN(seconds) FILTER ({good}), MAX(seconds) FILTER ({good})
+        FROM (
+            SELECT seconds, place, LAG(place) OVER written AS place_before,
+                LAG(seconds IGNORE NULLS) OVER written AS before,
+                MAX(seconds) OVER (written ROWS UNBOUNDED PRECEDING) AS top
+            FROM (SELECT place, {number} AS number, {_epoch_sql(offset)} AS seconds FROM {_parquet(draft)})
+            WINDOW written AS (ORDER BY number, place)
+        )""",
+    )
+    as_written = furthest <= _SET_BACK_SECONDS and (ids or steps * _ROWS_A_STEP <= timed)
+    return _Found(rows, ids, unordered, not as_written, held, least, greatest)
+
+
+def _order(source: LogSource, found: _Found) -> tuple[str, str]:
     """Return what rows are put in order by, and the columns needed for it.
 
-    They stand as they were written, like the lines of a file: by their ids, or without any as the server gave them. If
-    that runs against their times by more than a clock set back explains, the time decides, and within an instant the
-    id; without one (callid, queue) that go on before those that begin, of each DID, ENTERQUEUE, others, CONNECT, ends.
+    They stand as they were written, like the lines of a file: by their ids, or without any as the server gave them. Or
+    else the time decides, and within an instant the id; without one (callid, queue) that go on before those that begin,
+    of each DID, ENTERQUEUE, others, CONNECT, ends.
     """
     everything = ", ".join(name for name in columns_of(_layout(source)) if name not in ("id", "time"))
-    number = "TRY_CAST(id AS BIGINT)"
-    with _instance(folder) as connection:
-        (ids,) = _one(connection, f"SELECT COUNT({number}) FROM {_parquet(draft)}")
-        written = f"{number}, arrival" if ids else "arrival"
-        rows, steps, furthest = _one(
-            connection,
-            f"""SELECT COUNT(*), COUNT(*) FILTER (seconds < before), COALESCE(MAX(top - seconds), 0) FROM (
-                SELECT seconds, LAG(seconds) OVER (ORDER BY {written}) AS before,
-                    MAX(seconds) OVER (ORDER BY {written} ROWS UNBOUNDED PRECEDING) AS top
-                FROM (SELECT *, {_epoch_sql(offset)} AS seconds FROM {_parquet(draft)}) WHERE seconds IS NOT NULL
-            )""",
-        )
-    if furthest <= _SET_BACK_SECONDS and (ids or steps * _ROWS_A_STEP <= rows):
-        return written, ""
-    if ids:
-        return f"time, {number}, {everything}, arrival", ""
+    if not found.by_time:
+        return (f"{_ID}, place" if found.ids else "place"), ""
+    if found.ids:
+        return f"time, {_ID}, {everything}, place", ""
     ranks = {EventKind.DID: 0, EventKind.RESTART: 0, EventKind.ENTER: 1, EventKind.CONNECT: 3}
     ranks |= {EventKind.ANSWERED_END: 4, EventKind.UNANSWERED_END: 4}
     rank = " ".join(f"WHEN {_text(e.name)} THEN {ranks[e.kind]}" for e in source.events if e.kind in ranks)
@@ -254,7 +287,7 @@ def _order(source: LogSource, draft: Path, folder: Path, offset: int) -> tuple[s
         ", COALESCE(BOOL_OR(event = 'ENTERQUEUE') OVER (PARTITION BY time, callid, queue), FALSE) AS begins, "
         f"CASE event {rank} ELSE 2 END AS rank"
     )
-    return f"time, begins, rank, {everything}, arrival", within
+    return f"time, begins, rank, {everything}, place", within
 
 
 def repaired(text: str) -> str:
