@@ -24,7 +24,7 @@ from etl.readers.found_table import (
 _NO_TEXT = frozenset({"script", "style", "table", "template", "noscript", "caption"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _LONGEST_NAME = 120
-_BLOCKS = frozenset({"br", "p", "div", "li"})
+_CELLS = ("td", "th")
 
 
 def read_html_tables(content: bytes) -> tuple[FoundTable, ...]:
@@ -77,13 +77,22 @@ def _parsed(content: bytes) -> etree._Element:
     return root
 
 
-def _own_rows(table: etree._Element) -> Iterator[etree._Element]:
-    """Yield the rows of a table, not those of tables within it."""
+def _own_rows(table: etree._Element) -> Iterator[list[etree._Element]]:
+    """Yield the cells of the rows of a table, not of tables within it; cells outside of rows are one."""
+    loose: list[etree._Element] = []
     for child in table:
+        if child.tag in _CELLS:
+            loose.append(child)
+            continue
+        if loose:
+            yield loose
+            loose = []
         if child.tag == "tr":
-            yield child
+            yield [cell for cell in child if cell.tag in _CELLS]
         elif child.tag in ("thead", "tbody", "tfoot", "form"):
             yield from _own_rows(child)
+    if loose:
+        yield loose
 
 
 def _rows(table: etree._Element) -> tuple[tuple[TableRow, ...], int]:
@@ -104,8 +113,6 @@ def _rows(table: etree._Element) -> tuple[tuple[TableRow, ...], int]:
                 cells.append(spanning[1])
 
         for cell in row:
-            if cell.tag not in ("td", "th"):
-                continue
             fill_from_above()
             text = _own_text(cell)
             height = _span(cell, "rowspan")
@@ -143,5 +150,9 @@ def _texts(element: etree._Element) -> Iterator[str]:
 
 
 def _name(table: etree._Element) -> str:
-    caption = table.find("caption")
-    return _own_text(caption)[:_LONGEST_NAME] if caption is not None else ""
+    """Return a table's caption; where it has none, that of a table which lays out the page around it."""
+    for each in (table, *table.iterancestors("table")):
+        caption = each.find("caption")
+        if caption is not None and (text := _own_text(caption)):
+            return text[:_LONGEST_NAME]
+    return ""

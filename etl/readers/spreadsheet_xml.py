@@ -6,6 +6,7 @@ Some systems write this under the name of an xls. Nothing is fetched, no entity 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from lxml import etree
 
@@ -60,11 +61,17 @@ def read_spreadsheet_xml(content: bytes) -> tuple[FoundTable, ...]:
                 hidden = (element.text or "").strip() != "SheetVisible"
             elif element.tag == f"{_SS}Worksheet":
                 if not hidden:
-                    found.append(FoundTable(name, tuple(rows), min(number, MOST_ROWS)))
+                    found.append(FoundTable(name, _padded(rows), rows[-1].line if rows else 0))
                 element.clear()
     except etree.LxmlError:
         raise UnreadableTable("damaged", _DAMAGED) from None
     return tuple(found)
+
+
+def _padded(rows: Sequence[TableRow]) -> tuple[TableRow, ...]:
+    """Return rows with the empty cells that are not written at their ends."""
+    width = max((len(row.cells) for row in rows), default=0)
+    return tuple(TableRow(row.line, (*row.cells, *("" for _ in range(width - len(row.cells))))) for row in rows)
 
 
 def _cells(row: etree._Element) -> tuple[str, ...]:
