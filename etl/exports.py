@@ -138,6 +138,11 @@ def read_export(tables: Sequence[FoundTable], told: Told = NOTHING_TOLD) -> Expo
         )
     scope = _Scope.of(tables, told)
     parts = [(each, *scope.of_table(each)) for each in known]
+    same = [(each.report.name, *span) for each, *span in parts]
+    if len(same) != len(set(same)):
+        raise UnreadableTable(
+            "ambiguous", "el archivo trae dos veces el mismo informe: deje una sola tabla de cada uno"
+        )
     read = [(each, _read_rows(each, first, last, queue)) for each, first, last, queue in parts]
     figures = tuple(figure for _, rows in read for figure in rows.figures)
     set_aside = tuple(row for _, rows in read for row in rows.set_aside)

@@ -27,6 +27,7 @@ from etl.readers.workbook import is_workbook, read_workbook
 
 __all__ = ["ROW_PROBLEMS", "FoundTable", "TableRow", "UnreadableTable", "read_tables", "tables_of"]
 
+_START_BYTES = 64 * 1024
 _REMEDY = "expórtelo como CSV o como libro de Excel (xlsx)"
 _MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<meta", b"<div", b"<style", b"<center", b"<br")
 
@@ -50,20 +51,37 @@ def tables_of(content: bytes) -> tuple[FoundTable, ...]:
     return found
 
 
+def is_table_file(path: Path) -> bool:
+    """Tell by its beginning whether a file can be nothing but tables: a workbook, a page, or a text in UTF-16."""
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    if is_gzip(start[:2]):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, _START_BYTES)
+        except zlib.error:
+            return False
+    plain = start.replace(b"\0", b"")[2:] if is_utf16(start) else start
+    return is_workbook(start) or is_utf16(start) or is_spreadsheet_xml(start) or _is_html(plain)
+
+
+def _is_html(start: bytes) -> bool:
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith(_MARKUP) or (text.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<html" in text)
+
+
 def _read(content: bytes) -> tuple[FoundTable, ...]:
     if is_workbook(content):
         return read_workbook(content)
     if is_spreadsheet_xml(content):
         return read_spreadsheet_xml(content)
-    plain = content[: 64 * 1024]
+    start = content[:_START_BYTES]
     if is_utf16(content):
-        plain = plain.replace(b"\0", b"")[2:]
-    seen = sniff(plain)
+        start = start.replace(b"\0", b"")[2:]
+    if _is_html(start):
+        return read_html_tables(content)
+    seen = sniff(start)
     if seen.problem:
         raise UnreadableTable("kind", f"es {seen.what} y {seen.problem}")
-    start = plain.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if "HTML" in seen.what or start.startswith(_MARKUP):
-        return read_html_tables(content)
     if not seen.could_be_log:
         raise UnreadableTable("kind", f"es {seen.what}: {_REMEDY}")
     return (read_delimited(content),)
