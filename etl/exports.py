@@ -125,12 +125,13 @@ class _Bad(Exception):
 def read_export(tables: Sequence[FoundTable], told: Told = NOTHING_TOLD) -> Export:
     """Read the figures of a file's tables. Raises UnreadableTable.
 
-    Codes: unknown (no table is a known report), ambiguous, titles, period, queue, total, bad_rows, no_rows.
+    Codes: unknown (no table is a known report), no_table (nor has columns), ambiguous, titles, period, queue, total, bad_rows, no_rows.
     """
     known = [each for table in tables if (each := known_table(table)) is not None]
     if not known:
+        is_table = any(len(table.rows[0].cells) > 1 and not table.rows[0].problem for table in tables)
         raise UnreadableTable(
-            "unknown",
+            "unknown" if is_table else "no_table",
             f"ninguna tabla es de un informe conocido (se ve: {seen_titles(tables)}); se leen los informes de Asternic "
             "(atendidas por operador, nivel de servicio, por cola, causas, transferencias, distribución, resumen) y de "
             "Elastix/Issabel (tiempo de espera, éxito de llamadas entrantes, llamadas por operador, tiempo de sesión, "

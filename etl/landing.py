@@ -47,7 +47,18 @@ _BOM = b"\xef\xbb\xbf"
 #: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
 _RECOGNISED_BYTES = 256 * 1024 * 1024
 #: Codes of a text that is no table at all: then what is said of it is that it is no log.
-_NO_TABLE = ("no_columns", "not_text", "empty", "kind", "too_large", "damaged", "html_page")
+_NO_TABLE = (
+    "no_table",
+    "no_columns",
+    "not_text",
+    "quote",
+    "truncated",
+    "empty",
+    "kind",
+    "too_large",
+    "damaged",
+    "html_page",
+)
 _DAMAGED = "el archivo comprimido está cortado o dañado; vuelva a copiarlo"
 _DAY_SECONDS = 86400
 
