@@ -133,6 +133,16 @@ def seen_titles(tables: Sequence[FoundTable]) -> str:
     return f"{shown} y {more}" if shown and others else shown or more
 
 
+def begins_as_report(start: bytes) -> bool:
+    """Tell whether one of the first lines of a text has two titles of known reports, whatever else it holds."""
+    known = _all_titles()
+    for line in start.decode("utf-8", errors="replace").splitlines()[:_HEADER_ROWS]:
+        titles = {plain(cell) for cell in re.split("[;,\t]", line)}
+        if len((titles & known) - {""}) > 1:
+            return True
+    return False
+
+
 def _placed(
     report: ExportReport, titles: Sequence[str]
 ) -> tuple[dict[str, int], tuple[tuple[ExportColumn, int], ...], tuple[tuple[str, int], ...]] | None:

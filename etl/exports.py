@@ -125,7 +125,8 @@ class _Bad(Exception):
 def read_export(tables: Sequence[FoundTable], told: Told = NOTHING_TOLD) -> Export:
     """Read the figures of a file's tables. Raises UnreadableTable.
 
-    Codes: unknown (no table is a known report), no_table (nor has columns), ambiguous, titles, period, queue, total, bad_rows, no_rows.
+    Codes: unknown (no table is a known report), no_table (nor has columns), ambiguous, titles, period, queue, total,
+    bad_rows, no_rows.
     """
     known = [each for table in tables if (each := known_table(table)) is not None]
     if not known:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from etl.draft import LogFileInfo
 from etl.export_pieces import ExportPiece, span_of
+from etl.export_tables import begins_as_report
 from etl.exports import NOTHING_TOLD, Export, Told, read_export
 from etl.faults import reach
 from etl.lines import Piece, Progress, no_progress
@@ -295,9 +296,15 @@ def exported(path: Path, told: Told, refusal: Refused) -> Export:
     except UnreadableTable as error:
         if is_table:
             raise Refused(error.text) from None
-        if error.code in _NO_TABLE:
+        if error.code in _NO_TABLE and not _begins_as_report(path):
             raise refusal from None
         raise Refused(f"{refusal}; como exportación: {error.text}" if error.code == "unknown" else error.text) from None
+
+
+def _begins_as_report(path: Path) -> bool:
+    """Tell whether the beginning of a text has titles of a report that is known."""
+    with open_text(path) as file:
+        return begins_as_report(file.read(_HEAD_BYTES))
 
 
 def _land_export(
