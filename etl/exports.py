@@ -130,7 +130,9 @@ def read_export(tables: Sequence[FoundTable], told: Told = NOTHING_TOLD) -> Expo
     """
     known = [each for table in tables if (each := known_table(table)) is not None]
     if not known:
-        is_table = any(len(table.rows[0].cells) > 1 and not table.rows[0].problem for table in tables)
+        # A first row with long numbers is no header: a list of calls, say, which is not told here.
+        heads = [table.rows[0] for table in tables if len(table.rows[0].cells) > 1 and not table.rows[0].problem]
+        is_table = any(not any(_LONG_NUMBER.search(cell) for cell in head.cells) for head in heads)
         raise UnreadableTable(
             "unknown" if is_table else "no_table",
             f"ninguna tabla es de un informe conocido (se ve: {seen_titles(tables)}); se leen los informes de Asternic "

@@ -118,8 +118,8 @@ def verdict_of(found: Checkup, name: str) -> dict[str, Any]:
     """Return what a check found, as plain JSON; instants are wall times of La Paz, to the second.
 
     Keys: ``files`` (name, state, source, read, loaded, duplicates, quarantined, blank, held, message), ``reasons``
-    (code: lines set aside), ``first``, ``last``, ``gaps``, ``queues`` (queue, entries, dids, first, last, service), those of them
-    without a line as ``unknown_queues``, ``agents`` (agent, connected).
+    (code: lines set aside), ``first``, ``last``, ``gaps``, ``queues`` (queue, entries, dids, first, last, service),
+    those of them without a line as ``unknown_queues``, ``agents`` (agent, connected).
     """
     kept = ("state", "source", "read", "loaded", "duplicates", "quarantined", "blank", "held", "message")
     queues = [

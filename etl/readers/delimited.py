@@ -26,6 +26,9 @@ _DELIMITERS = (";", ",", "\t")
 #: By so many lines the separators are told; among the first of them is the header.
 _TOLD_BY = 60
 _SHOWN = 200
+#: A text has few bytes that are no text: at most one in so many of its first ones.
+_TOLD_BY_BYTES, _MOST_CONTROLS = 4096, 20
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _DECLARED = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -72,7 +75,8 @@ def _lines(content: bytes) -> Iterator[_Line]:
         except UnicodeDecodeError:
             raise UnreadableTable("truncated", "dice ser UTF-16 y está cortado: vuelva a exportarlo") from None
     content = content.removeprefix(_BOM)
-    if b"\0" in content[:4096] and content[:4096].count(b"\0") * 10 > len(content[:4096]):
+    start = content[:_TOLD_BY_BYTES]
+    if len(_CONTROLS.findall(start)) * _MOST_CONTROLS > len(start):
         raise UnreadableTable("not_text", "no es un texto: exporte el informe como CSV o Excel")
     if not content:
         return
@@ -97,7 +101,7 @@ def _lines(content: bytes) -> Iterator[_Line]:
 
 def _separators(lines: Sequence[str], declared: str | None) -> tuple[int, str, str]:
     """Tell which line is the first of the table's width, what separates up to it, and what after it."""
-    candidates = (declared,) if declared else _DELIMITERS
+    candidates = (declared, *(each for each in _DELIMITERS if each != declared)) if declared else _DELIMITERS
     if not lines:
         return 0, candidates[0], candidates[0]
     widths = {each: [len(fields) for fields in _loosely(lines, each)] for each in candidates}
