@@ -51,6 +51,7 @@ def is_utf16(content: bytes) -> bool:
 
 def read_delimited(content: bytes) -> FoundTable:
     """Read a delimited text. Raises UnreadableTable: not_text, no_columns, quote, truncated, too_many_…, empty."""
+    checked_height(content.count(b"\n"))  # before anything is made of them
     lines = list(_lines(content))
     checked_height(len(lines))
     ended = content.endswith((b"\n", b"\r", b"\0\n", b"\n\0", b"\0\r", b"\r\0"))

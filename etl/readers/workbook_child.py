@@ -113,13 +113,13 @@ def main() -> None:
             if about.visible != SheetVisibleEnum.Visible or about.typ != SheetTypeEnum.WorkSheet:
                 continue
             sheet = workbook.get_sheet_by_index(sheet_at)
-            first_row, first_column = sheet.start or (0, 0)
+            _, first_column = sheet.start or (0, 0)
             rows = []
             marked = marks.get(about.name, {})
             if sheet.width > most_columns and _used_width(sheet) > most_columns:
                 print(json.dumps({"refused": "too_many_columns"}), file=out)
                 return
-            for at, values in enumerate(sheet.iter_rows(), first_row):
+            for at, values in enumerate(sheet.iter_rows()):  # from the sheet's first row on, the blank ones too
                 cells = [_text(value) for value in values]
                 for column in range(len(cells)) if marked else ():
                     mark = marked.get((at, first_column + column))
