@@ -12,12 +12,12 @@ from html import unescape
 
 from etl.schema import ExportUnit
 
-_COUNT = re.compile(r"[+]?(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.0+)?")
-_SECONDS = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,12})(\.\d{1,6})?")
-_MINUTES = re.compile(r"(\d{1,9}):([0-5]\d)")
-_CLOCK = re.compile(r"(\d{1,6}):([0-5]?\d):([0-5]\d)")
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[ T]\d{2}:\d{2}(?::\d{2})?)?")
-_WORDS = re.compile(r"[^a-z0-9%<>+{}]+")
+_COUNT = re.compile(r"[+]?(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.0+)?", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,12})(\.\d{1,6})?", re.ASCII)
+_MINUTES = re.compile(r"(\d{1,9}):([0-5]\d)", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,6}):([0-5]?\d):([0-5]\d)", re.ASCII)
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[ T]\d{2}:\d{2}(?::\d{2})?)?", re.ASCII)
+_WORDS = re.compile(r"[^a-z0-9%<>+{}]+", re.ASCII)
 #: What a report writes after a number.
 _AFTER = {
     ExportUnit.COUNT: ("llamadas", "llamada", "calls", "call"),
@@ -78,7 +78,7 @@ def day(text: str) -> date:
 
 def hour(text: str) -> int:
     """Return an hour of the day, 0 to 23: ``8``, ``08`` or ``08:00``. ValueError."""
-    found = re.fullmatch(r"(\d{1,2})(?::00)?(?::00)?(?: hs)?", text.strip())
+    found = re.fullmatch(r"(\d{1,2})(?::00)?(?::00)?(?: hs)?", text.strip(), re.ASCII)
     if found is None or int(found[1]) > 23:
         raise ValueError(text)
     return int(found[1])

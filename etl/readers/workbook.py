@@ -59,13 +59,18 @@ def read_workbook(content: bytes) -> tuple[FoundTable, ...]:
     return tuple(found)
 
 
-def _parsed(content: bytes) -> list[dict[str, Any]]:
+def run_child(content: bytes) -> bytes:
+    """Return what a process of its own says of a workbook, as far as it came."""
     command = [sys.executable, "-I", str(_CHILD), str(MOST_ROWS), str(MOST_COLUMNS), NO_VALUE]
     try:
-        child = subprocess.run(command, input=content, capture_output=True, timeout=_MOST_SECONDS, check=False)
-        lines = [json.loads(line) for line in child.stdout.splitlines()]
+        return subprocess.run(command, input=content, capture_output=True, timeout=_MOST_SECONDS, check=False).stdout
     except subprocess.TimeoutExpired:
-        lines = []
+        return b""
+
+
+def _parsed(content: bytes) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in run_child(content).splitlines()]
     except ValueError:  # it ended in the middle of a line
         lines = []
     if lines and (code := lines[-1].get("refused")):

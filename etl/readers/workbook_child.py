@@ -13,6 +13,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree  # of parts in which the guard found no DTD
 import zipfile
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -97,14 +98,10 @@ def _cells_without_value(xml: bytes) -> dict[tuple[int, int], str]:
     return found
 
 
-def main() -> None:
-    """Read, print, end."""
-    _limit()
-    most_rows, most_columns, no_value = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    out = sys.stdout
+def sheets(content: bytes, most_rows: int, most_columns: int, no_value: str) -> Iterator[dict[str, Any]]:
+    """Yield the visible sheets of a workbook, then the end; or why it is not read."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-    content = sys.stdin.buffer.read()
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         marks = _without_value(content)
@@ -117,7 +114,7 @@ def main() -> None:
             rows = []
             marked = marks.get(about.name, {})
             if sheet.width > most_columns and _used_width(sheet) > most_columns:
-                print(json.dumps({"refused": "too_many_columns"}), file=out)
+                yield {"refused": "too_many_columns"}
                 return
             for at, values in enumerate(sheet.iter_rows()):  # from the sheet's first row on, the blank ones too
                 cells = [_text(value) for value in values]
@@ -129,15 +126,15 @@ def main() -> None:
                     rows.append([at + 1, *cells])
             rows_before += len(rows)
             if rows_before > most_rows:
-                print(json.dumps({"refused": "too_many_rows"}), file=out)
+                yield {"refused": "too_many_rows"}
                 return
             last = sheet.end[0] + 1 if sheet.end else 0
-            print(json.dumps({"name": about.name, "lines": last, "rows": rows}, ensure_ascii=True), file=out)
-        print(json.dumps({"end": True}), file=out)
+            yield {"name": about.name, "lines": last, "rows": rows}
+        yield {"end": True}
     except PasswordError:
-        print(json.dumps({"refused": "encrypted"}), file=out)
+        yield {"refused": "encrypted"}
     except (CalamineError, zipfile.BadZipFile, ElementTree.ParseError, KeyError, ValueError, OverflowError):
-        print(json.dumps({"refused": "damaged"}), file=out)
+        yield {"refused": "damaged"}
 
 
 def _used_width(sheet: Any) -> int:
@@ -149,6 +146,14 @@ def _used_width(sheet: Any) -> int:
                 width = at
                 break
     return width
+
+
+def main() -> None:
+    """Read, print, end."""
+    _limit()
+    most_rows, most_columns, no_value = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    for sheet in sheets(sys.stdin.buffer.read(), most_rows, most_columns, no_value):
+        print(json.dumps(sheet))
 
 
 if __name__ == "__main__":
