@@ -19,6 +19,7 @@ from etl.months import day_number, month_span, period_of, periods_between
 from etl.records.site import Site
 from etl.settings import Settings
 from etl.sources import QUEUE_LOG
+from etl.sources.exports import EXPORTS
 from etl.validate import literal
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
@@ -143,7 +144,7 @@ class Draft:
         )
         for file, low, high in self.run(
             "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads "
-            "WHERE least_epoch IS NOT NULL GROUP BY file"
+            f"WHERE least_epoch IS NOT NULL AND source <> {literal(EXPORTS.name)} GROUP BY file"
         ).fetchall():
             self.spans[file] = (low, high)
         self.place_files()

@@ -23,6 +23,7 @@ from etl.records.engine import transaction
 from etl.records.models import Job, Load, Upload
 from reports.definition import Period
 from reports.exported import exported_months, read_exported, totals_of
+from reports.figures import LIGHT
 from tests.commands import REFUSED, call, done, files_of
 from tests.people import account_of, asking_as
 from tests.product import Product
@@ -237,9 +238,9 @@ def test_a_month_without_a_log_shows_what_was_exported_marked_as_such(pages: Con
 
 
 def test_the_service_level_of_days_or_lines_without_a_log_shows_what_was_exported(pages: Context) -> None:
-    told = texts(page_of(pages, "?desde=2026-08-01&hasta=2026-08-31", "light")[0])
+    told = texts(page_of(pages, "?desde=2026-08-01&hasta=2026-08-31", LIGHT)[0])
     assert "No hay registro" in told and "De exportación" in told and "2.090" in told
-    told = texts(page_of(pages, "?desde=2026-08-01&hasta=2026-10-31", "light")[0])
+    told = texts(page_of(pages, "?desde=2026-08-01&hasta=2026-10-31", LIGHT)[0])
     assert "De exportación" in told, "part of the period has a log"
 
 
@@ -248,7 +249,7 @@ def test_a_store_of_exports_alone_opens_with_their_month(product: Product) -> No
     with closing(Context(product.settings())) as context:
         told = texts(month.page_of(context, "")[0])
         assert "No hay registro de agosto de 2026" in told and "De exportación" in told
-        texts(page_of(context, "", "light")[0])
+        texts(page_of(context, "", LIGHT)[0])
 
 
 # --- sent
