@@ -234,7 +234,7 @@ def test_a_month_without_a_log_shows_what_was_exported_marked_as_such(pages: Con
     assert "De exportación" in told and "no entran en ninguna cifra" in told
     assert "2.090" in told and "2.000" in told and "exito.csv (carga 4)" in told
     assert "De exportación" not in texts(month.page_of(pages, "?mes=2026-09")[0])
-    assert "Hay exportaciones de: " in texts(month.page_of(pages, "?mes=2026-09")[0])
+    assert "Sin registro y con exportaciones: " in texts(month.page_of(pages, "?mes=2026-09")[0])
 
 
 def test_the_service_level_of_days_or_lines_without_a_log_shows_what_was_exported(pages: Context) -> None:

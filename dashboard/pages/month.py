@@ -165,19 +165,24 @@ def page_of(context: Context, search: str | None) -> tuple[Component, str, str |
     except (PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se puede mostrar este mes", says, heading=1), _title(), text
-    return content(summary, log, exported), _title(text), text
+    return content(summary, log, exported, others), _title(text), text
 
 
 def _title(text: str | None = None) -> str:
     return month_text(text, capital=True) if text else TITLE
 
 
-def content(summary: MonthSummary, log: Recorded, exported: Sequence[ExportedTotal] = ()) -> Component:
-    """Return the whole page of a month; `exported` is what other systems say of what is not on record."""
+def content(
+    summary: MonthSummary, log: Recorded, exported: Sequence[ExportedTotal] = (), others: Sequence[str] = ()
+) -> Component:
+    """Return the whole page of a month; `exported` is what other systems say of what is not on record.
+
+    `others` are months without a log of which there are exports.
+    """
     return html.Div(
         [
             _head(summary, log),
-            html.Div([_headline(summary), _trend(summary), _on_record(summary)], className="first-row"),
+            html.Div([_headline(summary), _trend(summary), _on_record(summary, others)], className="first-row"),
             _other_figures(summary),
             _by_line(summary),
             *exported_panel(exported),
@@ -350,12 +355,13 @@ def _trend_figure(summary: MonthSummary) -> Figure:
     )
 
 
-def _on_record(summary: MonthSummary) -> Component:
+def _on_record(summary: MonthSummary, others: Sequence[str]) -> Component:
     """Return what the logs cover of the month and what is missing, nothing of it hidden behind a click."""
     found = summary.completeness
     body: list[Component] = [html.P(components.covered(found.text, whole=found.is_whole))]
     if missing := missing_from_record(summary):
         body.append(components.facts([(label, _told(summary, label, text)) for label, text in missing]))
+    body += exported_months_links(others, PATH)
     return components.panel(terms.ON_RECORD, body, kind="on-record")
 
 
