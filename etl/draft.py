@@ -19,6 +19,7 @@ from etl.months import day_number, month_span, period_of, periods_between
 from etl.records.site import Site
 from etl.settings import Settings
 from etl.sources import QUEUE_LOG
+from etl.sources.exports import EXPORTS
 from etl.validate import literal
 from etl.warehouse import Generation, Segment, WarehouseError, digest
 
@@ -96,6 +97,7 @@ class Draft:
         self.run("SET checkpoint_threshold = '100GB'")  # a segment is checkpointed once, when it is closed
         self.months: dict[str, Month] = {}
         self.callers: dict[str, Month] = {}
+        self.exports: Month | None = None
         self.spans: dict[int, tuple[int, int]] = {}
         #: Epochs between which the changed callids have lines.
         self.reach_low, self.reach_high = 2**62, -(2**62)
@@ -142,7 +144,7 @@ class Draft:
         )
         for file, low, high in self.run(
             "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads "
-            "WHERE least_epoch IS NOT NULL GROUP BY file"
+            f"WHERE least_epoch IS NOT NULL AND source <> {literal(EXPORTS.name)} GROUP BY file"
         ).fetchall():
             self.spans[file] = (low, high)
         self.place_files()
@@ -198,6 +200,10 @@ class Draft:
         shutil.copyfile(self.settings.warehouse / base.file, path)
         self._attach_private(path, alias)
         return Month(alias, path, True, start, end, touched=True)
+
+    def open_writable(self, subject: str, period: str, alias: str) -> Month:
+        """Attach a private, writable copy of a segment that is of no month, or a new one."""
+        return self._open_writable(subject, period, alias, 0, 0)
 
     def _open_new(self, subject: str, period: str, alias: str, start: int, end: int) -> Month:
         """Attach a new, private segment without rows."""
@@ -297,6 +303,8 @@ class Draft:
                 low, high = one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
                 (opened,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")
                 (unsettled,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.unsettled_visits")
+            if subject == "exports":
+                (rows["core.export_figures"],) = one(f"SELECT COUNT(*) FROM {month.alias}.core.export_figures")
             connection.execute(f"CHECKPOINT {month.alias}")
             connection.execute(f"DETACH {month.alias}")
         path = month.path
