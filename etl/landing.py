@@ -23,26 +23,32 @@ from sqlalchemy.orm import Session
 from etl.draft import LogFileInfo
 from etl.faults import reach
 from etl.lines import Piece, Progress, no_progress
-from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs
+from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs, told_offset
+from etl.readers import call_records
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
 from etl.readers.sql_dump import looks_like_dump
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
-from etl.schema import LogSource
-from etl.settings import Database, Settings
-from etl.sources import QUEUE_LOG, SOURCES
+from etl.schema import Lane, LogSource
+from etl.settings import Database, Settings, zone_offset
+from etl.sources import CDR, QUEUE_LOG, SOURCES
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
 
 _HEAD_BYTES = 64 * 1024
 _LAST_BYTES = 16 * 1024
 _RECOGNISED_LINES = 200
+_RECORD_SLAB_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 #: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
 _RECOGNISED_BYTES = 256 * 1024 * 1024
 _DAMAGED = "el archivo comprimido está cortado o dañado; vuelva a copiarlo"
 _DAY_SECONDS = 86400
+
+
+#: Tells the epoch of a line, or None.
+_Stamp = Callable[[bytes], int | None]
 
 
 class Refused(Exception):
@@ -120,9 +126,10 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
         raise Refused("el archivo está vacío (0 bytes)")
     if looks_like_dump(b"\n".join(lines)):
         return None
-    for source in SOURCES:
-        if any(line.count(b"|") >= 4 and _epoch(line, source, latest_epoch) is not None for line in lines):
-            return source
+    events = sum(line.count(b"|") >= 4 and _epoch(line, QUEUE_LOG, latest_epoch) is not None for line in lines)
+    records = sum(bool(call_records.fields_of(line)) for line in lines)
+    if events or records:
+        return QUEUE_LOG if events >= records else CDR
     if more:
         raise Undecided("el comienzo del archivo no tiene eventos")
     if not lines:
@@ -167,11 +174,12 @@ def land(
         known, last, lines_before = _known_file(path, head, session, settings.pbx)
     end = last.first_byte + last.bytes if last else 0
     draft = settings.raw / f".draft-{os.getpid()}"
+    offset = _offset_of(path, source, settings, last.utc_offset if last else None)
     try:
         _copy(path, draft, end)
-        scan = _scan_plain(draft, source, latest)
+        scan = _scan_plain(draft, _stamps(source, offset, latest))
         if scan.lines == 0:
-            return Landed(None, lines_before, scan.held, last.load_id if last else None)
+            return Landed(None, lines_before, scan.held, last.load_id if last else None, source.name)
         if known is not None and scan.first_epoch is None:
             # Growth without one good line is set aside with its file, at the instant reached before.
             with transaction(records) as session:
@@ -200,10 +208,10 @@ def land(
         load = Load(
             file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
             first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
-            last_epoch=scan.last_epoch, landed_at=now, state="landed", **receiver.columns,
+            last_epoch=scan.last_epoch, landed_at=now, state="landed", utc_offset=offset, **receiver.columns,
         )  # fmt: skip
         session.add(load)
-    return Landed(load.load_id, scan.lines, scan.held)
+    return Landed(load.load_id, scan.lines, scan.held, source=source.name, notes=_notes(source))
 
 
 def land_pull(
@@ -301,7 +309,7 @@ def pieces(session: Session, settings: Settings, loads: list[Load], without: Col
                 load=load.load_id, info=files[load.file_id], source=source, sha256=load.sha256,
                 first_byte=load.first_byte, first_line=load.first_line, lines=load.lines, held=load.held,
                 latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, source, settings),
-                row_ids=_id_reader(load, settings) if source.table else None,
+                row_ids=_id_reader(load, settings) if source.table else None, utc_offset=load.utc_offset or 0,
             )
         )  # fmt: skip
     return sorted(
@@ -341,6 +349,8 @@ def piece_digest(path: Path, first_byte: int, length: int) -> str:
 
 def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
     path, first_line = raw_path(settings, load.sha256), load.first_line
+    if source.lane is Lane.RECORDS:  # their columns are many: what is read at once takes more memory
+        settings = settings.model_copy(update={"slab_bytes": min(settings.slab_bytes, _RECORD_SLAB_BYTES)})
     offset, latest = load.utc_offset or 0, latest_epoch(load.landed_at)
 
     def read_table(folder: Path) -> Iterator[Slab]:
@@ -414,12 +424,13 @@ def _land_closed(
         if (same := _same_closed(records, digest, settings.pbx)) is not None:
             return same
         try:
+            offset = _offset_of(draft, source, settings, None)
             with open_text(draft) as file:
-                scan = _scan_lines(file, source, latest)
+                scan = _scan_lines(file, _stamps(source, offset, latest))
         except (OSError, EOFError, zlib.error) as error:
             raise Refused(_DAMAGED) from error
         if scan.lines == 0:
-            return Landed(None, 0, scan.held)
+            return Landed(None, 0, scan.held, source=source.name)
         if scan.first_epoch is None or scan.last_epoch is None:
             raise Refused("ninguna línea tiene un instante legible")
         _keep(draft, digest, settings)
@@ -432,10 +443,41 @@ def _land_closed(
         load = Load(
             file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
             lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
-            landed_at=now, state="landed", **receiver.columns,
+            landed_at=now, state="landed", utc_offset=offset, **receiver.columns,
         )  # fmt: skip
         session.add(load)
-    return Landed(load.load_id, scan.lines, scan.held)
+    return Landed(load.load_id, scan.lines, scan.held, source=source.name, notes=_notes(source))
+
+
+def _offset_of(path: Path, source: LogSource, settings: Settings, before: int | None) -> int | None:
+    """Return how far the clock of a file is ahead of UTC; None where its lines tell epochs. Raises Refused."""
+    if source.lane is not Lane.RECORDS or before is not None:
+        return before
+    if (zone := zone_offset(settings.table_zone)) is not None:
+        return zone
+    try:
+        return told_offset(call_records.read_clock(path), None, "CALLCENTER_TABLE_ZONE", "el archivo")
+    except PullRefused as refusal:
+        raise Refused(str(refusal)) from None
+
+
+def _stamps(source: LogSource, offset: int | None, latest: int) -> _Stamp:
+    """Return what tells the epoch of a line of a source, None of a line without a readable one."""
+    if source.lane is not Lane.RECORDS:
+        return lambda line: _epoch(line, source, latest)
+
+    def started(line: bytes) -> int | None:
+        epoch = call_records.started_of(line.removeprefix(_BOM), offset or 0)
+        return epoch if epoch is not None and source.earliest_epoch <= epoch <= latest else None
+
+    return started
+
+
+def _notes(source: LogSource) -> tuple[str, ...]:
+    """Return what users are told of a file of a source: what it is, where it is no log, and what it loses."""
+    if source is QUEUE_LOG:
+        return ()
+    return (source.title, *(loss.text for loss in source.losses))
 
 
 def _same_closed(records: Engine, digest: str, pbx: str) -> Landed | None:
@@ -477,13 +519,13 @@ def _copy(path: Path, draft: Path, start: int) -> None:
                 out.write(block)
 
 
-def _scan_plain(draft: Path, source: LogSource, latest: int) -> _Scan:
+def _scan_plain(draft: Path, stamp: _Stamp) -> _Scan:
     """Count and hash a copy up to its last line end, and bring it to the disk meanwhile."""
     with draft.open("rb") as file, ThreadPoolExecutor(2) as aside:
         on_disk = aside.submit(os.fsync, file.fileno())
         sha256 = aside.submit(file_digest, draft, _whole_lines_end(file))
         file.seek(0)
-        scan = _scan_lines(file, source, latest)
+        scan = _scan_lines(file, stamp)
         on_disk.result()
         scan.sha256 = sha256.result()
     return scan
@@ -502,7 +544,7 @@ def _whole_lines_end(file: BinaryIO) -> int:
     return 0
 
 
-def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
+def _scan_lines(file: BinaryIO, stamp: _Stamp) -> _Scan:
     """Count up to the last line end; what follows it is held (0 or 1 line)."""
     scan = _Scan()
     position = 0
@@ -514,13 +556,9 @@ def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
             scan.lines += block.count(b"\n")
             if scan.first_epoch is None:
                 first_lines = (carry + block[:end]).split(b"\n")
-                scan.first_epoch = next(
-                    (e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None
-                )
+                scan.first_epoch = next((e for line in first_lines if (e := stamp(line)) is not None), None)
             last_lines = block[end - _LAST_BYTES : end] if end > _LAST_BYTES else carry + block[:end]
-            scan.last_epoch = _last_epoch(
-                last_lines[-_LAST_BYTES:], source, latest, scan.last_epoch or scan.first_epoch
-            )
+            scan.last_epoch = _last_epoch(last_lines[-_LAST_BYTES:], stamp, scan.last_epoch or scan.first_epoch)
             carry = block[end:][-_HEAD_BYTES:]
         else:
             carry = (carry + block)[-_HEAD_BYTES:]
@@ -529,9 +567,9 @@ def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
     return scan
 
 
-def _last_epoch(lines: bytes, source: LogSource, latest: int, before: int | None) -> int | None:
+def _last_epoch(lines: bytes, stamp: _Stamp, before: int | None) -> int | None:
     for line in reversed(lines.split(b"\n")):
-        epoch = _epoch(line, source, latest)
+        epoch = stamp(line)
         if epoch is not None:
             return epoch
     return before

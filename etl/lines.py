@@ -44,7 +44,8 @@ class ReconciliationError(Exception):
 class Piece:
     """One landed piece to load: its slabs of clean lines and what the reader set aside.
 
-    Of a table, ``row_ids`` tells the ids of rows by their line numbers.
+    Of a table, ``row_ids`` tells the ids of rows by their line numbers; ``utc_offset`` is how far ahead of UTC the
+    clock of its lines is, where they do not tell epochs.
     """
 
     load: int
@@ -58,6 +59,7 @@ class Piece:
     latest_epoch: int
     slabs: Callable[[Path], Iterator[Slab]]
     row_ids: Callable[[Path, Collection[int]], dict[int, str]] | None = None
+    utc_offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,17 @@ class Tally:
     duplicates: int
     quarantined: int
     blank: int
+
+
+def keep_callers(draft: Draft, period: str, clear: str) -> None:
+    """Keep clear numbers and names, a relation of one column, apart from all else, each once a month."""
+    is_new = period not in draft.callers and not (draft.base and draft.base.segment("callers", period))
+    alias = draft.writable(draft.callers, "callers", period).alias
+    known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
+    draft.run(
+        f"""INSERT INTO {alias}.raw.callers SELECT clear FROM ({clear}) AS seen(clear)
+        WHERE NOT starts_with(clear, {literal(MARK)}) {known}"""
+    )
 
 
 @dataclass
@@ -230,17 +243,11 @@ class LineLoader:
 
     def _insert_callers(self, month: Month, within: str) -> None:
         """Keep the clear numbers and names of the accepted lines apart, each once a month."""
-        period = period_of(month.start)
-        is_new = period not in self.draft.callers and not (
-            self.draft.base and self.draft.base.segment("callers", period)
-        )
-        alias = self.draft.writable(self.draft.callers, "callers", period).alias
-        known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
-        self.draft.run(
-            f"""INSERT INTO {alias}.raw.callers SELECT clear FROM (
-                SELECT caller FROM accepted WHERE caller <> '' AND {within}
-                UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}
-            ) AS seen(clear) WHERE NOT starts_with(clear, {literal(MARK)}) {known}"""
+        keep_callers(
+            self.draft,
+            period_of(month.start),
+            f"""SELECT caller FROM accepted WHERE caller <> '' AND {within}
+            UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}""",
         )
 
     def _note_changes(self, pbx: str) -> None:

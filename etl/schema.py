@@ -1,7 +1,14 @@
-"""The words a source's declaration is written in: columns, events, reasons, findings."""
+"""The words a source's declaration is written in: columns, events, records, reasons, findings."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+
+
+class Lane(StrEnum):
+    """What becomes of a source's lines: queue visits, or records of calls beside them."""
+
+    QUEUES = "queues"
+    RECORDS = "records"
 
 
 class EventKind(IntEnum):
@@ -70,6 +77,41 @@ class TableLayout:
     encoded: bool = False
     lookups: tuple[tuple[str, Lookup], ...] = ()
 
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Return what each column may be called, by the name it has here."""
+        fixed = {
+            "id": self.id, "time": self.time, "callid": self.callid, "queue": self.queue, "agent": self.agent,
+            "event": self.event,
+        }  # fmt: skip
+        return fixed | {f"data{place}": aliases for place, aliases in enumerate(self.data, start=1)}
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns, by their names here, without which a table is none of this layout."""
+        return tuple(name for name in self.roles if name != "id")
+
+
+@dataclass(frozen=True)
+class RecordLayout:
+    """Columns by which a table is known to hold records of calls, one row a record; every column by any of its names.
+
+    ``columns`` are those of a record, by the names they have here, in the order of the line that a row stands for.
+    """
+
+    tables: tuple[str, ...]
+    time: tuple[str, ...]
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    needed: tuple[str, ...]
+    id: tuple[str, ...] = ("id",)
+    markers: tuple[str, ...] = ()
+    lookups: tuple[tuple[str, Lookup], ...] = ()
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Return what each column may be called, by the name it has here."""
+        return {"id": self.id, "time": self.time, **dict(self.columns)}
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -85,7 +127,8 @@ class LogSource:
     """Declaration of a log: its events, the callids that are never a call, its reasons.
 
     ``table`` is how a database keeps it. Where two sources of one PBX tell the same event, the one of the lesser
-    ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell.
+    ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell. ``lane`` says what its lines
+    are: events of queues, or records of calls.
     """
 
     name: str
@@ -95,9 +138,10 @@ class LogSource:
     reasons: tuple[Reason, ...]
     findings: tuple[Reason, ...] = field(default=())
     earliest_epoch: int = 631_152_000
-    table: TableLayout | None = None
+    table: TableLayout | RecordLayout | None = None
     rank: int = 0
     losses: tuple[Loss, ...] = ()
+    lane: Lane = Lane.QUEUES
 
     @property
     def event_type(self) -> str:

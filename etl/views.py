@@ -83,6 +83,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     )
 
 
+def create_record_views(connection: duckdb.DuckDBPyConnection, records: Sequence[str], loads: str) -> None:
+    """Create the views over the months of records of calls: `records` are their aliases, `loads` that of loads."""
+    connection.execute(f"CREATE VIEW core.line_numbers AS SELECT * FROM {loads}.core.line_numbers")
+    for table in ("raw.cdr", "core.cdr_calls"):
+        connection.execute(f"CREATE VIEW {table} AS {_union(table, records)}")
+
+
 def months_between(
     connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
 ) -> str:
