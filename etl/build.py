@@ -56,6 +56,7 @@ class Build:
         """Tell the visits and calls of everything that changed, each event by the source that tells it best."""
         self.overlaps.settle(self._added)
         self.calls.build_visits()
+        self.overlaps.details.note_findings()
         self.records.tell_calls()
 
     def remap(self) -> None:

@@ -3,14 +3,15 @@
 A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
 piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached,
 never by its name. A gzip file is closed: it is one piece, as it is. So are a dump of a table, and the rows pulled from
-one (``etl.pulls``).
+one (``etl.pulls``), and the details of calls that other systems export (``etl.call_details``).
 """
 
 import gzip
 import hashlib
 import os
+import re
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,18 +21,22 @@ from typing import Any, BinaryIO
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from etl.call_details import detail_slab, names_details, read_details, source_of
 from etl.draft import LogFileInfo
 from etl.faults import reach
 from etl.lines import Piece, Progress, no_progress
 from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs, told_offset
 from etl.readers import call_records
+from etl.readers.found_table import UnreadableTable
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.readers.sniff import sniff
 from etl.readers.sql_dump import looks_like_dump
+from etl.readers.tables import read_tables
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 from etl.schema import Lane, LogSource
-from etl.settings import Database, Settings, zone_offset
+from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings, zone_offset
 from etl.sources import CDR, QUEUE_LOG, SOURCES
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
@@ -39,6 +44,8 @@ from etl.warehouse import sync_folder
 _HEAD_BYTES = 64 * 1024
 _LAST_BYTES = 16 * 1024
 _RECOGNISED_LINES = 200
+#: Lines of a delimited text among which the titles of its columns are looked for.
+_TITLE_LINES = 20
 _RECORD_SLAB_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 #: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
@@ -130,6 +137,8 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
     records = sum(bool(call_records.fields_of(line)) for line in lines)
     if events or records:
         return QUEUE_LOG if events >= records else CDR
+    if (found := _recognised_details(path, lines)) is not None:
+        return found
     if more:
         raise Undecided("el comienzo del archivo no tiene eventos")
     if not lines:
@@ -138,6 +147,21 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
         f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
         "revise que sea el archivo queue_log de Asterisk"
     )
+
+
+def _recognised_details(path: Path, lines: Sequence[bytes]) -> LogSource | None:
+    """Tell which details of calls a file holds: read as a table where that is what it seems to be."""
+    with path.open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+    if not is_gzip(start) and sniff(start).could_be_log:
+        texts = [line.decode("utf-8", errors="replace").replace("\0", "") for line in lines[:_TITLE_LINES]]
+        split = (re.split(r"[;,\t]", text) for text in texts)
+        if not any(names_details([cell.strip('" ') for cell in cells]) for cells in split):
+            return None
+    try:
+        return source_of(read_tables(path))
+    except UnreadableTable:
+        return None
 
 
 def _first_lines(file: BinaryIO, within: int) -> tuple[list[bytes], bool]:
@@ -166,6 +190,8 @@ def land(
     source = recognise(path, latest_epoch=latest)
     if source is None:
         return _land_dump(path, records, settings, name, now, latest, receiver)
+    if source.lane is Lane.DETAILS:
+        return _land_details(path, source, records, settings, name, now, latest, receiver)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if is_gzip(head):
@@ -235,6 +261,41 @@ def land_pull(
             return _land_table(rows, rows.path, digest, records, settings, pbx, rows.name, now, receiver)
     except PullRefused as refusal:
         raise Refused(str(refusal)) from None
+
+
+def _land_details(
+    path: Path, source: LogSource, records: Engine, settings: Settings, name: str, now: datetime, latest: int,
+    receiver: Receiver,
+) -> Landed:  # fmt: skip
+    """Land a file of details of calls as it is: a closed file, whose rows are its lines."""
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        _copy(path, draft, 0)
+        size, digest = draft.stat().st_size, file_digest(draft)
+        if (same := _same_closed(records, digest, settings.pbx)) is not None:
+            return same
+        zone = zone_offset(settings.table_zone)
+        offset = ZONE_OFFSET_SECONDS if zone is None else zone  # no row says more
+        try:
+            found = read_details(draft, source, offset=offset, latest_epoch=latest)
+        except UnreadableTable as error:
+            raise Refused(error.text) from None
+        if found.first_epoch is None or found.last_epoch is None:
+            raise Refused("ninguna fila tiene un instante legible")
+        _keep(draft, digest, settings)
+    finally:
+        draft.unlink(missing_ok=True)
+    with transaction(records) as session:
+        file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
+        session.add(file_row)
+        session.flush()
+        load = Load(
+            file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+            lines=found.rows, held=0, first_epoch=found.first_epoch, last_epoch=found.last_epoch, landed_at=now,
+            state="landed", utc_offset=offset, **receiver.columns,
+        )  # fmt: skip
+        session.add(load)
+    return Landed(load.load_id, found.rows, 0, source=source.name, notes=_notes(source))
 
 
 def _land_dump(
@@ -364,6 +425,11 @@ def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[
         with open_text(path) as file:
             yield from feed.slabs(blocks(file))
 
+    def read_rows(folder: Path) -> Iterator[Slab]:
+        yield detail_slab(path, source, folder, offset=offset, latest_epoch=latest)
+
+    if source.lane is Lane.DETAILS:
+        return read_rows
     return read_table if source.table else read
 
 

@@ -5,10 +5,15 @@ from enum import IntEnum, StrEnum
 
 
 class Lane(StrEnum):
-    """What becomes of a source's lines: queue visits, or records of calls beside them."""
+    """What becomes of a source's lines: queue visits, records of calls beside them, visits where no log tells them."""
 
     QUEUES = "queues"
     RECORDS = "records"
+    DETAILS = "details"
+
+
+#: So many lines stand for a row of details of calls: its entry, its connection, its end.
+LINES_A_ROW = 3
 
 
 class EventKind(IntEnum):
@@ -114,6 +119,17 @@ class RecordLayout:
 
 
 @dataclass(frozen=True)
+class DetailLayout:
+    """Titles by which a table is known to hold details of calls, one call a row; every column by any of its titles.
+
+    ``needed`` are columns that must be there, of each group any one.
+    """
+
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    needed: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Loss:
     """What a way of keeping a log loses for good, as a person reads it, and the figures that suffer from it."""
 
@@ -128,7 +144,7 @@ class LogSource:
 
     ``table`` is how a database keeps it. Where two sources of one PBX tell the same event, the one of the lesser
     ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell. ``lane`` says what its lines
-    are: events of queues, or records of calls.
+    are: events of queues, records of calls, or events made of the rows of an export, told by its ``detail``.
     """
 
     name: str
@@ -142,6 +158,12 @@ class LogSource:
     rank: int = 0
     losses: tuple[Loss, ...] = ()
     lane: Lane = Lane.QUEUES
+    detail: DetailLayout | None = None
+
+    @property
+    def lines_a_row(self) -> int:
+        """Return how many lines of a piece stand for one line or row of its file."""
+        return LINES_A_ROW if self.lane is Lane.DETAILS else 1
 
     @property
     def event_type(self) -> str:
