@@ -167,9 +167,20 @@ def _asked(context: Context, cursor: Cursor, search: str | None) -> Asked:
         raise FilterError(f"«{ending}» no es una de las causas")
     text = words.get("pagina", ["1"])[-1]
     page = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
-    asked = filters.read(search, today=context.today(), usual=month(usual))
+    for word in ("desde", "hasta"):
+        words[word] = [_iso(each) for each in words.get(word, ())]
+    typed = urlencode([(word, each) for word, found in words.items() for each in found])
+    asked = filters.read(typed, today=context.today(), usual=month(usual))
     plain = Filters(asked.period, asked.lines)
     return Asked(plain, Ending(ending) if ending in tuple(Ending) else None, bool(ending), max(1, page))
+
+
+def _iso(text: str) -> str:
+    """Return a day as an address has it, of one that was typed as people write it; anything else as it is."""
+    try:
+        return f"{datetime.strptime(text.strip(), '%d/%m/%Y'):%Y-%m-%d}"
+    except ValueError:
+        return text
 
 
 def _nothing_loaded() -> Component:
@@ -194,12 +205,12 @@ def _form(context: Context, asked: Asked) -> Component:
         (line, terms.line_name(line)) for line in (terms.NO_LINE, *asked.filters.lines) if line not in dict(lines)
     ]
     days = [
-        html.Label(
-            [html.Span(label), dcc.Input(type="date", name=name, value=f"{day:%Y-%m-%d}", required=True)],
-            className="control day",
+        dmc.TextInput(
+            name=name, label=label, value=date_text(day), size="xs", autoComplete="off", className="control",
+            placeholder="31/10/2026",
         )
         for label, name, day in (("Desde", "desde", period.first), ("Hasta", "hasta", period.last))
-    ]
+    ]  # fmt: skip
     return html.Form(
         [
             *days,
@@ -219,16 +230,16 @@ def _form(context: Context, asked: Asked) -> Component:
 
 
 def _lines_panel(asked: Asked, lines: tuple[BeforeQueue, ...], days: RecordedDays) -> Component:
-    told: list[Children] = [html.P(_covered(days, asked.filters), className="quiet")]
+    told: list[Component] = [html.P(_covered(days, asked.filters), className="quiet")]
     if lines:
         rows = [_cells(asked, _name(line.service), line, line.service or terms.NO_LINE) for line in lines]
         if len(lines) > 1:
             rows.append(_cells(asked, _TOTAL, total_of(lines), None))
         told += [
-            html.Div(components.table(_headings(), rows), className="before-lines"),
+            html.Div(components.table(_headings(), rows), className="before before-lines"),
             html.P(
-                "Cada cantidad es de las llamadas de afuera de su fila, que entre todas suman, y abre su listado. "
-                "Ninguna entra en el nivel de servicio: el manual cuenta las que entran a una cola.",
+                "En cada fila las demás columnas suman las llamadas de afuera, y cada cantidad abre su listado. "
+                "El nivel de servicio cuenta solo a quienes entran a una cola.",
                 className="quiet",
             ),
         ]
@@ -238,7 +249,7 @@ def _lines_panel(asked: Asked, lines: tuple[BeforeQueue, ...], days: RecordedDay
         terms.NOT_IN_LOG, [f"{terms.ENDINGS[each]}: {terms.ENDING_SAYS[each]}" for each in Ending]
     )
     actions = links.saving(_TABLE) if lines else None
-    return components.panel(terms.NOT_IN_LOG, told, explanation=explanation, actions=actions)
+    return components.panel(terms.NOT_IN_LOG, html.Div(told), explanation=explanation, actions=actions)
 
 
 def _covered(days: RecordedDays, asked: Filters) -> str:
@@ -265,7 +276,9 @@ def _list_panel(cursor: Cursor, asked: Asked, lines: tuple[BeforeQueue, ...]) ->
         f"{_list_title(asked)}: {number_text(number)}",
         [
             html.P(notes, className="quiet"),
-            components.table(terms.RECORDED_CALL_COLUMNS, [_shown(call) for call in calls]),
+            html.Div(
+                components.table(terms.RECORDED_CALL_COLUMNS, [_shown(call) for call in calls]), className="before"
+            ),
             *([_pages(asked, page, pages)] if pages > 1 else []),
         ],
         kind="events",
