@@ -19,6 +19,7 @@ MOST_DAYS = 10 * 366
 THRESHOLDS = (min(WITHIN_SECONDS), max(WITHIN_SECONDS))
 CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
+BEFORE_QUEUE_PATH = "/antes-de-la-cola"
 LOADS_PATH = "/cargas"
 SETUP_PATH = "/puesta-en-marcha"
 #: Figures that open their calls wherever they stand.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.call_records import RecordLoader, line_numbers
 from etl.calls import CallTeller
 from etl.draft import Draft, Month
 from etl.export_pieces import ExportPiece, add_export
@@ -11,7 +12,7 @@ from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
 from etl.model import model
 from etl.months import period_of
 from etl.overlaps import Overlaps
-from etl.schema import EventKind
+from etl.schema import EventKind, Lane
 from etl.warehouse import Generation
 
 
@@ -28,6 +29,7 @@ class Build:
     lines: LineLoader = field(init=False)
     overlaps: Overlaps = field(init=False)
     calls: CallTeller = field(init=False)
+    records: RecordLoader = field(init=False)
     _added: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -35,6 +37,7 @@ class Build:
         self.lines = LineLoader(self.draft, self.progress)
         self.overlaps = Overlaps(self.draft)
         self.calls = CallTeller(self.draft)
+        self.records = RecordLoader(self.draft, self.progress)
 
     @property
     def tallies(self) -> list[Tally]:
@@ -46,6 +49,10 @@ class Build:
         if isinstance(piece, ExportPiece):
             self.lines.tallies.append(tally := add_export(self.draft, piece))
             return tally
+        if piece.source.lane is Lane.RECORDS:
+            tally = self.records.add(piece)
+            self.lines.tallies.append(tally)
+            return tally
         self._added.append(piece.info.file)
         return self.lines.add(piece)
 
@@ -53,6 +60,8 @@ class Build:
         """Tell the visits and calls of everything that changed, each event by the source that tells it best."""
         self.overlaps.settle(self._added)
         self.calls.build_visits()
+        self.overlaps.details.note_findings()
+        self.records.tell_calls()
 
     def remap(self) -> None:
         """Apply the site's mapping as it is now to the visits in service."""
@@ -85,6 +94,7 @@ class Build:
         todo = [("calls", period, month) for period, month in sorted(self.draft.months.items())]
         todo += [("callers", period, month) for period, month in sorted(self.draft.callers.items())]
         todo += [("exports", "all", self.draft.exports)] if self.draft.exports is not None else []
+        todo += [("cdr", period, month) for period, month in sorted(self.draft.records.items())]
         todo = [*((s, p, m) for s, p, m in todo if m.writable), ("loads", "all", self.draft.loads)]
         segments = self.draft.close_segments(todo)
         built = [month.path for _, _, month in todo if month.path is not None]
@@ -124,11 +134,17 @@ class Build:
                 )
 
     def _write_mapping(self) -> None:
-        self.draft.run("DELETE FROM loads_db.core.queue_lines; DELETE FROM loads_db.core.agent_persons")
+        self.draft.run(
+            "DELETE FROM loads_db.core.queue_lines; DELETE FROM loads_db.core.agent_persons; "
+            "DELETE FROM loads_db.core.line_numbers"
+        )
         self.draft.insert_rows(
             "loads_db.core.queue_lines",
             ((r.queue, r.did, r.service, r.valid_from, r.valid_to) for r in self.draft.site.queues),
         )
+        numbers = [(line.number, line.number) for line in self.draft.site.lines]
+        numbers += [(rule.did, rule.service) for rule in self.draft.site.queues if rule.did]
+        self.draft.insert_rows("loads_db.core.line_numbers", line_numbers(numbers, self.draft.key))
         self.draft.insert_rows(
             "loads_db.core.agent_persons",
             ((r.interface, r.person, r.valid_from, r.valid_to) for r in self.draft.site.persons),

@@ -18,7 +18,7 @@ from etl.model import model
 from etl.months import day_number, month_span, period_of, periods_between
 from etl.records.site import Site
 from etl.settings import Settings
-from etl.sources import QUEUE_LOG
+from etl.sources import QUEUE_LOG, RECORD_SOURCES
 from etl.sources.exports import EXPORTS
 from etl.validate import literal
 from etl.warehouse import Generation, Segment, WarehouseError, digest
@@ -98,6 +98,7 @@ class Draft:
         self.months: dict[str, Month] = {}
         self.callers: dict[str, Month] = {}
         self.exports: Month | None = None
+        self.records: dict[str, Month] = {}
         self.spans: dict[int, tuple[int, int]] = {}
         #: Epochs between which the changed callids have lines.
         self.reach_low, self.reach_high = 2**62, -(2**62)
@@ -142,9 +143,10 @@ class Draft:
                 for r in self.site.persons
             ),
         )
+        apart = ", ".join(map(literal, (*RECORD_SOURCES, EXPORTS.name)))
         for file, low, high in self.run(
             "SELECT file, MIN(least_epoch), MAX(greatest_epoch) FROM loads_db.meta.loads "
-            f"WHERE least_epoch IS NOT NULL AND source <> {literal(EXPORTS.name)} GROUP BY file"
+            f"WHERE least_epoch IS NOT NULL AND source NOT IN ({apart}) GROUP BY file"
         ).fetchall():
             self.spans[file] = (low, high)
         self.place_files()
@@ -303,8 +305,12 @@ class Draft:
                 low, high = one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
                 (opened,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")
                 (unsettled,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.unsettled_visits")
-            if subject == "exports":
+            elif subject == "exports":
                 (rows["core.export_figures"],) = one(f"SELECT COUNT(*) FROM {month.alias}.core.export_figures")
+            elif subject == "cdr":
+                for table in ("raw.cdr", "core.cdr_calls"):
+                    (rows[table],) = one(f"SELECT COUNT(*) FROM {month.alias}.{table}")
+                low, high = one(f"SELECT MIN(started_epoch), MAX(started_epoch) FROM {month.alias}.raw.cdr")
             connection.execute(f"CHECKPOINT {month.alias}")
             connection.execute(f"DETACH {month.alias}")
         path = month.path

@@ -3,14 +3,15 @@
 A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
 piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached,
 never by its name. A gzip file is closed: it is one piece, as it is. So are a dump of a table, and the rows pulled from
-one (``etl.pulls``).
+one (``etl.pulls``), and the details of calls that other systems export (``etl.call_details``).
 """
 
 import gzip
 import hashlib
 import os
+import re
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,23 +21,26 @@ from typing import Any, BinaryIO
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from etl.call_details import detail_slab, names_details, read_details, source_of
 from etl.draft import LogFileInfo
 from etl.export_pieces import ExportPiece, span_of
 from etl.export_tables import begins_as_report
 from etl.exports import NOTHING_TOLD, Export, Told, read_export
 from etl.faults import reach
 from etl.lines import Piece, Progress, no_progress
-from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs
+from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs, told_offset
+from etl.readers import call_records
 from etl.readers.found_table import MOST_BYTES, UnreadableTable
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
+from etl.readers.sniff import sniff
 from etl.readers.sql_dump import looks_like_dump
 from etl.readers.tables import is_table_file, read_tables
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
-from etl.schema import LogSource
-from etl.settings import Database, Settings
-from etl.sources import QUEUE_LOG, SOURCES
+from etl.schema import Lane, LogSource
+from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings, zone_offset
+from etl.sources import CDR, QUEUE_LOG, SOURCES
 from etl.sources.exports import EXPORTS
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
@@ -44,6 +48,9 @@ from etl.warehouse import sync_folder
 _HEAD_BYTES = 64 * 1024
 _LAST_BYTES = 16 * 1024
 _RECOGNISED_LINES = 200
+#: Lines of a delimited text among which the titles of its columns are looked for.
+_TITLE_LINES = 20
+_RECORD_SLAB_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 #: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
 _RECOGNISED_BYTES = 256 * 1024 * 1024
@@ -62,6 +69,10 @@ _NO_TABLE = (
 )
 _DAMAGED = "el archivo comprimido está cortado o dañado; vuelva a copiarlo"
 _DAY_SECONDS = 86400
+
+
+#: Tells the epoch of a line, or None.
+_Stamp = Callable[[bytes], int | None]
 
 
 class Refused(Exception):
@@ -139,9 +150,12 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
         raise Refused("el archivo está vacío (0 bytes)")
     if looks_like_dump(b"\n".join(lines)):
         return None
-    for source in SOURCES:
-        if any(line.count(b"|") >= 4 and _epoch(line, source, latest_epoch) is not None for line in lines):
-            return source
+    events = sum(line.count(b"|") >= 4 and _epoch(line, QUEUE_LOG, latest_epoch) is not None for line in lines)
+    records = sum(bool(call_records.fields_of(line)) for line in lines)
+    if events or records:
+        return QUEUE_LOG if events >= records else CDR
+    if (found := _recognised_details(path, lines)) is not None:
+        return found
     if more:
         raise Undecided("el comienzo del archivo no tiene eventos")
     if not lines:
@@ -150,6 +164,21 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
         f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
         "revise que sea el archivo queue_log de Asterisk"
     )
+
+
+def _recognised_details(path: Path, lines: Sequence[bytes]) -> LogSource | None:
+    """Tell which details of calls a file holds: read as a table where that is what it seems to be."""
+    with path.open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+    if not is_gzip(start) and sniff(start).could_be_log:
+        texts = [line.decode("utf-8", errors="replace").replace("\0", "") for line in lines[:_TITLE_LINES]]
+        split = (re.split(r"[;,\t]", text) for text in texts)
+        if not any(names_details([cell.strip('" ') for cell in cells]) for cells in split):
+            return None
+    try:
+        return source_of(read_tables(path))
+    except UnreadableTable:
+        return None
 
 
 def _first_lines(file: BinaryIO, within: int) -> tuple[list[bytes], bool]:
@@ -189,6 +218,8 @@ def land(
         return _land_export(path, records, settings, name, now, receiver, told, refusal)
     if source is None:
         return _land_dump(path, records, settings, name, now, latest, receiver)
+    if source.lane is Lane.DETAILS:
+        return _land_details(path, source, records, settings, name, now, latest, receiver)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if is_gzip(head):
@@ -197,11 +228,12 @@ def land(
         known, last, lines_before = _known_file(path, head, session, settings.pbx)
     end = last.first_byte + last.bytes if last else 0
     draft = settings.raw / f".draft-{os.getpid()}"
+    offset = _offset_of(path, source, settings, last.utc_offset if last else None)
     try:
         _copy(path, draft, end)
-        scan = _scan_plain(draft, source, latest)
+        scan = _scan_plain(draft, _stamps(source, offset, latest))
         if scan.lines == 0:
-            return Landed(None, lines_before, scan.held, last.load_id if last else None)
+            return Landed(None, lines_before, scan.held, last.load_id if last else None, source.name)
         if known is not None and scan.first_epoch is None:
             # Growth without one good line is set aside with its file, at the instant reached before.
             with transaction(records) as session:
@@ -230,10 +262,10 @@ def land(
         load = Load(
             file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
             first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
-            last_epoch=scan.last_epoch, landed_at=now, state="landed", **receiver.columns,
+            last_epoch=scan.last_epoch, landed_at=now, state="landed", utc_offset=offset, **receiver.columns,
         )  # fmt: skip
         session.add(load)
-    return Landed(load.load_id, scan.lines, scan.held)
+    return Landed(load.load_id, scan.lines, scan.held, source=source.name, notes=_notes(source))
 
 
 def land_pull(
@@ -257,6 +289,41 @@ def land_pull(
             return _land_table(rows, rows.path, digest, records, settings, pbx, rows.name, now, receiver)
     except PullRefused as refusal:
         raise Refused(str(refusal)) from None
+
+
+def _land_details(
+    path: Path, source: LogSource, records: Engine, settings: Settings, name: str, now: datetime, latest: int,
+    receiver: Receiver,
+) -> Landed:  # fmt: skip
+    """Land a file of details of calls as it is: a closed file, whose rows are its lines."""
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        _copy(path, draft, 0)
+        size, digest = draft.stat().st_size, file_digest(draft)
+        if (same := _same_closed(records, digest, settings.pbx)) is not None:
+            return same
+        zone = zone_offset(settings.table_zone)
+        offset = ZONE_OFFSET_SECONDS if zone is None else zone  # no row says more
+        try:
+            found = read_details(draft, source, offset=offset, latest_epoch=latest)
+        except UnreadableTable as error:
+            raise Refused(error.text) from None
+        if found.first_epoch is None or found.last_epoch is None:
+            raise Refused("ninguna fila tiene un instante legible")
+        _keep(draft, digest, settings)
+    finally:
+        draft.unlink(missing_ok=True)
+    with transaction(records) as session:
+        file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
+        session.add(file_row)
+        session.flush()
+        load = Load(
+            file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+            lines=found.rows, held=0, first_epoch=found.first_epoch, last_epoch=found.last_epoch, landed_at=now,
+            state="landed", utc_offset=offset, **receiver.columns,
+        )  # fmt: skip
+        session.add(load)
+    return Landed(load.load_id, found.rows, 0, source=source.name, notes=_notes(source))
 
 
 def _land_dump(
@@ -408,7 +475,7 @@ def pieces(
                 load=load.load_id, info=files[load.file_id], source=source, sha256=load.sha256,
                 first_byte=load.first_byte, first_line=load.first_line, lines=load.lines, held=load.held,
                 latest_epoch=latest_epoch(load.landed_at), slabs=_slab_reader(load, source, settings),
-                row_ids=_id_reader(load, settings) if source.table else None,
+                row_ids=_id_reader(load, settings) if source.table else None, utc_offset=load.utc_offset or 0,
             )
         )  # fmt: skip
     found.sort(key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line))
@@ -447,6 +514,8 @@ def piece_digest(path: Path, first_byte: int, length: int) -> str:
 
 def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
     path, first_line = raw_path(settings, load.sha256), load.first_line
+    if source.lane is Lane.RECORDS:  # their columns are many: what is read at once takes more memory
+        settings = settings.model_copy(update={"slab_bytes": min(settings.slab_bytes, _RECORD_SLAB_BYTES)})
     offset, latest = load.utc_offset or 0, latest_epoch(load.landed_at)
 
     def read_table(folder: Path) -> Iterator[Slab]:
@@ -460,6 +529,11 @@ def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[
         with open_text(path) as file:
             yield from feed.slabs(blocks(file))
 
+    def read_rows(folder: Path) -> Iterator[Slab]:
+        yield detail_slab(path, source, folder, offset=offset, latest_epoch=latest)
+
+    if source.lane is Lane.DETAILS:
+        return read_rows
     return read_table if source.table else read
 
 
@@ -520,12 +594,13 @@ def _land_closed(
         if (same := _same_closed(records, digest, settings.pbx)) is not None:
             return same
         try:
+            offset = _offset_of(draft, source, settings, None)
             with open_text(draft) as file:
-                scan = _scan_lines(file, source, latest)
+                scan = _scan_lines(file, _stamps(source, offset, latest))
         except (OSError, EOFError, zlib.error) as error:
             raise Refused(_DAMAGED) from error
         if scan.lines == 0:
-            return Landed(None, 0, scan.held)
+            return Landed(None, 0, scan.held, source=source.name)
         if scan.first_epoch is None or scan.last_epoch is None:
             raise Refused("ninguna línea tiene un instante legible")
         _keep(draft, digest, settings)
@@ -538,10 +613,41 @@ def _land_closed(
         load = Load(
             file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
             lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch, last_epoch=scan.last_epoch,
-            landed_at=now, state="landed", **receiver.columns,
+            landed_at=now, state="landed", utc_offset=offset, **receiver.columns,
         )  # fmt: skip
         session.add(load)
-    return Landed(load.load_id, scan.lines, scan.held)
+    return Landed(load.load_id, scan.lines, scan.held, source=source.name, notes=_notes(source))
+
+
+def _offset_of(path: Path, source: LogSource, settings: Settings, before: int | None) -> int | None:
+    """Return how far the clock of a file is ahead of UTC; None where its lines tell epochs. Raises Refused."""
+    if source.lane is not Lane.RECORDS or before is not None:
+        return before
+    if (zone := zone_offset(settings.table_zone)) is not None:
+        return zone
+    try:
+        return told_offset(call_records.read_clock(path), None, "CALLCENTER_TABLE_ZONE", "el archivo")
+    except PullRefused as refusal:
+        raise Refused(str(refusal)) from None
+
+
+def _stamps(source: LogSource, offset: int | None, latest: int) -> _Stamp:
+    """Return what tells the epoch of a line of a source, None of a line without a readable one."""
+    if source.lane is not Lane.RECORDS:
+        return lambda line: _epoch(line, source, latest)
+
+    def started(line: bytes) -> int | None:
+        epoch = call_records.started_of(line.removeprefix(_BOM), offset or 0)
+        return epoch if epoch is not None and source.earliest_epoch <= epoch <= latest else None
+
+    return started
+
+
+def _notes(source: LogSource) -> tuple[str, ...]:
+    """Return what users are told of a file of a source: what it is, where it is no log, and what it loses."""
+    if source is QUEUE_LOG:
+        return ()
+    return (source.title, *(loss.text for loss in source.losses))
 
 
 def _same_closed(records: Engine, digest: str, pbx: str) -> Landed | None:
@@ -583,13 +689,13 @@ def _copy(path: Path, draft: Path, start: int) -> None:
                 out.write(block)
 
 
-def _scan_plain(draft: Path, source: LogSource, latest: int) -> _Scan:
+def _scan_plain(draft: Path, stamp: _Stamp) -> _Scan:
     """Count and hash a copy up to its last line end, and bring it to the disk meanwhile."""
     with draft.open("rb") as file, ThreadPoolExecutor(2) as aside:
         on_disk = aside.submit(os.fsync, file.fileno())
         sha256 = aside.submit(file_digest, draft, _whole_lines_end(file))
         file.seek(0)
-        scan = _scan_lines(file, source, latest)
+        scan = _scan_lines(file, stamp)
         on_disk.result()
         scan.sha256 = sha256.result()
     return scan
@@ -608,7 +714,7 @@ def _whole_lines_end(file: BinaryIO) -> int:
     return 0
 
 
-def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
+def _scan_lines(file: BinaryIO, stamp: _Stamp) -> _Scan:
     """Count up to the last line end; what follows it is held (0 or 1 line)."""
     scan = _Scan()
     position = 0
@@ -620,13 +726,9 @@ def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
             scan.lines += block.count(b"\n")
             if scan.first_epoch is None:
                 first_lines = (carry + block[:end]).split(b"\n")
-                scan.first_epoch = next(
-                    (e for line in first_lines if (e := _epoch(line, source, latest)) is not None), None
-                )
+                scan.first_epoch = next((e for line in first_lines if (e := stamp(line)) is not None), None)
             last_lines = block[end - _LAST_BYTES : end] if end > _LAST_BYTES else carry + block[:end]
-            scan.last_epoch = _last_epoch(
-                last_lines[-_LAST_BYTES:], source, latest, scan.last_epoch or scan.first_epoch
-            )
+            scan.last_epoch = _last_epoch(last_lines[-_LAST_BYTES:], stamp, scan.last_epoch or scan.first_epoch)
             carry = block[end:][-_HEAD_BYTES:]
         else:
             carry = (carry + block)[-_HEAD_BYTES:]
@@ -635,9 +737,9 @@ def _scan_lines(file: BinaryIO, source: LogSource, latest: int) -> _Scan:
     return scan
 
 
-def _last_epoch(lines: bytes, source: LogSource, latest: int, before: int | None) -> int | None:
+def _last_epoch(lines: bytes, stamp: _Stamp, before: int | None) -> int | None:
     for line in reversed(lines.split(b"\n")):
-        epoch = _epoch(line, source, latest)
+        epoch = stamp(line)
         if epoch is not None:
             return epoch
     return before

@@ -44,7 +44,8 @@ class ReconciliationError(Exception):
 class Piece:
     """One landed piece to load: its slabs of clean lines and what the reader set aside.
 
-    Of a table, ``row_ids`` tells the ids of rows by their line numbers.
+    Of a table, ``row_ids`` tells the ids of rows by their line numbers; ``utc_offset`` is how far ahead of UTC the
+    clock of its lines is, where they do not tell epochs.
     """
 
     load: int
@@ -58,6 +59,7 @@ class Piece:
     latest_epoch: int
     slabs: Callable[[Path], Iterator[Slab]]
     row_ids: Callable[[Path, Collection[int]], dict[int, str]] | None = None
+    utc_offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,17 @@ class Tally:
     blank: int
 
 
+def keep_callers(draft: Draft, period: str, clear: str) -> None:
+    """Keep clear numbers and names, a relation of one column, apart from all else, each once a month."""
+    is_new = period not in draft.callers and not (draft.base and draft.base.segment("callers", period))
+    alias = draft.writable(draft.callers, "callers", period).alias
+    known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
+    draft.run(
+        f"""INSERT INTO {alias}.raw.callers SELECT clear FROM ({clear}) AS seen(clear)
+        WHERE NOT starts_with(clear, {literal(MARK)}) {known}"""
+    )
+
+
 @dataclass
 class LineLoader:
     """Loads pieces into a draft, one after another in the order of their files."""
@@ -83,6 +96,7 @@ class LineLoader:
     def add(self, piece: Piece) -> Tally:
         """Load the lines of a piece. Raises ReconciliationError unless every line read is accounted for."""
         blank = loaded = duplicates = quarantined = steps = read_lines = other_encoding = 0
+        lines_a_row = piece.source.lines_a_row
         least = greatest = None
         order_epoch = self._last_order_epoch(piece)
         is_forgotten = piece.load in self.draft.forgotten
@@ -114,20 +128,26 @@ class LineLoader:
             blank += empty
             quarantined += set_aside + rejected
             if count:
-                steps += self._order(order_epoch)
+                # The rows of an export stand in any order, and each tells one call.
+                steps += self._order(order_epoch) if lines_a_row == 1 else 0
                 order_epoch = max(high, order_epoch or high)
                 repeated = self._set_duplicates_apart(piece, low, high)
                 self._insert_accepted(piece, low, high)
+                if lines_a_row > 1:
+                    count, repeated = self._rows_of(repeated, lines_a_row)
                 duplicates += repeated
                 loaded += count - repeated
                 least = low if least is None else min(least, low)
                 greatest = high if greatest is None else max(greatest, high)
-            done = slab.first_line + slab.lines - piece.first_line
+            done = (slab.first_line + slab.lines - piece.first_line) // lines_a_row
             self.progress(f"{piece.info.name}: {done} de {piece.lines} líneas", done / piece.lines)
             self.draft.run("DROP VIEW accepted")
         self.draft.run("DROP TABLE IF EXISTS stage; DROP TABLE IF EXISTS parsed; DROP TABLE IF EXISTS ordered_lines")
         if quarantined and piece.row_ids is not None and not is_forgotten:
             self._name_rows(piece, piece.row_ids)
+        if lines_a_row > 1:
+            read_lines //= lines_a_row
+            blank = read_lines - loaded - duplicates - quarantined
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
             raise ReconciliationError(f"{piece.info.name}: las líneas no cuadran ({tally}); no se cargó nada")
@@ -163,6 +183,15 @@ class LineLoader:
         else:
             if self.draft.count("parsed") != slab.lines:
                 parse(split_fields_sql(slab.path, threads))
+
+    def _rows_of(self, repeated: int, lines_a_row: int) -> tuple[int, int]:
+        """Return how many rows the accepted lines of a slab stand for, and how many of them are known."""
+        first = f"%s %% {lines_a_row} = 0"
+        (rows,) = self.draft.one(f"SELECT COUNT(*) FROM parsed WHERE epoch IS NOT NULL AND {first % 'rowid'}")
+        if not repeated:
+            return int(rows), 0
+        (known,) = self.draft.one(f"SELECT COUNT(*) FROM repeated WHERE {first % '(line - 1)'}")
+        return int(rows), int(known)
 
     def _reject(self, piece: Piece, slab: Slab) -> tuple[int, int]:
         """Set the lines that were not accepted aside with their reasons; return the blank and the set aside."""
@@ -230,17 +259,11 @@ class LineLoader:
 
     def _insert_callers(self, month: Month, within: str) -> None:
         """Keep the clear numbers and names of the accepted lines apart, each once a month."""
-        period = period_of(month.start)
-        is_new = period not in self.draft.callers and not (
-            self.draft.base and self.draft.base.segment("callers", period)
-        )
-        alias = self.draft.writable(self.draft.callers, "callers", period).alias
-        known = "" if is_new else f"AND clear NOT IN (SELECT clear FROM {alias}.raw.callers)"
-        self.draft.run(
-            f"""INSERT INTO {alias}.raw.callers SELECT clear FROM (
-                SELECT caller FROM accepted WHERE caller <> '' AND {within}
-                UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}
-            ) AS seen(clear) WHERE NOT starts_with(clear, {literal(MARK)}) {known}"""
+        keep_callers(
+            self.draft,
+            period_of(month.start),
+            f"""SELECT caller FROM accepted WHERE caller <> '' AND {within}
+            UNION SELECT caller_name FROM accepted WHERE caller_name <> '' AND {within}""",
         )
 
     def _note_changes(self, pbx: str) -> None:

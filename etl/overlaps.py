@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from etl.details import DetailPrecedence
 from etl.draft import Draft, Month
-from etl.schema import EventKind
+from etl.schema import LINES_A_ROW, EventKind
+from etl.sources.call_detail import DETAILS
 from etl.validate import EVENT_COLUMNS, literal
 
 MATCH_SECONDS = 2
@@ -28,6 +30,8 @@ _KEY = f"""
     left(event, {_NAME_WIDTH}) AS event,
     rtrim(concat_ws('|', left(f[1], {_DATA_WIDTH}), left(f[2], {_DATA_WIDTH}), left(rtrim(array_to_string(
         CASE WHEN event = 'ENTERQUEUE' THEN f[3:3] ELSE f[3:] END, '|'), '|'), {_DATA_WIDTH})), '|') AS data"""
+#: Rows of details of calls have no line in common with a log: ``etl.details`` judges them.
+_FIRST_DETAIL = min(source.rank for source in DETAILS)
 _SAME = "callid, queue, agent, event, data"
 _Line = tuple[int, int]
 
@@ -38,15 +42,24 @@ class Overlaps:
 
     draft: Draft
     laid_aside: Counter[int] = field(default_factory=Counter)
+    details: DetailPrecedence = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the rows of details of calls be judged after the lines of logs and tables."""
+        self.details = DetailPrecedence(self.draft, self._move)
 
     def settle(self, added: Iterable[int]) -> None:
         """Decide anew around the lines of the files that were added."""
-        for file in sorted(set(added)):
+        added = sorted(set(added))
+        for file in added:
             info, span = self.draft.files[file], self.draft.spans.get(file)
             others = [
                 self.draft.spans[other]
                 for other, each in self.draft.files.items()
-                if each.pbx == info.pbx and each.rank != info.rank and other in self.draft.spans
+                if each.pbx == info.pbx
+                and each.rank != info.rank
+                and other in self.draft.spans
+                and max(each.rank, info.rank) < _FIRST_DETAIL
             ]
             if span is None or not others:
                 continue
@@ -54,6 +67,7 @@ class Overlaps:
             high = min(span[1], max(high for _, high in others)) + _NEAR
             for month in list(self.draft.existing_months_between(low, high)):
                 self._settle_month(info.pbx, month, max(low, month.start), min(high, month.end - 1))
+        self.details.settle(added)
 
     def _settle_month(self, pbx: str, month: Month, low: int, high: int) -> None:
         """Decide about the lines between two instants of a month."""
@@ -72,7 +86,8 @@ class Overlaps:
         self.draft.run(
             f"""CREATE OR REPLACE TABLE told AS
             SELECT q.load, q.line, q.epoch, f.rank, f.place, q.hidden, FALSE AS matched, {_KEY}
-            FROM ({lines}) AS q JOIN files AS f ON f.load = q.load WHERE f.pbx = {literal(pbx)}"""
+            FROM ({lines}) AS q JOIN files AS f ON f.load = q.load
+            WHERE f.pbx = {literal(pbx)} AND f.rank < {_FIRST_DETAIL}"""
         )
         ranks = [rank for (rank,) in self.draft.run("SELECT DISTINCT rank FROM told ORDER BY rank").fetchall()]
         for rank in ranks[1:]:
@@ -154,7 +169,10 @@ class Overlaps:
 
     def _note(self, is_laid_aside: bool) -> None:
         """Take note of the lines that were moved: loads, restarts, callids to tell anew."""
-        for load, count in self.draft.run("SELECT load, COUNT(*) FROM moving GROUP BY load").fetchall():
+        for load, count in self.draft.run(
+            f"""SELECT m.load, COUNT(*) FILTER (f.rank < {_FIRST_DETAIL} OR m.line % {LINES_A_ROW} = 1)
+            FROM moving AS m JOIN files AS f ON f.load = m.load GROUP BY m.load"""
+        ).fetchall():
             self.laid_aside[load] += count if is_laid_aside else -count
         restarts = f"FROM moving WHERE kind = {int(EventKind.RESTART)}"
         if self.draft.one(f"SELECT COUNT(*) {restarts}")[0]:

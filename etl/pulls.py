@@ -34,16 +34,18 @@ from etl.readers.table_rows import (
     read_clock,
     row_slabs,
 )
-from etl.readers.table_zone import offset_text
+from etl.readers.table_zone import Clock, offset_text
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
-from etl.schema import LogSource
+from etl.schema import Lane, LogSource
 from etl.settings import Database, Settings, zone_offset
 
 #: A row this much younger than the clock of this machine may not be the last of its second; one further ahead is of
 #: another clock, and taken as it is.
 _UNDER_WAY_SECONDS = (1, 60)
 _NOWHERE = (1, 0)
+#: A record of a call tells when it began and is written when it ends: so far back a pull looks for those that went on.
+_CALL_SECONDS = 86400
 #: How the refusal of a load begins that was in service and was taken out again.
 UNDONE = "se deshizo el "
 
@@ -106,7 +108,6 @@ def pulled(
     with _scratch(settings) as folder:
         zone = zone_offset(database.zone)
         offset = zone if zone is not None else (before[3] if before else None)
-        since = before[2] - database.overlap_seconds if before and offset is not None else None
         draft, path = folder / "draft.parquet", folder / "rows.parquet"
         try:
             with open_table(database) as table:
@@ -114,6 +115,8 @@ def pulled(
                 source, widths = table.source, table.widths
                 if source.table is None:
                     raise ValueError(f"{source.name} is no table")
+                overlap = max(database.overlap_seconds, _CALL_SECONDS if source.lane is Lane.RECORDS else 0)
+                since = before[2] - overlap if before and offset is not None else None
                 writer = RowWriter(draft, source.table)
                 try:
                     for columns in table.rows(since, offset):
@@ -123,7 +126,7 @@ def pulled(
                     writer.close()
         except DatabaseRefused as error:
             raise PullRefused(str(error)) from None
-        offset = _told_offset(draft, folder, zone, before[3] if before else None, database.name)
+        offset = _told_offset(draft, source, folder, zone, before[3] if before else None, database.name)
         second = int(now.replace(tzinfo=UTC).timestamp())
         under_way = (second - _UNDER_WAY_SECONDS[0], second + _UNDER_WAY_SECONDS[1])
         kept = keep_rows(draft, path, source, folder, offset=offset, latest_epoch=latest_epoch, but=under_way)
@@ -147,7 +150,7 @@ def dumped(path: Path, settings: Settings, *, latest_epoch: int) -> Iterator[Pul
             write_rows(path, dump, draft)
         except DumpRefused as error:
             raise PullRefused(str(error)) from None
-        offset = _told_offset(draft, folder, zone_offset(settings.table_zone), None, None)
+        offset = _told_offset(draft, dump.source, folder, zone_offset(settings.table_zone), None, None)
         kept = keep_rows(draft, rows, dump.source, folder, offset=offset, latest_epoch=latest_epoch, but=_NOWHERE)
         notes = tuple(loss.text for loss in dump.source.losses)
         yield Pulled(path, dump.source, dump.table, "", kept, offset, 0, notes)
@@ -181,28 +184,34 @@ def _rows_of(path: Path, folder: Path, offset: int, latest_epoch: int) -> Path:
     return rows
 
 
-def _told_offset(draft: Path, folder: Path, zone: int | None, before: int | None, name: str | None) -> int:
+def _told_offset(
+    draft: Path, source: LogSource, folder: Path, zone: int | None, before: int | None, name: str | None
+) -> int:
     """Return how far the clock of what was read is ahead of UTC: as the settings say, or the calls do, or as before."""
     if zone is not None:
         return zone
-    read = read_clock(draft, folder)
+    read = read_clock(draft, source, folder)
     if read.clock is None:  # every time says it itself
         return before or 0
+    if not read.rows and before is None:
+        return 0
     where = f'CALLCENTER_DATABASES ("zone", conexión «{name}»)' if name is not None else "CALLCENTER_TABLE_ZONE"
+    return told_offset(read.clock, before, where, "la tabla")
+
+
+def told_offset(clock: Clock, before: int | None, where: str, what: str) -> int:
+    """Return the offset that a clock tells, or the one known before. Raises PullRefused, naming where to set it."""
     choose = f"indique en {where} cuál es: local (La Paz), utc o un desfase como -04:00"
-    clock = read.clock
     found = clock.offset if clock.offset is not None else clock.other
     if clock.other is not None or (before is not None and found is not None and found != before):
         raise PullRefused(
-            f"la hora de la tabla no es una sola: hay llamadas con otro desfase ({offset_text(found or 0)}); {choose}"
+            f"la hora de {what} no es una sola: hay llamadas con otro desfase ({offset_text(found or 0)}); {choose}"
         )
     if clock.offset is not None:
         return clock.offset
     if before is not None:
         return before
-    if not read.rows:
-        return 0
-    raise PullRefused(f"hay muy pocas llamadas ({clock.calls}) para saber en qué hora está la tabla; {choose}")
+    raise PullRefused(f"hay muy pocas llamadas ({clock.calls}) para saber en qué hora está {what}; {choose}")
 
 
 @contextmanager

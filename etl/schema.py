@@ -1,7 +1,19 @@
-"""The words a source's declaration is written in: columns, events, reasons, findings."""
+"""The words a source's declaration is written in: columns, events, records, reasons, findings."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+
+
+class Lane(StrEnum):
+    """What becomes of a source's lines: queue visits, records of calls beside them, visits where no log tells them."""
+
+    QUEUES = "queues"
+    RECORDS = "records"
+    DETAILS = "details"
+
+
+#: So many lines stand for a row of details of calls: its entry, its connection, its end.
+LINES_A_ROW = 3
 
 
 class EventKind(IntEnum):
@@ -70,6 +82,52 @@ class TableLayout:
     encoded: bool = False
     lookups: tuple[tuple[str, Lookup], ...] = ()
 
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Return what each column may be called, by the name it has here."""
+        fixed = {
+            "id": self.id, "time": self.time, "callid": self.callid, "queue": self.queue, "agent": self.agent,
+            "event": self.event,
+        }  # fmt: skip
+        return fixed | {f"data{place}": aliases for place, aliases in enumerate(self.data, start=1)}
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns, by their names here, without which a table is none of this layout."""
+        return tuple(name for name in self.roles if name != "id")
+
+
+@dataclass(frozen=True)
+class RecordLayout:
+    """Columns by which a table is known to hold records of calls, one row a record; every column by any of its names.
+
+    ``columns`` are those of a record, by the names they have here, in the order of the line that a row stands for.
+    """
+
+    tables: tuple[str, ...]
+    time: tuple[str, ...]
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    needed: tuple[str, ...]
+    id: tuple[str, ...] = ("id",)
+    markers: tuple[str, ...] = ()
+    lookups: tuple[tuple[str, Lookup], ...] = ()
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Return what each column may be called, by the name it has here."""
+        return {"id": self.id, "time": self.time, **dict(self.columns)}
+
+
+@dataclass(frozen=True)
+class DetailLayout:
+    """Titles by which a table is known to hold details of calls, one call a row; every column by any of its titles.
+
+    ``needed`` are columns that must be there, of each group any one.
+    """
+
+    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    needed: tuple[tuple[str, ...], ...]
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -85,7 +143,8 @@ class LogSource:
     """Declaration of a log: its events, the callids that are never a call, its reasons.
 
     ``table`` is how a database keeps it. Where two sources of one PBX tell the same event, the one of the lesser
-    ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell.
+    ``rank`` holds more facts and is counted; ``losses`` are what this one can never tell. ``lane`` says what its lines
+    are: events of queues, records of calls, or events made of the rows of an export, told by its ``detail``.
     """
 
     name: str
@@ -95,9 +154,16 @@ class LogSource:
     reasons: tuple[Reason, ...]
     findings: tuple[Reason, ...] = field(default=())
     earliest_epoch: int = 631_152_000
-    table: TableLayout | None = None
+    table: TableLayout | RecordLayout | None = None
     rank: int = 0
     losses: tuple[Loss, ...] = ()
+    lane: Lane = Lane.QUEUES
+    detail: DetailLayout | None = None
+
+    @property
+    def lines_a_row(self) -> int:
+        """Return how many lines of a piece stand for one line or row of its file."""
+        return LINES_A_ROW if self.lane is Lane.DETAILS else 1
 
     @property
     def event_type(self) -> str:

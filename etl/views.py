@@ -12,7 +12,9 @@ from datetime import date
 import duckdb
 
 from etl.model import WITHIN_SECONDS
+from etl.schema import LINES_A_ROW
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.sources.call_detail import DETAILS
 
 #: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side, the place
 #: of that in the day. `calls` and `talks` are how many calls a row stands for, and how many of them have a known talk.
@@ -46,6 +48,7 @@ BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
+_DETAIL = " OR ".join(f"loads.source = '{source.name}'" for source in DETAILS)
 
 
 #: The newer load tells a table that was exported again, and a figure that tables of other periods tell too.
@@ -89,9 +92,18 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
         FROM {loads}.meta.loads AS loads
         LEFT JOIN (SELECT load, COUNT(*) AS lines FROM meta.strays GROUP BY load) AS strays
             ON strays.load = loads.load
-        LEFT JOIN (SELECT load, COUNT(*) AS lines FROM raw.overlaid GROUP BY load) AS overlaid
-            ON overlaid.load = loads.load"""
+        LEFT JOIN (
+            SELECT q.load, COUNT(*) FILTER (NOT ({_DETAIL}) OR q.line % {LINES_A_ROW} = 1) AS lines
+            FROM raw.overlaid AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load GROUP BY q.load
+        ) AS overlaid ON overlaid.load = loads.load"""
     )
+
+
+def create_record_views(connection: duckdb.DuckDBPyConnection, records: Sequence[str], loads: str) -> None:
+    """Create the views over the months of records of calls: `records` are their aliases, `loads` that of loads."""
+    connection.execute(f"CREATE VIEW core.line_numbers AS SELECT * FROM {loads}.core.line_numbers")
+    for table in ("raw.cdr", "core.cdr_calls"):
+        connection.execute(f"CREATE VIEW {table} AS {_union(table, records)}")
 
 
 def months_between(
@@ -121,7 +133,9 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[in
     """Return the SELECT of LINES or one of CALL_TABLES over some months of calls."""
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
-        return f"SELECT loads.pbx, q.* FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"
+        # Of a file of details the lines are three a row: what is shown is the row.
+        place = f"q.* REPLACE (CASE WHEN {_DETAIL} THEN (q.line - 1) // {LINES_A_ROW} + 1 ELSE q.line END AS line)"
+        return f"SELECT loads.pbx, {place} FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"
     if table.endswith(BY_WAIT):
         unit = _UNITS[table.removesuffix(BY_WAIT)]
         counts = _union("core.counts", aliases)

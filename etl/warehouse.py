@@ -18,7 +18,7 @@ import duckdb
 
 from etl.faults import reach
 from etl.model import model
-from etl.views import create_views
+from etl.views import create_record_views, create_views
 
 SCHEMA_VERSION = 4
 CURRENT = "CURRENT"
@@ -241,7 +241,7 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
     config: dict[str, Any] = {**_READER_CONFIG, "threads": threads, "memory_limit": memory_limit}
     connection = duckdb.connect(":memory:", config=config)
     try:
-        aliases: dict[str, list[str]] = {"calls": [], "loads": [], "exports": []}
+        aliases: dict[str, list[str]] = {"calls": [], "loads": [], "exports": [], "cdr": []}
         for segment in current.segments:
             if segment.subject not in aliases:
                 continue
@@ -253,12 +253,17 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             connection.execute("ATTACH ':memory:' AS calls_none")
             connection.execute(model("segment_calls").replace(":segment", "calls_none"))
             aliases["calls"].append("calls_none")
+        if not aliases["cdr"]:
+            connection.execute("ATTACH ':memory:' AS cdr_none")
+            connection.execute(model("segment_cdr").replace(":segment", "cdr_none"))
+            aliases["cdr"].append("cdr_none")
         (loads,) = aliases["loads"]
         if not aliases["exports"]:
             connection.execute("ATTACH ':memory:' AS exports_none")
             connection.execute(model("segment_exports").replace(":segment", "exports_none"))
             aliases["exports"].append("exports_none")
         create_views(connection, aliases["calls"], loads, aliases["exports"][0])
+        create_record_views(connection, aliases["cdr"], loads)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except BaseException:

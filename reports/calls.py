@@ -164,7 +164,7 @@ def _lines_of_call(connection: duckdb.DuckDBPyConnection, near: datetime) -> str
     lines = months_between(connection, LINES, (near - _REACH).date(), (near + _REACH).date())
     return f"""FROM {lines} AS q JOIN meta.loads AS loads ON loads.load = q.load
         WHERE q.pbx = ? AND q.callid = ? AND q.epoch BETWEEN {instant - reach} AND {instant + reach}
-        ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line"""
+        ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line, q.kind"""
 
 
 def _agents_masked(frame: pd.DataFrame, mask: Mask | None) -> pd.DataFrame:

@@ -316,3 +316,31 @@ AUDIT_VALUES = {
 def line_name(service: str) -> str:
     """Return a line as users know it: "101 Reclamos Técnicos"; a number without a name stands alone."""
     return f"{service} {LINES[service]}" if service in LINES else service
+
+
+# What the record of calls shows before a queue.
+BEFORE_QUEUE = "Antes de la cola"
+NOT_IN_LOG = "Lo que el registro de colas no ve"
+ENDINGS = {
+    "entered": "Entraron a cola",
+    "refused": "Rechazadas en la puerta",
+    "menu": "Colgaron en el menú",
+    "direct_answered": "Sin cola, atendidas",
+    "direct_unanswered": "Sin cola, no atendidas",
+    "unknown": "No se sabe",
+}
+ENDING_SAYS = {
+    "entered": "Entraron a una cola: son las que cuentan las demás páginas.",
+    "refused": (
+        "Llegaron a la cola y no entraron (llena o sin operadores), o la línea dio ocupado, congestión o falla. "
+        "El registro de colas no las anota."
+    ),
+    "menu": "Colgaron, o los cortó el menú, mientras escuchaban el menú de voz, sin llegar a una cola.",
+    "direct_answered": "Fueron a un teléfono sin pasar por una cola, y alguien contestó.",
+    "direct_unanswered": "Fueron a un teléfono sin pasar por una cola, y nadie contestó.",
+    "unknown": "Llegaron a una cola en una hora sin registro de colas cargado: si entraron no se sabe.",
+}
+RECORDED_CALL_COLUMNS = (
+    "Inicio", "Línea", "Qué pasó", "Última aplicación", "Resultado en la central", "Duración", "Llamada", "Archivo",
+    "Fila",
+)  # fmt: skip

@@ -103,6 +103,7 @@ _KINDS: Mapping[str, Kind] = {
 _OWN: Mapping[str, Kind] = {
     "accounts-changed.data": _text,
     "audit-shown.data": _with(search=_text, generation=_number),
+    "before-shown.data": _with(search=_text, generation=_number),
     "calls-shown.data": _with(search=_text, generation=_number),
     "exports-acted.data": _number,
     "exports-asked.data": _numbers,

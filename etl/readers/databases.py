@@ -33,7 +33,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 from sqlalchemy.types import TIMESTAMP, LargeBinary, TypeEngine
 
 from etl.readers.table_rows import columns_of, text_of
-from etl.schema import LogSource, Lookup, TableLayout
+from etl.schema import LogSource, Lookup, RecordLayout, TableLayout
 from etl.settings import Database
 from etl.sources import TABLES
 
@@ -74,7 +74,7 @@ class OpenTable:
     def rows(self, since: int | None, offset: int | None) -> Iterator[list[Sequence[object]]]:
         """Yield batches of rows, as columns, from an instant on; of everything where there is none."""
         layout = _layout_of(self.source)
-        found = {name: _column(self.table, aliases) for name, aliases in _roles(layout).items()}
+        found = {name: _column(self.table, aliases) for name, aliases in layout.roles.items()}
         wanted = [_as_read(found[name]) for name in columns_of(layout)]
         query = select(*(column.label(f"c{place}") for place, column in enumerate(wanted)))
         time = found["time"]
@@ -127,7 +127,7 @@ def open_table(database: Database) -> Iterator[OpenTable]:
             source, table = _find(connection, database.table)
             widths = {
                 name: column.type.length
-                for name, aliases in _roles(_layout_of(source)).items()
+                for name, aliases in _layout_of(source).roles.items()
                 if (column := _column(table, aliases)) is not None
                 and isinstance(column.type, String) and column.type.length and name not in ("id", "time")
             }  # fmt: skip
@@ -145,8 +145,7 @@ def find_layout(columns: Sequence[str]) -> LogSource | None:
     names = {column.casefold() for column in columns}
     for source in TABLES:
         layout = _layout_of(source)
-        roles = _roles(layout)
-        needed = [aliases for role, aliases in roles.items() if role != "id"]
+        needed = [layout.roles[role] for role in layout.needed]
         if all(names.intersection(aliases) for aliases in needed) and names.issuperset(layout.markers):
             return source
     return None
@@ -160,7 +159,7 @@ def column_named(names: Sequence[str], aliases: Sequence[str]) -> int | None:
 
 def roles_of(source: LogSource) -> dict[str, tuple[str, ...]]:
     """Return what each column of a layout may be called, by the name it has here."""
-    return _roles(_layout_of(source))
+    return _layout_of(source).roles
 
 
 def _engine(database: Database) -> tuple[Engine, str]:
@@ -244,8 +243,8 @@ def _find(connection: Connection, wanted: str) -> tuple[LogSource, Table]:
         )
     if not found:
         raise DatabaseRefused(
-            "no hay en esa base una tabla queue_log, queuelog o queue_stats: indique la tabla en CALLCENTER_DATABASES "
-            '("table")'
+            "no hay en esa base una tabla queue_log, queuelog, queue_stats ni cdr: indique la tabla en "
+            'CALLCENTER_DATABASES ("table")'
         )
     return min(found, key=lambda each: (each[0].rank, each[1].name))
 
@@ -264,15 +263,7 @@ def _column(table: Table, aliases: Sequence[str]) -> Column[Any] | None:
     return None if place is None else list(table.columns)[place]
 
 
-def _roles(layout: TableLayout) -> dict[str, tuple[str, ...]]:
-    fixed = {
-        "id": layout.id, "time": layout.time, "callid": layout.callid, "queue": layout.queue, "agent": layout.agent,
-        "event": layout.event,
-    }  # fmt: skip
-    return fixed | {f"data{place}": aliases for place, aliases in enumerate(layout.data, start=1)}
-
-
-def _layout_of(source: LogSource) -> TableLayout:
+def _layout_of(source: LogSource) -> TableLayout | RecordLayout:
     if source.table is None:
         raise ValueError(f"{source.name} is no table")
     return source.table

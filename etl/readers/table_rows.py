@@ -12,8 +12,9 @@ from pathlib import Path
 import duckdb
 
 from etl.readers.lines import LineFeed, Slab
-from etl.readers.table_zone import Clock, clock_of
-from etl.schema import EventKind, LogSource, TableLayout
+from etl.readers.table_zone import LEAST_CALLS, LEAST_RECORDS, Clock, clock_of
+from etl.schema import EventKind, LogSource, RecordLayout, TableLayout
+from etl.sources.cdr import LINE_COLUMNS
 
 PARQUET_START = b"PAR1"
 #: A whole second, the six digits after it, and where PostgreSQL says it the zone.
@@ -24,12 +25,11 @@ _IS_EPOCH = "TRY_CAST(time AS DOUBLE) BETWEEN 1e8 AND 1e11"
 _FETCH_ROWS = 20_000
 #: A clock is seldom set back by more, and rows as they were written seldom step back more often.
 _SET_BACK_SECONDS, _ROWS_A_STEP = 3600, 10
-_FIXED = ("id", "time", "callid", "queue", "agent", "event")
 
 
-def columns_of(layout: TableLayout) -> tuple[str, ...]:
+def columns_of(layout: TableLayout | RecordLayout) -> tuple[str, ...]:
     """Return the columns that are read of a table of a layout, under the names they have here."""
-    return (*_FIXED, *(f"data{place}" for place in range(1, len(layout.data) + 1)))
+    return tuple(layout.roles)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RowsKept:
 class RowWriter:
     """Writes batches of rows, as columns of text, into a draft that has no order yet."""
 
-    def __init__(self, path: Path, layout: TableLayout) -> None:
+    def __init__(self, path: Path, layout: TableLayout | RecordLayout) -> None:
         """Begin a draft."""
         import pyarrow as pa  # takes a third of a second, which only who reads a table waits for
         import pyarrow.parquet as pq
@@ -96,9 +96,12 @@ def text_of(value: object) -> str | None:
     return str(value)
 
 
-def read_clock(draft: Path, folder: Path) -> RowsRead:
+def read_clock(draft: Path, source: LogSource, folder: Path) -> RowsRead:
     """Say how many rows a draft has and how far their clock is ahead of UTC."""
-    made = "TRY_CAST(regexp_extract(callid, '(^|-)([0-9]{9,10})\\.[0-9]+$', 2) AS BIGINT)"
+    is_log = isinstance(source.table, TableLayout)
+    callid, least = ("callid", LEAST_CALLS) if is_log else ("uniqueid", LEAST_RECORDS)
+    entries = "event = 'ENTERQUEUE' AND COALESCE(agent, 'NONE') IN ('', 'NONE')" if is_log else "TRUE"
+    made = f"TRY_CAST(regexp_extract({callid}, '(^|-)([0-9]{{9,10}})\\.[0-9]+$', 2) AS BIGINT)"
     with _instance(folder) as connection:
         rows, zoned = _one(
             connection,
@@ -109,10 +112,10 @@ def read_clock(draft: Path, folder: Path) -> RowsRead:
         ahead = connection.execute(
             f"""SELECT entered - made, COUNT(*) FROM (
                 SELECT {made} AS made, MIN(CAST(epoch({_SECONDS}) AS BIGINT)) AS entered FROM {_parquet(draft)}
-                WHERE event = 'ENTERQUEUE' AND COALESCE(agent, 'NONE') IN ('', 'NONE') GROUP BY callid
+                WHERE {entries} GROUP BY {callid}
             ) WHERE entered IS NOT NULL AND made IS NOT NULL GROUP BY ALL"""
         ).fetchall()
-    return RowsRead(int(rows), clock_of(ahead))
+    return RowsRead(int(rows), clock_of(ahead, least))
 
 
 def keep_rows(
@@ -124,7 +127,7 @@ def keep_rows(
     """
     names = ", ".join(columns_of(_layout(source)))
     with _instance(folder) as connection:
-        found = _find_order(connection, draft, offset, source.earliest_epoch, latest_epoch, but)
+        found = _find_order(connection, draft, source, offset, latest_epoch, but)
         if not found.by_time and not found.unordered and not found.left_out:
             draft.rename(path)
             return RowsKept(found.rows, found.least, found.greatest)
@@ -133,7 +136,7 @@ def keep_rows(
         connection.execute(
             f"""COPY (
                 SELECT CAST(ROW_NUMBER() OVER () AS BIGINT) AS place, {names} FROM (
-                    SELECT * FROM (SELECT *, {_epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
+                    SELECT * FROM (SELECT *, {epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
                     WHERE seconds IS NULL OR seconds NOT BETWEEN {first} AND {last} ORDER BY {order}
                 )
             ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"""
@@ -189,9 +192,10 @@ def row_slabs(
     yield from feed.slabs(_blocks(path, layout, folder, offset))
 
 
-def _blocks(path: Path, layout: TableLayout, folder: Path, offset: int) -> Iterator[bytes]:
+def _blocks(path: Path, layout: TableLayout | RecordLayout, folder: Path, offset: int) -> Iterator[bytes]:
     with _instance(folder) as connection:
-        lines = connection.execute(f"SELECT {_line_sql(layout, offset)} FROM {_parquet(path)} ORDER BY place")
+        sql = _line_sql(layout, offset) if isinstance(layout, TableLayout) else _record_sql(layout)
+        lines = connection.execute(f"SELECT {sql} FROM {_parquet(path)} ORDER BY place")
         while batch := lines.fetchmany(_FETCH_ROWS):
             texts = [line if line.isascii() else repaired(line) for (line,) in batch]
             yield ("\n".join(texts) + "\n").encode("utf-8", "replace")
@@ -208,12 +212,21 @@ def _line_sql(layout: TableLayout, offset: int) -> str:
 
     data = ", ".join(plain(f"data{place}") for place in range(1, len(layout.data) + 1))
     fields = ", ".join(plain(name) for name in ("callid", "queue", "agent", "event"))
-    stamp = f"COALESCE(CAST({_epoch_sql(offset)} AS VARCHAR), {plain('time')})"
+    stamp = f"COALESCE(CAST({epoch_sql(offset)} AS VARCHAR), {plain('time')})"
     return f"concat_ws('|', {stamp}, {fields}, rtrim(concat_ws('|', {data}), '|'))"
 
 
-def _epoch_sql(offset: int) -> str:
-    """Seconds of UTC: the time is an epoch, or says its zone, or is of the clock of the table."""
+def _record_sql(layout: RecordLayout) -> str:
+    """The line of a row as Master.csv would hold it, with the time as the table has it."""
+
+    def quoted(name: str) -> str:
+        return f"""'"' || replace(replace(COALESCE({name}, ''), '"', '""'), chr(10), '␊') || '"'"""
+
+    return f"concat_ws(',', {', '.join(quoted(name if name in layout.roles else 'NULL') for name in LINE_COLUMNS)})"
+
+
+def epoch_sql(offset: int) -> str:
+    """SQL of the seconds of UTC of a column ``time``: it is an epoch, or says its zone, or is of the table's clock."""
     said = (
         f"TRY_CAST({_ZONE}1) AS INTEGER) * 3600 + CASE WHEN starts_with({_ZONE}1), '-') THEN -60 ELSE 60 "
         f"END * COALESCE(TRY_CAST({_ZONE}3) AS INTEGER), 0)"
@@ -244,13 +257,18 @@ _ID = "TRY_CAST(id AS BIGINT)"
 
 
 def _find_order(
-    connection: duckdb.DuckDBPyConnection, draft: Path, offset: int, earliest: int, latest: int, but: tuple[int, int]
-) -> _Found:
-    """Look through a draft once. The time decides where it runs against the writing by more than a clock set back."""
-    (ids,) = _one(connection, f"SELECT COUNT({_ID}) FROM {_parquet(draft)}")
+    connection: duckdb.DuckDBPyConnection, draft: Path, source: LogSource, offset: int, latest: int,
+    but: tuple[int, int],
+) -> _Found:  # fmt: skip
+    """Look through a draft once. The time decides where it runs against the writing by more than a clock set back.
+
+    And it decides of records of calls, which are written when a call ends and tell when it began.
+    """
+    is_record = isinstance(source.table, RecordLayout)
+    ids = 0 if is_record else _one(connection, f"SELECT COUNT({_ID}) FROM {_parquet(draft)}")[0]
     number = _ID if ids else "place"
     left_out = f"seconds BETWEEN {but[0]} AND {but[1]}"
-    good = f"seconds BETWEEN {earliest} AND {latest} AND NOT {left_out}"
+    good = f"seconds BETWEEN {source.earliest_epoch} AND {latest} AND NOT {left_out}"
     rows, unordered, timed, steps, furthest, held, least, greatest = _one(
         connection,
         f"""SELECT COUNT(*), COUNT(*) FILTER (place < place_before), COUNT(seconds),
@@ -260,12 +278,12 @@ def _find_order(
             SELECT seconds, place, LAG(place) OVER written AS place_before,
                 LAG(seconds IGNORE NULLS) OVER written AS before,
                 MAX(seconds) OVER (written ROWS UNBOUNDED PRECEDING) AS top
-            FROM (SELECT place, {number} AS number, {_epoch_sql(offset)} AS seconds FROM {_parquet(draft)})
+            FROM (SELECT place, {number} AS number, {epoch_sql(offset)} AS seconds FROM {_parquet(draft)})
             WINDOW written AS (ORDER BY number, place)
         )""",
     )
     as_written = furthest <= _SET_BACK_SECONDS and (ids or steps * _ROWS_A_STEP <= timed)
-    return _Found(rows, ids, unordered, not as_written, held, least, greatest)
+    return _Found(rows, ids, unordered, is_record or not as_written, held, least, greatest)
 
 
 def _order(source: LogSource, found: _Found) -> tuple[str, str]:
@@ -278,6 +296,8 @@ def _order(source: LogSource, found: _Found) -> tuple[str, str]:
     everything = ", ".join(name for name in columns_of(_layout(source)) if name not in ("id", "time"))
     if not found.by_time:
         return (f"{_ID}, place" if found.ids else "place"), ""
+    if isinstance(source.table, RecordLayout):
+        return f"time, {everything}, place", ""
     if found.ids:
         return f"time, {_ID}, {everything}, place", ""
     ranks = {EventKind.DID: 0, EventKind.RESTART: 0, EventKind.ENTER: 1, EventKind.CONNECT: 3}
@@ -310,7 +330,7 @@ def _byte(error: UnicodeError) -> tuple[bytes, int]:
 codecs.register_error("callcenter-byte", _byte)
 
 
-def _layout(source: LogSource) -> TableLayout:
+def _layout(source: LogSource) -> TableLayout | RecordLayout:
     if source.table is None:
         raise ValueError(f"{source.name} is no table")
     return source.table

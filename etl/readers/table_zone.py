@@ -12,6 +12,8 @@ from dataclasses import dataclass
 STEP_SECONDS = 1800
 SLACK_SECONDS = 5
 LEAST_CALLS = 10
+#: The record of a call begins with its channel: already one tells the clock, where none speaks against it.
+LEAST_RECORDS = 1
 _MOST_SECONDS = 15 * 3600
 #: So many calls at another offset are another clock: fewer are enough where the menu cannot explain them.
 _EARLIER, _LATER = (3, 0.005), (10, 0.05)
@@ -29,14 +31,14 @@ class Clock:
     calls: int
 
 
-def clock_of(ahead: Iterable[tuple[int, int]]) -> Clock:
+def clock_of(ahead: Iterable[tuple[int, int]], least_calls: int = LEAST_CALLS) -> Clock:
     """Tell the clock from how often which difference in seconds was found."""
     found: Counter[int] = Counter()
     for seconds, times in ahead:
         if abs(seconds) <= _MOST_SECONDS:
             found[(seconds + SLACK_SECONDS) // STEP_SECONDS * STEP_SECONDS] += times
     calls = found.total()
-    if calls < LEAST_CALLS:
+    if calls < least_calls:
         return Clock(None, None, calls)
     offset, _ = max(found.items(), key=lambda each: (each[1], -each[0]))
     for other, times in found.most_common():

@@ -1,0 +1,83 @@
+"""The page before the queue: its counts, their lists, its files, and what it says where nothing is known."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from dashboard.context import Context
+from dashboard.pages import before_queue
+from tests.drawn_log import answered
+from tests.product import Product
+from tests.records_log import master
+from tests.reference_counter import LogFile
+from tests.test_before_queue import MORE
+
+MARCH = "?desde=2024-03-05&hasta=2024-03-05"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    product = Product(tmp_path_factory.mktemp("page"))
+    product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", master(MORE, new_columns=True)))
+    with closing(Context(product.settings())) as context:
+        yield context
+
+
+def said(context: Context, search: str) -> str:
+    return str(before_queue.page_of(context, search).to_plotly_json())
+
+
+def test_each_count_stands_beside_its_line_and_leads_to_its_calls(context: Context) -> None:
+    page = said(context, MARCH)
+    assert "4200400 Contact Center" in page
+    assert "1 de 1 día" in page
+    links = re.findall(r"href='(/antes-de-la-cola[^']+)'", page)
+    assert "/antes-de-la-cola?desde=2024-03-05&hasta=2024-03-05&linea=4200400&que=menu" in links
+    for link in links:
+        opened = said(context, link.partition("?")[2])
+        assert "Última aplicación" in opened
+
+
+def test_a_list_holds_as_many_calls_as_its_count_and_nobodys_number(context: Context) -> None:
+    page = said(context, f"{MARCH}&que=menu")
+    assert "Colgaron en el menú: 3" in page
+    assert page.count("1709640000.") == 3
+    assert not any(number in page for number in ("70012345", "70019999"))
+    # In pages, of which no address asks for more than there are.
+    assert "Página" not in said(context, f"{MARCH}&que=menu&pagina=999")
+
+
+def test_days_are_taken_as_people_type_them(context: Context) -> None:
+    assert "4200400 Contact Center" in said(context, "?desde=05%2F03%2F2024&hasta=05%2F03%2F2024")
+    assert "no es una fecha" in said(context, "?desde=ayer&hasta=05%2F03%2F2024")
+    assert "no es una de las causas" in said(context, f"{MARCH}&que=otra")
+
+
+def test_what_is_shown_is_saved(context: Context) -> None:
+    lines = before_queue.saved_table(context, MARCH, "lines", 100)
+    assert lines is not None
+    assert [row[:3] for row in lines.rows] == [
+        ["101 Reclamos Técnicos", 1, 0], ["4200224 Guía Comercial", 1, 0], ["4200400 Contact Center", 4, 1],
+        ["4251000 Central Telefónica", 2, 0], ["sin línea", 1, 0], ["Total", 9, 1],
+    ]  # fmt: skip
+    calls = before_queue.saved_table(context, f"{MARCH}&que=refused&linea=101", "calls", 100)
+    assert calls is not None
+    assert [row[2:5] for row in calls.rows] == [["Rechazadas en la puerta", "Queue", "NO ANSWER"]]
+    assert before_queue.saved_table(context, MARCH, "something", 100) is None
+    assert before_queue.saved_table(context, f"{MARCH}&que=otra", "calls", 100) is None
+
+
+def test_without_any_record_of_calls_the_page_says_so(store_context: Context, empty_context: Context) -> None:
+    page = said(store_context, MARCH)
+    assert "Sin registro detallado de llamadas" in page
+    assert "Rechazadas" not in page
+    assert before_queue.saved_table(store_context, MARCH, "lines", 100) is None
+    assert "Todavía no hay datos" in said(empty_context, "")
+
+
+def test_a_period_without_records_is_no_zero(context: Context) -> None:
+    page = said(context, "?desde=2024-04-01&hasta=2024-04-30")
+    assert "0 de 30 días" in page
+    assert "no tiene llamadas de afuera" in page
