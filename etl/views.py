@@ -46,6 +46,9 @@ BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
+#: What else lies by month: the calls of several visits, and what was found about lines, each in the month of its call
+#: (a line set aside in that of its own instant).
+BESIDE = ("core.chained_calls", "meta.findings", "meta.strays")
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], loads: str) -> None:
@@ -57,7 +60,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"INSERT INTO meta.call_months VALUES {months}")
     for table in CALL_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
-    for table in ("raw.duplicates", "raw.overlaid", "meta.findings", "meta.strays"):
+    for table in ("raw.duplicates", "raw.overlaid", *BESIDE):
         connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
     # Small, and asked for by every page: read once.
     for table in ("core.log_hours", "core.log_queues"):
@@ -86,13 +89,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
 def months_between(
     connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
 ) -> str:
-    """Return what stands behind FROM for the rows of the months between two days, of LINES or one of CALL_TABLES.
+    """Return what stands behind FROM for the rows of the months between two days: LINES, BESIDE or one of CALL_TABLES.
 
     Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
     of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
     """
-    if table not in (LINES, *CALL_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
+    if table not in (LINES, *BESIDE, *CALL_TABLES):
+        raise ValueError(f"{table} is none of {', '.join((LINES, *BESIDE, *CALL_TABLES))}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
@@ -107,7 +110,9 @@ def _month_of(day: date) -> str:
 
 
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
-    """Return the SELECT of LINES or one of CALL_TABLES over some months of calls."""
+    """Return the SELECT of LINES, BESIDE or one of CALL_TABLES over some months of calls."""
+    if table in BESIDE:
+        return _union(table, aliases)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
         return f"SELECT loads.pbx, q.* FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"
