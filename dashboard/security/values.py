@@ -103,6 +103,12 @@ _KINDS: Mapping[str, Kind] = {
 _OWN: Mapping[str, Kind] = {
     "accounts-changed.data": _text,
     "audit-shown.data": _with(search=_text, generation=_number),
+    "bridge-first.value": _text,
+    "bridge-last.value": _text,
+    "bridge-lines.value": _texts,
+    "bridge-preset.value": _text,
+    "bridge-shown.data": _with(search=_text, scheme=_text, generation=_number, address=_text),
+    "bridge-unit.value": _text,
     "calls-shown.data": _with(search=_text, generation=_number),
     "exports-acted.data": _number,
     "exports-asked.data": _numbers,
