@@ -167,7 +167,7 @@ class Asked:
             SELECT DISTINCT t.load, t.line FROM {self.near["meta.strays"]} AS t
             JOIN suspects AS s ON s.load = t.load AND s.line = t.line
         )
-        SELECT q.load, q.line, q.pbx, q.callid, q.queue, q.agent, v.service, q.event,
+        SELECT q.load, q.line, q.pbx, q.callid, q.queue, NULLIF(q.agent, 'NONE') AS agent, v.service, q.event,
             make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS entered_local,
             q.hold_seconds AS wait_seconds, q.talk_seconds,
             CASE WHEN q.of_visit THEN 'same_second'

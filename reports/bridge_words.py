@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from reports.bridge import Bridge, Step
 from reports.bridge_items import Item
+from reports.definition import Unit
 from reports.format import number_text, unit_text
 
 #: What the reader has to know of Asternic's own table.
@@ -34,24 +35,24 @@ def listed_text(item: Item, number: int) -> str:
     return f"{item.label[:1].upper()}{item.label[1:]}: {number_text(number)} {noun}"
 
 
-def answer_text(bridge: Bridge) -> str:
-    """Answer why the two numbers differ, in one sentence or two."""
+def answer_lines(bridge: Bridge) -> tuple[str, ...]:
+    """Answer why the two numbers differ: first both of them, then what each has that the other has not."""
     shown, registered = bridge.shown, bridge.registered
     more = [step for step in bridge.steps if step.change > 0]
     less = [step for step in bridge.steps if step.change < 0]
     ours = f"{number_text(registered)} {unit_text(registered, bridge.unit, 'registrad')}"
     split = f"{number_text(shown.answered)} atendidas y {number_text(shown.unanswered)} sin atender"
-    if not less and not bridge.unexplained and more:
-        the = "los" if bridge.unit.value == "visit" else "las"
-        text = f"Asternic muestra {number_text(shown.total)} de {the} {ours} ({split}): {_missing(more)}."
+    lines = [f"Asternic muestra {number_text(shown.total)} ({split}) y el sistema {ours}."]
+    if more and not less and not bridge.unexplained:
+        the = "los" if bridge.unit is Unit.VISIT else "las"
+        lines = [f"Asternic muestra {number_text(shown.total)} de {the} {ours} ({split}): {_missing(more)}."]
     else:
-        text = f"Asternic muestra {number_text(shown.total)} ({split}) y el sistema {ours}."
-        text += f" De las que cuenta el sistema, {_missing(more)}." if more else ""
-        text += f" De las que muestra Asternic, {_added(less)}." if less else ""
-        text += "" if more or less or bridge.unexplained else " Los dos números cuadran."
+        lines += [f"De las que cuenta el sistema, {_missing(more)}."] if more else []
+        lines += [f"De las que muestra Asternic, {_added(less)}."] if less else []
+        lines += [] if more or less or bridge.unexplained else ["Los dos números cuadran."]
     if bridge.unexplained:
-        text += f" Quedan {signed_text(bridge.unexplained)} sin explicar."
-    return text
+        lines.append(f"Quedan {signed_text(bridge.unexplained)} sin explicar.")
+    return tuple(lines)
 
 
 def _missing(steps: Sequence[Step]) -> str:
@@ -67,5 +68,8 @@ def _added(steps: Sequence[Step]) -> str:
 
 
 def _named(steps: Sequence[Step]) -> str:
-    parts = [f"{number_text(step.number)} {step.item.label}" for step in sorted(steps, key=lambda step: -step.number)]
+    parts = [
+        f"{number_text(step.number)} {step.item.named(step.number)}"
+        for step in sorted(steps, key=lambda step: -step.number)
+    ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} y {parts[-1]}"

@@ -16,7 +16,7 @@ import pytest
 from reports.bridge import Bridge, list_item, measure_bridge, measure_shown
 from reports.bridge_exports import compare_exports
 from reports.bridge_items import BY_CODE, SHOWN_EVENTS
-from reports.bridge_words import answer_text
+from reports.bridge_words import answer_lines
 from reports.definition import Period, Unit
 from reports.query import QueryError, measure
 from reports.rules import Parameter, Rules
@@ -118,7 +118,7 @@ def _disturbed(chance: random.Random, log: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def drawn(tmp_path: Path, *lines: str, rules: tuple[QueueRule, ...] = (), after: int = 90_000) -> Product:
-    """A store with these lines, seconds after the midnight of 6 March instead of instants; the log ends `after` them."""
+    """A store with these lines, seconds after the midnight of 6 March instead of instants; the log ends later."""
     log = tuple(f"{_DAY + int(text.split('|')[0])}|{text.split('|', 1)[1]}" for text in lines)
     return load_in(
         tmp_path,
@@ -268,7 +268,7 @@ def test_the_bridge_of_the_published_example_names_all_1426(published: duckdb.Du
     assert (bridge.shown.answered, bridge.shown.unanswered, bridge.registered) == (15_822, 3_826, 21_074)
     assert of(bridge) == {"transferred": 1_029, "key": 246, "empty": 150, "unlogged_end": 1}
     assert (sum(of(bridge).values()), bridge.unexplained) == (1_426, 0)
-    assert "1.426 no aparecen ni en sus atendidas ni en sus sin atender: 1.029 transferidas" in answer_text(bridge)
+    assert "1.426 no aparecen ni en sus atendidas ni en sus sin atender: 1.029 transferidas" in answer_lines(bridge)[0]
     nowhere = {
         callid
         for (callid,) in published.execute(

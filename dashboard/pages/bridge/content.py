@@ -18,7 +18,7 @@ from reports import figures, terms
 from reports.bridge import Bridge, Step
 from reports.bridge_exports import Compared
 from reports.bridge_items import ASTERNIC_ANSWERED, ASTERNIC_UNANSWERED, UNEXPLAINED, Item
-from reports.bridge_words import ASTERNIC_NOTES, answer_text, signed_text
+from reports.bridge_words import ASTERNIC_NOTES, answer_lines, signed_text
 from reports.figures import Fall
 from reports.format import number_text, percent_text, period_text, unit_text
 from reports.indicators import BY_NAME
@@ -42,7 +42,8 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
 
 def _answer(question: Question, found: Measured) -> Component:
     bridge = found.bridge
-    told: list[Component] = [html.P(answer_text(bridge), className="answer-text")]
+    first, *others = answer_lines(bridge)
+    told: list[Component] = [html.P(html.Strong(first)), *map(html.P, others)]
     if bridge.queues:
         told.append(
             html.P(f"Colas que se leen como las leería Asternic: {', '.join(bridge.queues)}.", className="quiet")
@@ -91,34 +92,37 @@ def _steps(question: Question, bridge: Bridge, scheme: figures.Scheme) -> Compon
         written = number_text(number) if item is None or item.effect == 0 else signed_text(number)
         cell: Children = written
         if item is UNEXPLAINED:
-            cell = html.Strong(signed_text(number), className="status-bad")
-            label = f"{label}: {signed_text(number)}"
+            written = signed_text(number)
+            cell = links.bridge_link(written, question.filters, item.code) if bridge.loose else html.Strong(written)
+            label = f"{label}: {written}"
         elif item is None:
             cell = links.calls_link(written, question.filters, "registered", "figure-link")
         elif number:
             cell = links.bridge_link(written, question.filters, item.code)
         says = item.says if item is not None else f"{unit_text(2, bridge.unit, 'registrad').capitalize()}."
         kind = "status-bad" if item is UNEXPLAINED else ""
-        drawn.append([html.Span(_capital(label), className=kind), cell, number_text(running), says])
+        named: list[str | Component] = [html.Span(_capital(label), className=kind), html.Span(says, className="quiet")]
+        drawn.append([named, cell, number_text(running)])
     beside = [step for step in bridge.beside if step.number]
     none = [step.item.label for step in bridge.steps if not step.number]
     notes: list[Component] = [html.P(_beside(question, step), className="quiet") for step in beside]
     if bridge.loose and not bridge.unexplained:
-        notes.append(html.P(f"Líneas que nada explica: {number_text(bridge.loose)}.", className="status-bad"))
+        opened = links.bridge_link(number_text(bridge.loose), question.filters, UNEXPLAINED.code)
+        notes.append(html.P(["Líneas que nada explica: ", opened, "."], className="status-bad"))
     if none:
         notes.append(html.P(f"Sin casos en el período: {', '.join(none)}.", className="quiet"))
+    fall = figures.waterfall(falls(bridge), scheme)
+    from_zero = "" if not fall["layout"]["xaxis"]["range"][0] else " El eje del gráfico no empieza en 0."
     notes.append(html.Ul([html.Li(text) for text in ASTERNIC_NOTES], className="quiet"))
     opens = links.calls_href(question.filters, "registered")
     return components.panel(
         terms.BRIDGE_STEPS,
         [
-            *([html.P("Cada cantidad abre sus ingresos a cola o sus líneas.", className="quiet")] if opens else []),
+            html.P(("Cada cantidad abre lo que cuenta." if opens else "") + from_zero, className="quiet"),
             html.Div(
                 [
-                    html.Div(
-                        components.chart("bridge-fall", figures.waterfall(falls(bridge), scheme), terms.BRIDGE_STEPS)
-                    ),
-                    components.table(terms.BRIDGE_COLUMNS, drawn),
+                    html.Div(components.chart("bridge-fall", fall, terms.BRIDGE_STEPS)),
+                    components.table(terms.BRIDGE_COLUMNS[:3], drawn),
                 ],
                 className="bridge-row",
             ),

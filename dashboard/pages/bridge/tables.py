@@ -13,7 +13,7 @@ from dashboard.pages.bridge.content import step_rows
 from dashboard.pages.bridge.measured import Measured
 from dashboard.question import Question
 from reports import terms
-from reports.bridge_words import answer_text
+from reports.bridge_words import answer_lines
 from reports.definition import ValueUnit
 from reports.export import Column, Table, file_word
 from reports.format import period_text
@@ -30,7 +30,7 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
     return Table(
         name=f"asternic-{file_word(title)}{question.file_suffix}",
         title=f"{terms.BRIDGE} {title}",
-        says=(*question.says, answer_text(found.bridge), found.on_record.text),
+        says=(*question.says, *answer_lines(found.bridge), found.on_record.text),
         columns=tuple(columns),
         rows=rows,
         made_at=made_at,
