@@ -10,6 +10,7 @@ from etl.pipeline import FileReport
 from etl.records.models import MappingVersion
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources import SOURCES
+from etl.sources.exports import EXPORTS
 from reports.format import count_text, number_text
 from reports.personal import hidden_line
 
@@ -107,10 +108,10 @@ def versions_text(versions: Sequence[MappingVersion]) -> str:
 
 def reason_text(code: str) -> str:
     """The sentence of a reason's code, as its source declares it."""
-    for source in SOURCES:
-        for reason in source.reasons:
-            if reason.code == code:
-                return f"{code}: {reason.text}"
+    reasons = [reason for source in SOURCES for reason in source.reasons]
+    for reason in (*reasons, *EXPORTS.reasons):
+        if reason.code == code:
+            return f"{code}: {reason.text}"
     return code
 
 

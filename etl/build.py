@@ -5,6 +5,7 @@ from pathlib import Path
 
 from etl.calls import CallTeller
 from etl.draft import Draft, Month
+from etl.export_pieces import ExportPiece, add_export
 from etl.faults import reach
 from etl.lines import LineLoader, Piece, Progress, Tally, no_progress
 from etl.model import model
@@ -40,8 +41,11 @@ class Build:
         """What became of the lines of each piece added."""
         return self.lines.tallies
 
-    def add(self, piece: Piece) -> Tally:
+    def add(self, piece: Piece | ExportPiece) -> Tally:
         """Load the lines of a piece. Raises ReconciliationError unless every line read is accounted for."""
+        if isinstance(piece, ExportPiece):
+            self.lines.tallies.append(tally := add_export(self.draft, piece))
+            return tally
         self._added.append(piece.info.file)
         return self.lines.add(piece)
 
@@ -80,6 +84,7 @@ class Build:
         self._write_mapping()
         todo = [("calls", period, month) for period, month in sorted(self.draft.months.items())]
         todo += [("callers", period, month) for period, month in sorted(self.draft.callers.items())]
+        todo += [("exports", "all", self.draft.exports)] if self.draft.exports is not None else []
         todo = [*((s, p, m) for s, p, m in todo if m.writable), ("loads", "all", self.draft.loads)]
         segments = self.draft.close_segments(todo)
         built = [month.path for _, _, month in todo if month.path is not None]

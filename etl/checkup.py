@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from etl import landing
 from etl.build import Build
 from etl.draft import Draft
-from etl.lines import Progress, no_progress
+from etl.exports import NOTHING_TOLD, Told
+from etl.lines import Piece, Progress, no_progress
 from etl.pipeline import FileReport, move_strays, tell_landed
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile
 from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
+from etl.sources.exports import EXPORTS
 from etl.store import store_key, store_kind
 from etl.warehouse import read_current
 
@@ -59,8 +61,9 @@ class Checkup:
 
 
 def check(
-    settings: Settings, paths: Sequence[Path], *, databases: Sequence[Database] = (), progress: Progress = no_progress
-) -> Checkup:
+    settings: Settings, paths: Sequence[Path], *, databases: Sequence[Database] = (),
+    progress: Progress = no_progress, told: Told = NOTHING_TOLD,
+) -> Checkup:  # fmt: skip
     """Read files, and what is new in tables, as a load would, against what the store holds; tell what they contain.
 
     Nothing of the store is written: the manifest is copied to a scratch one, the segments are read. Raises Cancelled.
@@ -77,7 +80,7 @@ def check(
                 sites.seed(session)
         try:
             for path in paths:
-                found.files.append(_land(path, records, scratch))
+                found.files.append(_land(path, records, scratch, told))
             for database in databases:
                 found.files.append(_land_pull(database, records, scratch, settings, progress))
             with transaction(records) as session:
@@ -92,7 +95,10 @@ def check(
                     files=landing.file_infos(session),
                     load_files={
                         load.load_id: load.file_id
-                        for load in session.scalars(select(Load).where(Load.state != "refused"))
+                        for load in session.scalars(
+                            select(Load).join(LogFile, LogFile.file_id == Load.file_id)
+                            .where(Load.state != "refused", LogFile.source != EXPORTS.name)
+                        )
                     },
                 ), progress)  # fmt: skip
                 pieces = landing.pieces(session, scratch, loads)
@@ -102,11 +108,12 @@ def check(
                     tally, report = build.add(piece), reports[piece.load]
                     report.loaded, report.duplicates = tally.loaded, tally.duplicates
                     report.quarantined, report.blank = tally.quarantined, tally.blank
-                if pieces:
+                if of_logs := [piece.load for piece in pieces if isinstance(piece, Piece)]:
                     build.build_visits()
                     for report in found.files:
                         move_strays(build, report)
-                    _summarise(build, [piece.load for piece in pieces], site, found)
+                    _summarise(build, of_logs, site, found)
+                _count_set_aside(build, [piece.load for piece in pieces if not isinstance(piece, Piece)], found)
             finally:
                 build.close()
         finally:
@@ -114,11 +121,11 @@ def check(
     return found
 
 
-def _land(path: Path, records: Engine, scratch: Settings) -> FileReport:
+def _land(path: Path, records: Engine, scratch: Settings, told: Told) -> FileReport:
     report = FileReport(name=path.name, state="checked")
     try:
         now = datetime.now(UTC).replace(tzinfo=None)
-        landed = landing.land(path, records, scratch, name=path.name, now=now)
+        landed = landing.land(path, records, scratch, name=path.name, now=now, told=told)
     except landing.Refused as refusal:
         return replace(report, state="refused", message=f"{path.name}: rechazado: {refusal}")
     except OSError as error:
@@ -198,14 +205,22 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
             "GROUP BY agent ORDER BY agent"
         ).fetchall()
     ]
+    _count_set_aside(build, loads, found)
+    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
+    for reason, count in strays:
+        found.reasons[reason] = found.reasons.get(reason, 0) + count
+
+
+def _count_set_aside(build: Build, loads: list[int], found: Checkup) -> None:
+    """Count the lines of loads that were set aside, by reason."""
+    if not loads:
+        return
+    where = f"load IN ({', '.join(map(str, loads))})"
     for reasons, count in build.draft.run(
         f"SELECT reasons, COUNT(*) FROM loads_db.meta.quarantine WHERE {where} GROUP BY reasons ORDER BY reasons"
     ).fetchall():
         for reason in reasons.split(","):
             found.reasons[reason] = found.reasons.get(reason, 0) + count
-    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
-    for reason, count in strays:
-        found.reasons[reason] = found.reasons.get(reason, 0) + count
 
 
 def _local(epoch: int) -> datetime:

@@ -96,6 +96,7 @@ class Draft:
         self.run("SET checkpoint_threshold = '100GB'")  # a segment is checkpointed once, when it is closed
         self.months: dict[str, Month] = {}
         self.callers: dict[str, Month] = {}
+        self.exports: Month | None = None
         self.spans: dict[int, tuple[int, int]] = {}
         #: Epochs between which the changed callids have lines.
         self.reach_low, self.reach_high = 2**62, -(2**62)
@@ -199,6 +200,10 @@ class Draft:
         self._attach_private(path, alias)
         return Month(alias, path, True, start, end, touched=True)
 
+    def open_writable(self, subject: str, period: str, alias: str) -> Month:
+        """Attach a private, writable copy of a segment that is of no month, or a new one."""
+        return self._open_writable(subject, period, alias, 0, 0)
+
     def _open_new(self, subject: str, period: str, alias: str, start: int, end: int) -> Month:
         """Attach a new, private segment without rows."""
         path = self._path_of(subject, period)
@@ -297,6 +302,8 @@ class Draft:
                 low, high = one(f"SELECT MIN(epoch), MAX(epoch) FROM {month.alias}.raw.queue_log")
                 (opened,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.queue_visits WHERE is_open")
                 (unsettled,) = one(f"SELECT COUNT(*) FROM {month.alias}.core.unsettled_visits")
+            if subject == "exports":
+                (rows["core.export_figures"],) = one(f"SELECT COUNT(*) FROM {month.alias}.core.export_figures")
             connection.execute(f"CHECKPOINT {month.alias}")
             connection.execute(f"DETACH {month.alias}")
         path = month.path

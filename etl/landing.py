@@ -21,17 +21,23 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from etl.draft import LogFileInfo
+from etl.export_pieces import ExportPiece, span_of
+from etl.export_tables import begins_as_report
+from etl.exports import NOTHING_TOLD, Export, Told, read_export
 from etl.faults import reach
 from etl.lines import Piece, Progress, no_progress
 from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs
+from etl.readers.found_table import MOST_BYTES, UnreadableTable
 from etl.readers.lines import BLOCK_BYTES, LineFeed, Slab, blocks, is_gzip, open_text
 from etl.readers.sql_dump import looks_like_dump
+from etl.readers.tables import is_table_file, read_tables
 from etl.records.audit import SYSTEM, Actor
 from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 from etl.schema import LogSource
 from etl.settings import Database, Settings
 from etl.sources import QUEUE_LOG, SOURCES
+from etl.sources.exports import EXPORTS
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
 
@@ -41,6 +47,19 @@ _RECOGNISED_LINES = 200
 _BOM = b"\xef\xbb\xbf"
 #: How far a file is searched for a first good line, past the hole that a crash or a cut left at its beginning.
 _RECOGNISED_BYTES = 256 * 1024 * 1024
+#: Codes of a text that is no table at all: then what is said of it is that it is no log.
+_NO_TABLE = (
+    "no_table",
+    "no_columns",
+    "not_text",
+    "quote",
+    "truncated",
+    "empty",
+    "kind",
+    "too_large",
+    "damaged",
+    "html_page",
+)
 _DAMAGED = "el archivo comprimido está cortado o dañado; vuelva a copiarlo"
 _DAY_SECONDS = 86400
 
@@ -148,15 +167,26 @@ def _first_lines(file: BinaryIO, within: int) -> tuple[list[bytes], bool]:
 
 
 def land(
-    path: Path, records: Engine, settings: Settings, *, name: str, now: datetime, receiver: Receiver = NOBODY
+    path: Path,
+    records: Engine,
+    settings: Settings,
+    *,
+    name: str,
+    now: datetime,
+    receiver: Receiver = NOBODY,
+    told: Told = NOTHING_TOLD,
 ) -> Landed:
     """Copy what is new of a file into the raw store and write its row of the manifest (state ``landed``).
 
     Raises Refused for a file that is not taken in. The records are held only to ask and to write, never while bytes
-    are copied: others write there too. Whoever lands holds the warehouse's lock, so nobody lands in between.
+    are copied: others write there too. Whoever lands holds the warehouse's lock, so nobody lands in between. What is
+    `told` is of a file of exported totals, whose period or queue it may not say itself.
     """
     latest = latest_epoch(now)
-    source = recognise(path, latest_epoch=latest)
+    try:
+        source = recognise(path, latest_epoch=latest)
+    except Refused as refusal:
+        return _land_export(path, records, settings, name, now, receiver, told, refusal)
     if source is None:
         return _land_dump(path, records, settings, name, now, latest, receiver)
     with path.open("rb") as file:
@@ -252,6 +282,72 @@ def _land_dump(
         draft.unlink(missing_ok=True)
 
 
+def exported(path: Path, told: Told, refusal: Refused) -> Export:
+    """Read a file that is refused as a log as totals which another system exported. Raises Refused."""
+    try:
+        size = path.stat().st_size
+        is_table = size > 0 and is_table_file(path)
+    except OSError:
+        raise refusal from None
+    if size == 0 or (size > MOST_BYTES and not is_table):
+        raise refusal
+    try:
+        return read_export(read_tables(path), told)
+    except UnreadableTable as error:
+        if is_table:
+            raise Refused(error.text) from None
+        if error.code in _NO_TABLE and not _begins_as_report(path):
+            raise refusal from None
+        raise Refused(f"{refusal}; como exportación: {error.text}" if error.code == "unknown" else error.text) from None
+
+
+def _begins_as_report(path: Path) -> bool:
+    """Tell whether the beginning of a text has titles of a report that is known."""
+    with open_text(path) as file:
+        return begins_as_report(file.read(_HEAD_BYTES))
+
+
+def _land_export(
+    path: Path, records: Engine, settings: Settings, name: str, now: datetime, receiver: Receiver, told: Told,
+    refusal: Refused,
+) -> Landed:  # fmt: skip
+    """Land a file of exported totals as it is, closed: it is told anew where it changes."""
+    draft = settings.raw / f".draft-{os.getpid()}"
+    try:
+        if not path.is_file() or not os.access(path, os.R_OK):
+            raise refusal
+        if path.stat().st_size > MOST_BYTES:  # told without a copy of it
+            exported(path, told, refusal)
+        _copy(path, draft, 0)
+        digest = file_digest(draft)
+        if (same := _same_closed(records, digest, settings.pbx)) is not None:
+            with transaction(records) as session:
+                said = session.get_one(Load, same.known).told
+            if told.columns not in (None, said):
+                raise Refused(
+                    f"ya se cargó con otro período u otra cola (carga {same.known}): deshaga esa carga y vuelva a "
+                    "cargarlo"
+                )
+            return same
+        export = exported(draft, told, refusal)
+        size = draft.stat().st_size
+        _keep(draft, digest, settings)
+    finally:
+        draft.unlink(missing_ok=True)
+    first, last = span_of(export.first, export.last)
+    with transaction(records) as session:
+        file_row = LogFile(source=EXPORTS.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
+        session.add(file_row)
+        session.flush()
+        load = Load(
+            file_id=file_row.file_id, sha256=digest, first_byte=0, bytes=size, tail_sha256="", first_line=1,
+            lines=export.lines, held=0, first_epoch=first, last_epoch=last, landed_at=now, state="landed",
+            told=told.columns, **receiver.columns,
+        )  # fmt: skip
+        session.add(load)
+    return Landed(load.load_id, export.lines, 0, None, EXPORTS.name, name, export.notes)
+
+
 def _land_table(
     rows: Pulled,
     path: Path,
@@ -289,13 +385,24 @@ def latest_epoch(landed_at: datetime) -> int:
     return int(landed_at.replace(tzinfo=UTC).timestamp()) + _DAY_SECONDS
 
 
-def pieces(session: Session, settings: Settings, loads: list[Load], without: Collection[int] = ()) -> list[Piece]:
-    """Return landed loads as pieces to build from, in the order of their files and of their parts."""
+def pieces(
+    session: Session, settings: Settings, loads: list[Load], without: Collection[int] = ()
+) -> list[Piece | ExportPiece]:
+    """Return landed loads as pieces to build from, in the order of their files and of their parts; exports last."""
     files = file_infos(session, without)
     sources = {source.name: source for source in SOURCES}
-    found = []
+    found: list[Piece] = []
+    exports: list[ExportPiece] = []
     for load in loads:
-        source = sources[session.get_one(LogFile, load.file_id).source]
+        file = session.get_one(LogFile, load.file_id)
+        if file.source == EXPORTS.name:
+            info = LogFileInfo(file.file_id, file.pbx, file.name, load.first_epoch, load.last_epoch, load.lines)
+            path = raw_path(settings, load.sha256)
+            exports.append(
+                ExportPiece(load.load_id, info, load.sha256, load.bytes, load.lines, Told.of(load.told), path)
+            )
+            continue
+        source = sources[file.source]
         found.append(
             Piece(
                 load=load.load_id, info=files[load.file_id], source=source, sha256=load.sha256,
@@ -304,17 +411,16 @@ def pieces(session: Session, settings: Settings, loads: list[Load], without: Col
                 row_ids=_id_reader(load, settings) if source.table else None,
             )
         )  # fmt: skip
-    return sorted(
-        found, key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line)
-    )
+    found.sort(key=lambda p: (p.info.first_epoch, p.info.last_epoch, -p.info.lines, p.info.file, p.first_line))
+    return [*found, *sorted(exports, key=lambda piece: piece.load)]
 
 
 def file_infos(session: Session, without: Collection[int] = ()) -> dict[int, LogFileInfo]:
-    """Return every logical file with the span of its pieces that were not refused, and are not left out."""
+    """Return every logical file of a log with the span of its pieces that were not refused, and are not left out."""
     found: dict[int, LogFileInfo] = {}
     ranks = {source.name: source.rank for source in SOURCES}
     query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
-    query = query.where(Load.state != "refused", Load.load_id.not_in(without))
+    query = query.where(Load.state != "refused", Load.load_id.not_in(without), LogFile.source != EXPORTS.name)
     for load, file in session.execute(query.order_by(Load.file_id, Load.first_line)):
         before = found.get(file.file_id)
         first = before.first_epoch if before else load.first_epoch

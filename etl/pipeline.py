@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from etl import landing
 from etl.build import Build, CheckError
 from etl.draft import Draft
+from etl.export_pieces import ExportPiece
+from etl.exports import NOTHING_TOLD, Told
 from etl.faults import reach
 from etl.lines import Cancelled, Piece, Progress, ReconciliationError, Tally, no_progress
 from etl.pulls import UNDONE
@@ -26,6 +28,7 @@ from etl.records.jobs import State
 from etl.records.models import Job, Load, LogFile
 from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
 from etl.sources import QUEUE_LOG
+from etl.sources.exports import EXPORTS
 from etl.store import OpenStore, StoreError, full_disk_told, is_no_space, now, warehouse_lock
 from etl.warehouse import (
     CURRENT,
@@ -82,11 +85,13 @@ def ingest(
     names: Mapping[Path, str] | None = None,
     databases: Sequence[Database] = (),
     job: int | None = None,
+    told: Told = NOTHING_TOLD,
 ) -> list[FileReport]:
     """Load files, and what is new in databases' tables: land each, then build and publish one generation with all.
 
     A file that is refused leaves the others and yesterday's figures untouched. What an interrupted load had landed is
-    completed first. ``names`` are what users know files by that lie under another name. Raises AnotherLoadRuns,
+    completed first. ``names`` are what users know files by that lie under another name; ``told`` is what the sender
+    says of exported totals that do not say it themselves. Raises AnotherLoadRuns,
     CheckError, ReconciliationError, WarehouseError; Cancelled from the progress, then none of the files is loaded.
     Neither is any where another error ends what the worker does for a ``job``: its files are still there, and whether
     they are loaded again is decided there.
@@ -100,7 +105,7 @@ def ingest(
                 started = time.perf_counter()
                 name = (names or {}).get(path, path.name)
                 progress(f"recibiendo {name}", None)
-                report = _land(store, path, name, landing.Receiver(by, job))
+                report = _land(store, path, name, landing.Receiver(by, job), told)
                 report.seconds = time.perf_counter() - started
                 reports.append(report)
             for database in databases:
@@ -108,8 +113,8 @@ def ingest(
                 report = _land_pull(store, database, landing.Receiver(by, job), progress)
                 report.seconds = time.perf_counter() - started
                 reports.append(report)
-            told = {report.load: report for report in reports if report.load is not None}
-            _publish_landed(store, progress, told, by=by)
+            by_load = {report.load: report for report in reports if report.load is not None}
+            _publish_landed(store, progress, by_load, by=by)
         except Exception as error:
             landed = [report.load for report in reports if report.load is not None]
             if isinstance(error, Cancelled):
@@ -365,10 +370,10 @@ def _apply_site(store: OpenStore, progress: Progress) -> Generation | None:
     return generation
 
 
-def _land(store: OpenStore, path: Path, name: str, receiver: landing.Receiver) -> FileReport:
+def _land(store: OpenStore, path: Path, name: str, receiver: landing.Receiver, told: Told) -> FileReport:
     return _landed(
         store, name, receiver, "file",
-        lambda: landing.land(path, store.records, store.settings, name=name, now=now(), receiver=receiver),
+        lambda: landing.land(path, store.records, store.settings, name=name, now=now(), receiver=receiver, told=told),
     )  # fmt: skip
 
 
@@ -413,7 +418,7 @@ def tell_landed(report: FileReport, landed: landing.Landed, nothing_new: str) ->
         if landed.source == QUEUE_LOG.name:
             report.message = "sin líneas nuevas" if landed.lines else "solo una línea sin terminar: se retiene"
         else:
-            report.message = "sin filas nuevas"
+            report.message = "sin filas nuevas" if landed.source != EXPORTS.name else "ya estaba cargado"
 
 
 def _publish_landed(
@@ -518,9 +523,9 @@ class _Refused(Exception):
         self.load, self.reason = load, reason
 
 
-def _rounds(todo: Sequence[Piece], most_lines: int) -> list[list[Piece]]:
+def _rounds(todo: Sequence[Piece | ExportPiece], most_lines: int) -> list[list[Piece | ExportPiece]]:
     """Split pieces, in their order, so that no round but of one piece has more lines."""
-    rounds: list[list[Piece]] = []
+    rounds: list[list[Piece | ExportPiece]] = []
     lines = 0
     for piece in todo:
         if not rounds or lines + piece.lines > most_lines:
@@ -535,7 +540,7 @@ def _build_round(
     store: OpenStore,
     progress: Progress,
     reports: dict[int, FileReport],
-    todo: Sequence[Piece],
+    todo: Sequence[Piece | ExportPiece],
     current: Generation | None,
     *,
     anew: bool,
@@ -645,7 +650,8 @@ def _new_build(
     progress: Progress = no_progress,
 ) -> Build:
     with transaction(store.records) as session:
-        wanted = select(Load.load_id, Load.file_id).where(Load.state != "refused", Load.load_id.not_in(without))
+        wanted = select(Load.load_id, Load.file_id).join(LogFile, LogFile.file_id == Load.file_id)
+        wanted = wanted.where(Load.state != "refused", Load.load_id.not_in(without), LogFile.source != EXPORTS.name)
         load_files = {load_id: file_id for load_id, file_id in session.execute(wanted)}
         before = now() - timedelta(days=store.settings.keep_set_aside_days)
         forgotten = frozenset(session.scalars(select(Load.load_id).where(Load.landed_at <= before)))

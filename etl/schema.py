@@ -1,7 +1,7 @@
 """The words a source's declaration is written in: columns, events, reasons, findings."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 
 class EventKind(IntEnum):
@@ -103,3 +103,72 @@ class LogSource:
     def event_type(self) -> str:
         """The SQL type of a known event: its name, stored in one byte."""
         return "ENUM(" + ", ".join(f"'{event.name}'" for event in self.events) + ")"
+
+
+class ExportUnit(StrEnum):
+    """How a cell of an export writes its value."""
+
+    COUNT = "count"  # 5 | 1,005 | +7 | 5 llamadas
+    SECONDS = "seconds"  # 12 | 12 segs | 1,234.50 secs
+    MINUTES = "minutes"  # 1:14, minutes and seconds; a spreadsheet makes 01:14:00 of it
+    CLOCK = "clock"  # 00:01:14, hours, minutes and seconds
+    UNREAD = "unread"  # known, and never a figure: averages and percentages cannot be added
+
+
+@dataclass(frozen=True)
+class ExportColumn:
+    """A column of an exported report: its titles in any language, the measures it tells, and how it writes them.
+
+    The first of two columns of one title is meant. A column that is not ``required`` may be missing.
+    """
+
+    titles: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+    unit: ExportUnit = ExportUnit.COUNT
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class ExportLabel:
+    """A row of a report that says by its first cell what it tells; ``{}`` of a measure is the number in that cell."""
+
+    texts: tuple[str, ...]
+    measures: tuple[str, ...] = ()
+    unit: ExportUnit = ExportUnit.COUNT
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """A report that another system exports as totals: how its table is known, and what its rows and columns tell.
+
+    ``grain`` is what a row is of: total, day, hour, weekday, queue, agent, session, cause, wait. ``key`` is the column
+    that tells which. With ``labels`` the row's first cell says what is measured; without a ``key`` such a table has no
+    header. ``rest`` is the measure of every column that is not declared, whose title is the figure's key. ``captions``
+    tell apart tables of one header. ``per_queue`` where the figures are of queues, which the file or its sender names.
+    """
+
+    system: str
+    name: str
+    title: str
+    grain: str
+    key: ExportColumn | None = None
+    columns: tuple[ExportColumn, ...] = ()
+    labels: tuple[ExportLabel, ...] = ()
+    captions: tuple[str, ...] = ()
+    rest: str = ""
+    rest_unit: ExportUnit = ExportUnit.CLOCK
+    agent: ExportColumn | None = None
+    queue: ExportColumn | None = None
+    kind: ExportColumn | None = None
+    per_queue: bool = True
+
+
+@dataclass(frozen=True)
+class ExportSource:
+    """Declaration of what other systems export as totals: its reports, and why rows of them are set aside."""
+
+    name: str
+    title: str
+    reports: tuple[ExportReport, ...]
+    reasons: tuple[Reason, ...]

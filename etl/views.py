@@ -51,8 +51,18 @@ LINES = "raw.queue_log"
 BESIDE = ("core.chained_calls", "meta.findings", "meta.strays")
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], loads: str) -> None:
-    """Create the views over attached segments: `calls` are the aliases of the months of calls, `loads` of loads."""
+#: The newer load tells a table that was exported again, and a figure that tables of other periods tell too.
+_EXPORTS = """CREATE VIEW core.export_figures AS
+WITH source AS (SELECT *, MAX(load) OVER (PARTITION BY system, report, scope_first, scope_last, scope_queue) AS newest
+    FROM {0}.core.export_figures),
+newer AS (SELECT * EXCLUDE (newest), MAX(load) OVER (PARTITION BY system, report, scope_queue, first_date, last_date,
+    queue, agent, grain, key, measure) AS newest FROM source WHERE load = newest),
+final AS (SELECT * EXCLUDE (newest) FROM newer WHERE load = newest)
+SELECT * FROM final"""
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], loads: str, exports: str) -> None:
+    """Create the views over attached segments: the aliases of the months of calls, of the loads, of the exports."""
     for schema in ("raw", "core", "meta"):
         connection.execute(f"CREATE SCHEMA {schema}")
     connection.execute("CREATE TABLE meta.call_months (month VARCHAR, alias VARCHAR, loads VARCHAR)")
@@ -65,6 +75,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     # Small, and asked for by every page: read once.
     for table in ("core.log_hours", "core.log_queues"):
         connection.execute(f"CREATE TABLE {table} AS {_union(table, calls)}")
+    connection.execute(_EXPORTS.format(exports))
     for table in ("core.restarts", "core.queue_lines", "core.agent_persons"):
         connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {loads}.{table}")
     connection.execute(f"CREATE VIEW {LINES} AS {_rows_of(LINES, calls, loads)}")

@@ -20,7 +20,7 @@ from etl.faults import reach
 from etl.model import model
 from etl.views import create_views
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CURRENT = "CURRENT"
 _HASH_BLOCK = 4 * 1024 * 1024
 _READER_CONFIG = {
@@ -241,7 +241,7 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
     config: dict[str, Any] = {**_READER_CONFIG, "threads": threads, "memory_limit": memory_limit}
     connection = duckdb.connect(":memory:", config=config)
     try:
-        aliases: dict[str, list[str]] = {"calls": [], "loads": []}
+        aliases: dict[str, list[str]] = {"calls": [], "loads": [], "exports": []}
         for segment in current.segments:
             if segment.subject not in aliases:
                 continue
@@ -254,7 +254,11 @@ def _open(folder: Path, current: Generation, threads: int, memory_limit: str) ->
             connection.execute(model("segment_calls").replace(":segment", "calls_none"))
             aliases["calls"].append("calls_none")
         (loads,) = aliases["loads"]
-        create_views(connection, aliases["calls"], loads)
+        if not aliases["exports"]:
+            connection.execute("ATTACH ':memory:' AS exports_none")
+            connection.execute(model("segment_exports").replace(":segment", "exports_none"))
+            aliases["exports"].append("exports_none")
+        create_views(connection, aliases["calls"], loads, aliases["exports"][0])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except BaseException:

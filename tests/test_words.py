@@ -46,7 +46,8 @@ PATTERNS = {re.compile(rf"(?<!\w){word}(?!\w)", re.IGNORECASE): use for word, us
 # Where the word is the right one: official names and other meanings.
 ALLOWED = re.compile(
     r"Reclamos Varios|Reclamos Técnicos|reclamos? ODECO|Tablero de Control"
-    r"|(?:semana|gestión|hora) pasada|se lista|visitas? (?:técnicas?|del técnico)",
+    r"|(?:semana|gestión|hora) pasada|se lista|visitas? (?:técnicas?|del técnico)"
+    r"|Corto el agente|(?:Ingresos|Egresos) de Agentes|No\. Agente",  # titles of other systems' exports
     re.IGNORECASE,
 )
 ENGLISH = {"backlog", "backlogs", "provisional", "restatement", "restatements"}  # also names that code may bear

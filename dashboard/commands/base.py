@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import NoReturn
 
+    from etl.exports import Told
     from etl.lines import Progress
     from etl.pipeline import FileReport
     from etl.records.audit import Actor
@@ -169,26 +170,40 @@ def day_of(text: str, option: str) -> date:
         usage(f"{option} {text}: no es una fecha; escriba aaaa-mm-dd.")
 
 
+def told_of(first: str | None, last: str | None, queue: str | None) -> Told:
+    """Return what options say of exported totals: first and last day, queue."""
+    from etl.exports import Told
+
+    days = [day_of(text, option) if text else None for text, option in ((first, "--from"), (last, "--to"))]
+    if days[0] and days[1] and days[0] > days[1]:
+        usage("--from es posterior a --to.")
+    return Told(days[0], days[1], queue.strip() or None if queue else None)
+
+
 def known_source(source: str | None) -> None:
     """Refuse a source that is none."""
     from etl.sources import SOURCES
+    from etl.sources.exports import EXPORTS
 
-    names = [known.name for known in SOURCES]
+    names = [*(known.name for known in SOURCES), EXPORTS.name]
     if source is not None and source not in names:
         usage(f"no existe la fuente «{source}»; hay {', '.join(names)}.")
 
 
 def ingest_shown(
-    store: OpenStore, files: list[Path], databases: Sequence[Database] = (), *, quiet: bool
+    store: OpenStore, files: list[Path], databases: Sequence[Database] = (), *, told: Told | None = None, quiet: bool
 ) -> list[FileReport]:
     """Load files and what is new in databases with a progress bar."""
     if not files and not databases:
         typer.echo(f"No hay archivos nuevos en {store.settings.inbox}.", err=True)
         return []
     from etl import pipeline
+    from etl.exports import NOTHING_TOLD
 
     with progress_shown("Cargando", quiet=quiet) as tell:
-        return pipeline.ingest(store, files, progress=tell, by=console_user(), databases=databases)
+        return pipeline.ingest(
+            store, files, progress=tell, by=console_user(), databases=databases, told=told or NOTHING_TOLD
+        )
 
 
 def print_reports(reports: list[FileReport], *, json_lines: bool) -> None:

@@ -23,6 +23,7 @@ from dashboard.commands.base import (
     store_kind_or_site,
     store_settings,
     told,
+    told_of,
     usage,
 )
 from dashboard.commands.spanish import Verbs
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 verbs = Verbs()
 load_verbs = Verbs(help="Qué se cargó, y cómo deshacerlo.", no_args_is_help=True)
 verbs.add_typer(load_verbs, name="load")
+_FROM = typer.Option("--from", help="De un informe exportado que no lo dice: primer día (aaaa-mm-dd).")
+_TO = typer.Option("--to", help="De un informe exportado que no lo dice: último día (aaaa-mm-dd).")
+_QUEUE = typer.Option("--queue", help="De un informe exportado que no lo dice: su cola, o «todas».")
 
 
 @verbs.command()
@@ -42,6 +46,9 @@ def ingest(
     ] = None,
     source: Annotated[str | None, typer.Option("--source", help="Fuente esperada, por ejemplo queue_log.")] = None,
     database: Annotated[list[str] | None, DATABASE] = None,
+    first: Annotated[str | None, _FROM] = None,
+    last: Annotated[str | None, _TO] = None,
+    queue: Annotated[str | None, _QUEUE] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Una línea JSON por archivo.")] = False,
 ) -> None:
     """Carga archivos, o lo nuevo de una base de datos: los reconoce por su contenido y publica las cifras nuevas."""
@@ -56,7 +63,8 @@ def ingest(
         files = files_named(paths, settings) if paths or not databases else []
         if not paths:
             files = _not_undone(store, files)
-        reports = ingest_shown(store, files, databases, quiet=json_lines)
+        of_exports = told_of(first, last, queue)
+        reports = ingest_shown(store, files, databases, told=of_exports, quiet=json_lines)
         print_reports(reports, json_lines=json_lines)
     if any(report.state == "refused" for report in reports):
         raise typer.Exit(EXIT_REFUSED)
@@ -88,6 +96,9 @@ def _not_undone(store: OpenStore, files: list[Path]) -> list[Path]:
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Archivos o carpetas que se quieren revisar.")] = None,
     database: Annotated[list[str] | None, DATABASE] = None,
+    first: Annotated[str | None, _FROM] = None,
+    last: Annotated[str | None, _TO] = None,
+    queue: Annotated[str | None, _QUEUE] = None,
 ) -> None:
     """Da el mismo dictamen que la carga y un resumen (período, huecos, colas, DID, operadores), sin cargar nada."""
     from dashboard import console
@@ -98,7 +109,8 @@ def check(
     with told():
         settings = store_settings()
         files = files_named(paths, settings) if paths else []
-        found = checkup.check(settings, files, databases=databases_named(database, settings))
+        of_exports = told_of(first, last, queue)
+        found = checkup.check(settings, files, databases=databases_named(database, settings), told=of_exports)
         typer.echo(console.checkup_text(found), nl=False)
     if any(report.state == "refused" for report in found.files):
         raise typer.Exit(EXIT_REFUSED)

@@ -5,6 +5,7 @@ In: ?mes=2026-10 and the generation in service. Out: the page that a chief opens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -16,6 +17,7 @@ from dashboard import components, links
 from dashboard.components import Children, explained, icon, page_title
 from dashboard.context import Context
 from dashboard.definitions import rules_panel
+from dashboard.exported_panel import exported_months_links, exported_panel
 from dashboard.filters import Filters
 from dashboard.headline import headline
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table, register_lines_table
@@ -24,6 +26,7 @@ from etl.warehouse import WarehouseError
 from reports import figures, terms
 from reports.definition import Dimension, PeriodError, ValueUnit, month
 from reports.export import Column, Table, file_word
+from reports.exported import ExportedTotal, exported_instead, exported_months
 from reports.figures import Figure
 from reports.format import moment_text, month_text, number_text, percent_text, value_text
 from reports.indicators import BY_NAME
@@ -148,31 +151,36 @@ def page_of(context: Context, search: str | None) -> tuple[Component, str, str |
             return links.no_data(), _title(), None
         with context.reading() as (generation, cursor):
             log = recorded(cursor)
-            if not log.months:
+            others = [each for each in exported_months(cursor) if each not in log.months]
+            if not log.months and not others:
                 return links.no_data(), _title(), None
-            text = _wanted(search) or log.latest_whole or log.months[-1]
-            month(text)
+            text = _wanted(search) or log.latest_whole or others[-1]
+            period = month(text)
             if text not in log.months:
-                return _unrecorded(text, log), _title(text), text
+                exported = exported_instead(cursor, period, (), None)
+                return _unrecorded(text, log, exported, others), _title(text), text
             summary = summarize(generation, cursor, context.rules(), text, log)
+            found = summary.completeness
+            exported = () if found.is_whole else exported_instead(cursor, period, (), found)
     except (PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se puede mostrar este mes", says, heading=1), _title(), text
-    return content(summary, log), _title(text), text
+    return content(summary, log, exported), _title(text), text
 
 
 def _title(text: str | None = None) -> str:
     return month_text(text, capital=True) if text else TITLE
 
 
-def content(summary: MonthSummary, log: Recorded) -> Component:
-    """Return the whole page of a month."""
+def content(summary: MonthSummary, log: Recorded, exported: Sequence[ExportedTotal] = ()) -> Component:
+    """Return the whole page of a month; `exported` is what other systems say of what is not on record."""
     return html.Div(
         [
             _head(summary, log),
             html.Div([_headline(summary), _trend(summary), _on_record(summary)], className="first-row"),
             _other_figures(summary),
             _by_line(summary),
+            *exported_panel(exported),
             rules_panel(month_text(summary.month), summary.unit, summary.parameters),
         ],
         className="month",
@@ -185,20 +193,22 @@ def _wanted(search: str | None) -> str | None:
     return found[-1] if found else None
 
 
-def _unrecorded(text: str, log: Recorded) -> Component:
-    first, last = (month_text(each) for each in (log.months[0], log.months[-1]))
+def _unrecorded(text: str, log: Recorded, exported: Sequence[ExportedTotal], others: Sequence[str]) -> Component:
+    says: list[Component] = [html.P("Ningún archivo cargado cubre ese mes: sus cifras no son cero, no se conocen.")]
+    if log.months:
+        first, last = (month_text(each) for each in (log.months[0], log.months[-1]))
+        says.append(html.P(f"Hay registro desde {first} hasta {last}."))
+        says.append(html.P(dcc.Link("Ver el último mes completo", href=PATH)))
+    says += exported_months_links([each for each in others if each != text], PATH)
     return html.Div(
         [
             _picker(text, log),
             components.notice(
                 f"No hay registro de {month_text(text)}",
-                [
-                    html.P("Ningún archivo cargado cubre ese mes: sus cifras no son cero, no se conocen."),
-                    html.P(f"Hay registro desde {first} hasta {last}."),
-                    html.P(dcc.Link("Ver el último mes completo", href=PATH)),
-                ],
+                says,
                 heading=1,
             ),
+            *exported_panel(exported),
         ]
     )
 

@@ -130,6 +130,9 @@ _OWN: Mapping[str, Kind] = {
     "sl-shown.data": _with(search=_text, scheme=_text, generation=_number, address=_text),
     "sl-threshold.value": _number,
     "sl-unit.value": _text,
+    "upload-first.value": _text,
+    "upload-last.value": _text,
+    "upload-queue.value": _text,
 }
 
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -23,6 +23,7 @@ from dashboard.security.access import RIGHT, may
 from dashboard.work import uploads
 from dashboard.work.rights import LOAD_FILES, RIGHTS, UNDO_LOAD
 from dashboard.work.uploads import MOST_BYTES, UploadError
+from etl.exports import NOTHING_TOLD, Told
 from etl.pipeline import UndoError, loads_undone_with
 from etl.records import jobs
 from etl.records.audit import Action, Actor, Result
@@ -44,6 +45,7 @@ _DATA, _BASE64 = "data:", ";base64"
 #: What somebody may cancel or have tried again. A mapping is neither: it is applied whole, and an old one is history.
 _IN_HAND = frozenset({"check", "load", "inbox", "undo"})
 _MOST_SET_ASIDE = 200
+_LONGEST_QUEUE = 200
 
 
 class IntakeError(Exception):
@@ -108,12 +110,33 @@ class SetAside:
     text: str
 
 
-def take_file(context: Context, identity: Identity, name: object, contents: object) -> Upload:
-    """Take in a file as a browser sends it, a data URL in base64. UploadError; then nothing of it is kept."""
+def take_file(
+    context: Context, identity: Identity, name: object, contents: object, said: Sequence[object] = ()
+) -> Upload:
+    """Take in a file as a browser sends it, a data URL in base64. UploadError; then nothing of it is kept.
+
+    `said` are first day, last day and queue of an exported report, as they were typed.
+    """
     require(context, identity, LOAD_FILES)
+    told = told_of(*(each if isinstance(each, str) else "" for each in said)) if said else NOTHING_TOLD
     data = _bytes_of(context, identity, contents)
     shown = name if isinstance(name, str) else ""
-    return uploads.receive(context.records, context.settings, identity, shown, SOURCES[0].name, data)
+    return uploads.receive(context.records, context.settings, identity, shown, SOURCES[0].name, data, told)
+
+
+def told_of(first: str, last: str, queue: str) -> Told:
+    """Return what was typed of an exported report: days as 31/10/2026, a queue. UploadError for what is none."""
+    days: list[date | None] = []
+    for text, label in ((first.strip(), "Desde"), (last.strip(), "Hasta")):
+        try:
+            days.append(datetime.strptime(text, "%d/%m/%Y").date() if text else None)
+        except ValueError:
+            raise UploadError(
+                f"{label}: una fecha se escribe 31/10/2026. Corríjala y vuelva a enviarlo.", 400
+            ) from None
+    if days[0] and days[1] and days[0] > days[1]:
+        raise UploadError("«Desde» es posterior a «Hasta»: corríjalo y vuelva a enviarlo.", 400)
+    return Told(days[0], days[1], queue.strip()[:_LONGEST_QUEUE] or None)
 
 
 def load_file(context: Context, identity: Identity, upload_id: int) -> str:

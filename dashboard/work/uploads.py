@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -22,13 +23,16 @@ from sqlalchemy.orm import Session
 from dashboard.people.accounts import Identity
 from etl import landing
 from etl.checkup import Checkup
+from etl.exports import NOTHING_TOLD, Told
 from etl.readers.sniff import header_of, sniff
+from etl.readers.tables import is_table_file
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
 from etl.records.models import Account, AuditEntry, Job, Load, LogFile, Upload
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 from etl.sources import SOURCES
+from etl.sources.exports import EXPORTS
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_UNPACKED_BYTES = 300 * 1024 * 1024
@@ -46,6 +50,8 @@ _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 _WAITING = ("received", "checked", "loading")
 #: Why what is not even judged is refused, by its status.
 _REASONS = {409: "known", 429: "limit"}
+#: So many files of tables are read at once while their senders wait; of others the check tells.
+_READING = threading.BoundedSemaphore(2)
 _NOT_THERE = "Ese archivo no está o ya no espera."
 
 
@@ -58,16 +64,20 @@ class UploadError(Exception):
         self.status = status
 
 
-def receive(engine: Engine, settings: Settings, identity: Identity, name: str, source: str, data: bytes) -> Upload:
+def receive(
+    engine: Engine, settings: Settings, identity: Identity, name: str, source: str, data: bytes,
+    told: Told = NOTHING_TOLD,
+) -> Upload:  # fmt: skip
     """Take a file in and queue its check. UploadError: 400, 409, 413, 422, 429, 507; then nothing of it is kept.
 
-    Its bytes decide what it is. The same bytes are taken once, also when two send them in the same moment.
+    Its bytes decide what it is. The same bytes are taken once, also when two send them in the same moment. What is
+    `told` is of exported totals that do not say it themselves.
     """
     shown, by = shown_name(name), identity.actor
     if len(data) > MOST_BYTES:
         _note_refused(engine, by, "size", len(data))
         raise UploadError(f"«{shown}» pasa de {MOST_BYTES // 1024**2} MB: envíelo comprimido (gz) o por partes.", 413)
-    if source not in {known.name for known in SOURCES}:
+    if source not in {EXPORTS.name, *(known.name for known in SOURCES)}:
         raise UploadError("No existe esa clase de archivo: elija una de las que se ofrecen.", 400)
     now = _now()
     digest = hashlib.sha256(data).hexdigest()
@@ -77,7 +87,7 @@ def receive(engine: Engine, settings: Settings, identity: Identity, name: str, s
         _check_known(session, settings, digest)
     draft = _draft(settings, data)
     try:
-        reason = _why_not(draft, data, source, now)
+        reason = _why_not(draft, data, source, now, told)
         with _refusal_noted(engine, by, len(data)), transaction(engine) as session:
             _check_limits(session, identity.account_id, len(data), now)
             if reason is None:
@@ -85,7 +95,7 @@ def receive(engine: Engine, settings: Settings, identity: Identity, name: str, s
             upload = Upload(
                 account_id=identity.account_id, name=shown, source=source, sha256=digest, bytes=len(data),
                 received_at=now, state="received" if reason is None else "refused",
-                verdict=None if reason is None else {"refused": reason}, loads=None,
+                verdict=None if reason is None else {"refused": reason}, loads=None, told=told.columns,
             )  # fmt: skip
             session.add(upload)
             session.flush()
@@ -107,11 +117,11 @@ def receive(engine: Engine, settings: Settings, identity: Identity, name: str, s
 def verdict_of(found: Checkup, name: str) -> dict[str, Any]:
     """Return what a check found, as plain JSON; instants are wall times of La Paz, to the second.
 
-    Keys: ``files`` (name, state, read, loaded, duplicates, quarantined, blank, held, message), ``reasons`` (code: lines
-    set aside), ``first``, ``last``, ``gaps``, ``queues`` (queue, entries, dids, first, last, service), those of them
-    without a line as ``unknown_queues``, ``agents`` (agent, connected).
+    Keys: ``files`` (name, state, source, read, loaded, duplicates, quarantined, blank, held, message), ``reasons``
+    (code: lines set aside), ``first``, ``last``, ``gaps``, ``queues`` (queue, entries, dids, first, last, service),
+    those of them without a line as ``unknown_queues``, ``agents`` (agent, connected).
     """
-    kept = ("state", "read", "loaded", "duplicates", "quarantined", "blank", "held", "message")
+    kept = ("state", "source", "read", "loaded", "duplicates", "quarantined", "blank", "held", "message")
     queues = [
         asdict(queue) | {"dids": list(queue.dids), "first": _second(queue.first), "last": _second(queue.last)}
         for queue in found.queues
@@ -214,14 +224,16 @@ def _check_known(session: Session, settings: Settings, digest: str) -> None:
         raise UploadError(f"Ese archivo ya se cargó el {when} (por la carpeta de entrada o la consola).", 409)
 
 
-def _why_not(path: Path, data: bytes, source: str, now: datetime) -> str | None:
-    """Return why a file is not taken, by its bytes; None where it is."""
-    title = next(known.title for known in SOURCES if known.name == source)
+def _why_not(path: Path, data: bytes, source: str, now: datetime, told: Told) -> str | None:
+    """Return why a file is not taken, by its bytes; None where it is, or the check will tell."""
+    title = next((known.title for known in SOURCES if known.name == source), EXPORTS.title)
     if not data:
         return "está vacío (0 bytes)."
     seen = sniff(data)
     if seen.problem:
-        return f"es {seen.what} y {seen.problem}. Además, aquí se carga otra cosa: {title}."
+        return f"es {seen.what} y {seen.problem}."
+    if is_table_file(path):
+        return _why_no_export(path, data, told, landing.Refused(""))
     if not seen.could_be_log:
         return f"es {seen.what}; aquí se carga: {title}."
     try:
@@ -231,7 +243,23 @@ def _why_not(path: Path, data: bytes, source: str, now: datetime) -> str | None:
     except landing.Refused as refusal:
         if "no es un queue_log" not in str(refusal):
             return f"{refusal}."
-        return f"{refusal}. Se esperaba: {title}; lo que llegó es {header_of(data)}."
+        why = _why_no_export(path, data, told, refusal)
+        if why is None or "no es un queue_log" not in why:
+            return why
+        return f"{why} Se esperaba: {title}; lo que llegó es {header_of(data)}."
+    return None
+
+
+def _why_no_export(path: Path, data: bytes, told: Told, refusal: landing.Refused) -> str | None:
+    """Return why a file is no export that can be loaded; None where it is, or is so large that the check tells it."""
+    if len(data) > LOOKED_AT_BYTES or not _READING.acquire(blocking=False):
+        return None
+    try:
+        landing.exported(path, told, refusal)
+    except landing.Refused as error:
+        return f"{error}."
+    finally:
+        _READING.release()
     return None
 
 

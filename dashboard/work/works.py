@@ -24,6 +24,7 @@ from dashboard.work.rights import RIGHTS
 from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check
+from etl.exports import Told
 from etl.lines import Cancelled, Progress, ReconciliationError
 from etl.readers.sniff import unpacks_beyond
 from etl.records import jobs
@@ -157,7 +158,7 @@ def _check(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
     if unpacks_beyond(path, uploads.MOST_UNPACKED_BYTES):
         reason = f"descomprimido pasa de {uploads.MOST_UNPACKED_BYTES // 1024**2} MB: envíelo por partes."
         return _judged(store, upload, by, {"refused": reason}, f"{upload.name}: no se acepta: {reason}", is_good=False)
-    found = check(store.settings, [path], progress=progress)
+    found = check(store.settings, [path], progress=progress, told=Told.of(upload.told))
     verdict = uploads.verdict_of(found, upload.name)
     (report,) = found.files
     is_good = report.state != "refused"
@@ -196,7 +197,9 @@ def _judged(
 def _load(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome:
     upload, path = _upload(store, job, "loading")
     number = upload.upload_id
-    (report,) = pipeline.ingest(store, [path], progress=progress, by=by, names={path: upload.name}, job=job.job_id)
+    (report,) = pipeline.ingest(
+        store, [path], progress=progress, by=by, names={path: upload.name}, job=job.job_id, told=Told.of(upload.told)
+    )
     is_good = report.state != "refused"
     load = report.load if report.load is not None else report.known
 

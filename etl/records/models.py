@@ -69,7 +69,8 @@ class Load(Record):
     ``state`` goes landed -> published; a piece that the build refuses, or that is taken out again, is ``refused`` (the
     reason in ``refusal``): the same bytes may then be received anew. ``first_byte`` and ``bytes`` are
     the part of the file that this piece holds; ``first_line`` is the number of its first line in the file.
-    ``utc_offset`` is how many seconds the clock of a table was ahead of UTC, for rows of one.
+    ``utc_offset`` is how many seconds the clock of a table was ahead of UTC, for rows of one; ``told`` what its sender
+    says of an export (first, last, queue).
     ``landed_by`` is who received it, as the audit names them, and ``job_id`` for which job (no foreign key: SQLite adds
     none to a table that is there); neither is known of what was received before there were these columns.
     """
@@ -99,6 +100,7 @@ class Load(Record):
     landed_by: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     job_id: Mapped[int | None] = mapped_column()
     utc_offset: Mapped[int | None] = mapped_column()
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     __table_args__ = (CheckConstraint("state in ('landed', 'published', 'refused')", name="state"),)
 
@@ -284,6 +286,7 @@ class Upload(Record):
     state: Mapped[str] = mapped_column(String(10))
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     loads: Mapped[list[int] | None] = mapped_column(JSON)
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     __table_args__ = (
         CheckConstraint("state in ('received', 'checked', 'loading', 'loaded', 'refused', 'discarded')", name="state"),

@@ -104,16 +104,19 @@ def register_callbacks(app: Dash, context: Context) -> None:
         Output("uploads-answer", "children"),
         Input("upload-file", "contents"),
         State("upload-file", "filename"),
+        State("upload-first", "value"),
+        State("upload-last", "value"),
+        State("upload-queue", "value"),
         running=[(Output("upload-sending", "hidden"), False, True)],
         prevent_initial_call=True,
     )
-    def receive(contents: Any, name: Any) -> Any:
+    def receive(contents: Any, name: Any, *said: Any) -> Any:
         if contents is None:
             return no_update
         # So that the same file may be sent again after it was refused or discarded.
         set_props("upload-file", {"contents": None})
         try:
-            upload = intake.take_file(context, current(), name, contents)
+            upload = intake.take_file(context, current(), name, contents, said)
         except (UploadError, IntakeError) as error:
             answer_with(error.status if isinstance(error, UploadError) else 403)
             return content.said(str(error), is_good=False)

@@ -23,6 +23,7 @@ from dashboard.work import assignments, intake, rights
 from dashboard.work.intake import JobShown, LoadShown, SentFile, SetAside
 from dashboard.work.uploads import MOST_BYTES
 from etl.sources import SOURCES
+from etl.sources.exports import EXPORTS
 from etl.warehouse import WarehouseError
 from reports import terms
 from reports.format import count_text, date_text, moment_text, number_text
@@ -107,10 +108,12 @@ def sending() -> Component:
         "Enviar un archivo",
         [
             html.P(
-                f"{SOURCES[0].title}: el archivo tal cual o comprimido (gz), de hasta {most} MB. Primero se revisa y "
-                "se muestra lo que trae; nada se carga hasta que usted lo diga.",
+                f"{SOURCES[0].title}: el archivo tal cual o comprimido (gz), de hasta {most} MB. También un informe "
+                "exportado de Asternic o de Elastix/Issabel (CSV, Excel o la página guardada), que sirve para "
+                "comparar. Primero se revisa y se muestra lo que trae; nada se carga hasta que usted lo diga.",
                 className="quiet",
             ),
+            _of_exports(),
             field,
             html.P([html.Span(className="turning"), "Enviando…"], id="upload-sending", hidden=True, role="status"),
             html.Div(id="upload-refused", role="alert"),
@@ -118,6 +121,22 @@ def sending() -> Component:
             html.Div(id="loads-inbox"),
         ],
         kind="sending",
+    )
+
+
+def _of_exports() -> Component:
+    """Return where is typed what an exported report may not say of itself."""
+    fields = [
+        dmc.TextInput(id=f"upload-{name}", label=label, placeholder=placeholder, size="xs", inputProps=more)
+        for name, label, placeholder, more in (
+            ("first", "Desde", "dd/mm/aaaa", {"inputMode": "numeric"}),
+            ("last", "Hasta", "dd/mm/aaaa", {"inputMode": "numeric"}),
+            ("queue", "Cola", "101, o todas", {}),
+        )
+    ]
+    says = "Si el informe exportado no dice de qué días o de qué cola es, escríbalo aquí antes de elegir el archivo."
+    return _fold_of(
+        "Período y cola de un informe exportado", [html.P(says, className="quiet"), html.Div(fields, className="told")]
     )
 
 
@@ -208,12 +227,16 @@ def _verdict(verdict: dict[str, Any]) -> list[Component]:
     """Return what the check found in a file, as it would be loaded."""
     counts = _counts(verdict)
     loaded, read = counts.get("loaded", 0), counts.get("read", 0)
+    is_export = counts.get("source") == EXPORTS.name
     if not loaded:
         parts: list[Component] = [said("No trae nada nuevo: no hay qué cargar.", is_good=False)]
     else:
         one = loaded == 1
         says = f"Se {'cargaría' if one else 'cargarían'} {number_text(loaded)} de {number_text(read)} líneas leídas."
         parts = [html.P(html.Strong(says))]
+    if is_export and counts.get("message"):
+        told = [html.Li(each) for each in str(counts["message"]).split("; ")]
+        parts += [html.P("Se reconoció, de exportación:"), html.Ul(told, className="recognised")]
     pairs: list[tuple[str, Children]] = []
     if counts.get("duplicates"):
         pairs.append(("Repetidas", f"{number_text(counts['duplicates'])} (ya estaban: no se cuentan dos veces)"))
@@ -223,7 +246,8 @@ def _verdict(verdict: dict[str, Any]) -> list[Component]:
             ("Observadas", [f"{number_text(counts['quarantined'])} que no se entienden y quedan aparte", *why])
         )
     if counts.get("blank"):
-        pairs.append(("En blanco", number_text(counts["blank"])))
+        label = "Encabezados, totales y en blanco" if is_export else "En blanco"
+        pairs.append((label, number_text(counts["blank"])))
     if counts.get("held"):
         pairs.append(("Sin terminar", "la última línea: se lee cuando esté completa"))
     if verdict.get("first"):

@@ -26,6 +26,7 @@ from etl.warehouse import WarehouseError
 from reports import figures, terms
 from reports.definition import PeriodError
 from reports.export import Table
+from reports.exported import ExportedTotal, exported_instead
 from reports.format import period_text
 from reports.measured import data_until, local_time, recorded
 from reports.query import QueryError
@@ -141,8 +142,15 @@ def page_of(
             fresh = fresh_text(data_until(generation))
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):
-                return unrecorded(question.filters.period, log.days[0], log.days[-1]), fresh, question
-            return content(question, measure_page(cursor, question), scheme), fresh, question
+                asked = question.filters
+                instead = exported_instead(cursor, asked.period, asked.lines, None)
+                return unrecorded(asked.period, log.days[0], log.days[-1], instead), fresh, question
+            found = measure_page(cursor, question)
+            exported: tuple[ExportedTotal, ...] = ()
+            if not found.on_record.is_whole:
+                asked = question.filters
+                exported = exported_instead(cursor, asked.period, asked.lines, found.on_record)
+            return content(question, found, scheme, exported), fresh, question
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", says), "", None

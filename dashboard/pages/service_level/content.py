@@ -5,6 +5,7 @@ In: a question and its frames. Out: parts of a page, each a way to the calls it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -15,20 +16,24 @@ from dash.development.base_component import Component
 from dashboard import components, filters, links
 from dashboard.components import Children, explained
 from dashboard.definitions import rules_panel
+from dashboard.exported_panel import exported_panel
 from dashboard.headline import headline
 from dashboard.lines_table import lines_table
 from dashboard.pages.service_level.measured import Measured
 from dashboard.question import Question
 from reports import figures, terms
 from reports.definition import Dimension, Period, Unit
+from reports.exported import ExportedTotal
 from reports.format import date_text, number_text, period_text, unit_text, value_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure
 from reports.wording import clause_text
 
 
-def content(question: Question, found: Measured, scheme: figures.Scheme) -> Component:
-    """Return everything below the controls."""
+def content(
+    question: Question, found: Measured, scheme: figures.Scheme, exported: Sequence[ExportedTotal] = ()
+) -> Component:
+    """Return everything below the controls; `exported` is what other systems say of what is not on record."""
     unit, period = question.filters.unit, question.filters.period
     # A chart saved as a picture bears what was asked.
     asked: dict[str, Any] = {"data-says": " · ".join(question.says)}
@@ -45,6 +50,7 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
                 className="half-row",
             ),
             _by_line(question, found),
+            *exported_panel(exported),
             _all_figures(question, found),
             rules_panel(period_text(period), unit, question.rules.in_force(period)),
         ],
@@ -72,9 +78,9 @@ def _heat(question: Question, found: Measured, target: float | None, scheme: fig
     return components.panel(terms.HEAT_MAP, maps, kind="heat", actions=actions)
 
 
-def unrecorded(period: Period, first: date, last: date) -> Component:
+def unrecorded(period: Period, first: date, last: date, exported: Sequence[ExportedTotal] = ()) -> Component:
     """Return what stands in the place of figures for a period that no log covers."""
-    return components.notice(
+    notice = components.notice(
         f"No hay registro de {period_text(period)}",
         [
             html.P("Ningún archivo cargado cubre ese período: sus cifras no son cero, no se conocen."),
@@ -82,6 +88,7 @@ def unrecorded(period: Period, first: date, last: date) -> Component:
             html.P(dcc.Link("Ver el último mes completo", href=filters.SERVICE_LEVEL_PATH)),
         ],
     )
+    return html.Div([notice, *exported_panel(exported)], className="month") if exported else notice
 
 
 def _the(unit: Unit) -> str:

@@ -1,0 +1,77 @@
+"""Bytes of a workbook (xlsx, or xls in BIFF) in, its visible sheets as tables of text out.
+
+First the guard looks at the packaging, then a process of its own parses within limits (``workbook_child``): whatever a
+crafted file does there, this process only learns that it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from etl.readers.found_table import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NO_VALUE,
+    FoundTable,
+    TableRow,
+    UnreadableTable,
+    cell_text,
+)
+from etl.readers.workbook_guard import OLE_START, ZIP_STARTS, judge_ole, judge_zip
+
+_CHILD = Path(__file__).with_name("workbook_child.py")
+_MOST_SECONDS = 90
+_REFUSED = {
+    "too_many_rows": f"tiene más de {MOST_ROWS // 1000} 000 filas: expórtelo por partes (por semana o por día)",
+    "too_many_columns": f"tiene más de {MOST_COLUMNS} columnas: deje solo la tabla del informe",
+    "encrypted": "está protegido con contraseña: quítela y vuelva a enviarlo",
+    "damaged": "está cortado o dañado: ábralo en Excel, guárdelo otra vez y vuelva a enviarlo",
+}
+
+
+def is_workbook(content: bytes) -> bool:
+    """Tell by the first bytes whether this may be a workbook in a container."""
+    return content.startswith((*ZIP_STARTS, OLE_START))
+
+
+def read_workbook(content: bytes) -> tuple[FoundTable, ...]:
+    """Read a workbook's visible sheets. Raises UnreadableTable: guard, kind, encrypted, damaged, limits, too_many_…"""
+    is_old = content.startswith(OLE_START)
+    package = judge_ole(content) if is_old else judge_zip(content)
+    if package.problem:
+        raise UnreadableTable("guard", f"es {package.what} y {package.problem}")
+    if not package.is_workbook:
+        raise UnreadableTable("kind", f"es {package.what}: guárdelo como libro de Excel (xlsx) o como CSV")
+    if "xlsb" in package.what:
+        raise UnreadableTable("kind", f"es {package.what}: guárdelo como libro de Excel (xlsx)")
+    found = []
+    for sheet in _parsed(content):
+        rows = []
+        for number, *cells in sheet["rows"]:
+            texts = tuple(cell_text(cell) for cell in cells)
+            if any(texts):
+                rows.append(TableRow(number, texts))
+        found.append(FoundTable(sheet["name"], tuple(rows), sheet["lines"]))
+    return tuple(found)
+
+
+def _parsed(content: bytes) -> list[dict[str, Any]]:
+    command = [sys.executable, "-I", str(_CHILD), str(MOST_ROWS), str(MOST_COLUMNS), NO_VALUE]
+    try:
+        child = subprocess.run(command, input=content, capture_output=True, timeout=_MOST_SECONDS, check=False)
+        lines = [json.loads(line) for line in child.stdout.splitlines()]
+    except subprocess.TimeoutExpired:
+        lines = []
+    except ValueError:  # it ended in the middle of a line
+        lines = []
+    if lines and (code := lines[-1].get("refused")):
+        raise UnreadableTable(code, _REFUSED[code])
+    if not lines or not lines[-1].get("end"):
+        raise UnreadableTable(
+            "limits", "no se pudo abrir dentro de los límites de memoria y tiempo: guarde la hoja como CSV o xlsx nuevo"
+        )
+    return lines[:-1]
