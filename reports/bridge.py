@@ -9,6 +9,7 @@ of the queues asked for, in the period of the line's own instant; of equal lines
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,26 +93,16 @@ def measure_bridge(
     found = connection.execute(
         f"SELECT item, shown, event, COUNT(*) FROM ({asked.marked(lost)}) GROUP BY item, shown, event", asked.bound
     ).fetchall()
-    numbers = dict.fromkeys(BY_CODE, 0)
-    answered = unanswered = 0
-    for item, shown, event, number in found:
+    numbers = Counter(loose[~loose["of_visit"]]["item"])
+    for item, _, _, number in found:
         if item is not None:
             numbers[item] += int(number)
-        if shown:
-            answered += int(number) if event in ANSWERED_EVENTS else 0
-            unanswered += int(number) if event in UNANSWERED_EVENTS else 0
-    counted = loose[~loose["of_visit"]]
-    for item, event in zip(counted["item"], counted["event"], strict=True):
-        numbers[item] += 1
-        if item != "repeated":
-            answered += event in ANSWERED_EVENTS
-            unanswered += event in UNANSWERED_EVENTS
     for code, sql in asked.further().items():
         numbers[code] = int(connection.execute(f"SELECT COUNT(*) FROM ({sql})", asked.bound).fetchall()[0][0])
     where = {Dimension.SERVICE.value: asked.lines} if asked.lines else None
     registered = measure(connection, rules, ["registered"], period, (), where, unit)
     return Bridge(
-        Shown(answered, unanswered),
+        _shown_of([(str(event), int(number)) for _, shown, event, number in found if shown], loose),
         tuple(Step(item, numbers[item.code]) for item in ITEMS if item.code != "chained" or unit is not Unit.VISIT),
         tuple(Step(item, numbers[item.code]) for item in BESIDE),
         int(registered["numerator"].iloc[0]),
@@ -174,10 +165,27 @@ def list_item(
 
 
 def measure_shown(
-    connection: duckdb.DuckDBPyConnection, rules: Rules, period: Period, lines: Sequence[str] = ()
+    connection: duckdb.DuckDBPyConnection,
+    rules: Rules,
+    period: Period,
+    lines: Sequence[str] = (),
+    queues: Sequence[str] = (),
 ) -> Shown:
-    """Measure what Asternic Lite shows of a period. Raises QueryError."""
-    return measure_bridge(connection, rules, period, lines, Unit.VISIT).shown
+    """Measure what Asternic Lite shows of a period: of the queues named, else those of the lines. Raises QueryError."""
+    asked = Asked(connection, rules, period, tuple(lines), Unit.VISIT, queues)
+    loose = asked.loose_lines()
+    found = connection.execute(
+        f"SELECT event, COUNT(*) FROM ({asked.marked(_lost(loose))}) WHERE shown GROUP BY event", asked.bound
+    ).fetchall()
+    return _shown_of([(str(event), int(number)) for event, number in found], loose)
+
+
+def _shown_of(ends: Sequence[tuple[str, int]], loose: pd.DataFrame) -> Shown:
+    """Add up how many ends of visits there are by event, and the lines that no visit ends with."""
+    numbers = Counter(loose[~loose["of_visit"] & (loose["item"] != "repeated")]["event"])
+    for event, number in ends:
+        numbers[event] += number
+    return Shown(sum(numbers[each] for each in ANSWERED_EVENTS), sum(numbers[each] for each in UNANSWERED_EVENTS))
 
 
 def _lost(loose: pd.DataFrame) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """What another tool's export shows, beside what we read of Asternic's numbers from the log of the same days.
 
-In: figures of loaded exports (reports.exported gives them), and the question. Out: comparisons, one per report loaded.
+In: figures of loaded exports (reports.exported), and the question. Out: comparisons, one per report loaded.
 Exports are sums of others: they are compared, never added to a figure counted from calls.
 """
 
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
 
 import duckdb
 
 from reports.bridge import Shown, measure_shown
 from reports.definition import Period
+from reports.exported import ExportedFigure, report_title
 from reports.query import share_of
 from reports.rules import Rules
 
@@ -24,49 +23,17 @@ MOST_COMPARED = 8
 _WITHIN = "answered_within_"
 
 
-class ExportedFigure(Protocol):
-    """One figure of a loaded export, as reports.exported gives it."""
-
-    @property
-    def system(self) -> str:
-        """The tool it comes from."""
-
-    @property
-    def report(self) -> str:
-        """The report of that tool."""
-
-    @property
-    def measure(self) -> str:
-        """What it counts: answered, unanswered, answered_within_15 and others."""
-
-    @property
-    def first(self) -> date:
-        """Its first day."""
-
-    @property
-    def last(self) -> date:
-        """Its last day."""
-
-    @property
-    def value(self) -> float:
-        """The figure."""
-
-    @property
-    def load(self) -> int:
-        """The load that brought it."""
-
-
 @dataclass(frozen=True)
 class Compared:
     """One report of an export over its own days, and what we read of Asternic's numbers on them.
 
-    None is what the report does not say. `within` are the seconds of `answered_within`, nearest to the threshold;
-    `level` is that number / answered.
+    `queues` are those the report is of, () for all. None is what the report does not say. `within` are the seconds of
+    `answered_within`, nearest to the threshold; `level` is that number / answered.
     """
 
-    system: str
     report: str
     period: Period
+    queues: tuple[str, ...]
     answered: int | None
     unanswered: int | None
     within: int | None
@@ -90,43 +57,67 @@ def compare_exports(
     threshold: int = 20,
 ) -> tuple[Compared, ...]:
     """Compare each report of the loaded exports with the log of its days, the newest loads first. Raises QueryError."""
-    sums: dict[tuple[int, str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    days: dict[tuple[int, str, str], list[date]] = defaultdict(list)
+    told: dict[tuple[int, str, str], list[ExportedFigure]] = defaultdict(list)
     for figure in figures:
-        key = (figure.load, figure.system, figure.report)
-        sums[key][figure.measure] += figure.value
-        days[key] += [figure.first, figure.last]
-    told = [key for key in sorted(sums, reverse=True) if {"answered", "unanswered"} & sums[key].keys()]
-    shown: dict[Period, Shown] = {}
+        told[figure.load, figure.system, figure.report].append(figure)
+    reports = [_Report.of(told[key]) for key in sorted(told, reverse=True)]
+    compared = [report for report in reports if report.sums.keys() & {"answered", "unanswered"}][:MOST_COMPARED]
+    shown: dict[tuple[Period, tuple[str, ...]], Shown] = {}
     found = []
-    for key in told[:MOST_COMPARED]:
-        period = Period(min(days[key]), max(days[key]))
-        if period not in shown:
-            shown[period] = measure_shown(connection, rules, period, lines)
-        # Of one load, another of its tables may say how many were answered in time, of the same days.
-        same_load = [sums[other] for other in sums if other[0] == key[0] and sorted(days[other]) == sorted(days[key])]
-        within = _nearest(
-            [measure for each in (sums[key], *same_load) for measure in each if measure.startswith(_WITHIN)], threshold
-        )
-        measure = f"{_WITHIN}{within}"
-        in_time = next(
-            (each[measure] for each in (sums[key], *same_load) if within is not None and measure in each), None
-        )
-        answered = _whole(sums[key].get("answered"))
+    for report in compared:
+        if report.whose not in shown:
+            shown[report.whose] = measure_shown(connection, rules, report.period, lines, report.queues)
+        # Of one load, another of its tables may say how many of the same were answered in time.
+        beside = [each for each in reports if each.load == report.load and each.whose == report.whose]
+        times = {measure: n for each in beside for measure, n in each.sums.items() if measure.startswith(_WITHIN)}
+        within = _nearest(times, threshold)
+        in_time = None if within is None else times[f"{_WITHIN}{within}"]
+        answered = report.sums.get("answered")
         found.append(
             Compared(
-                key[1], key[2], period, answered, _whole(sums[key].get("unanswered")), within, _whole(in_time),
-                None if in_time is None or answered is None else share_of(int(in_time), answered), shown[period],
+                report.title,
+                report.period,
+                report.queues,
+                answered,
+                report.sums.get("unanswered"),
+                within,
+                in_time,
+                None if in_time is None or answered is None else share_of(in_time, answered),
+                shown[report.whose],
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 
-def _nearest(measures: Sequence[str], threshold: int) -> int | None:
+@dataclass(frozen=True)
+class _Report:
+    """The figures of one report of one load, added up; the queues are those it is of, () where it does not say."""
+
+    load: int
+    title: str
+    period: Period
+    queues: tuple[str, ...]
+    sums: dict[str, int]
+
+    @classmethod
+    def of(cls, figures: Sequence[ExportedFigure]) -> _Report:
+        sums: dict[str, float] = defaultdict(float)
+        queues: set[str] = set()
+        for figure in figures:
+            sums[figure.measure] += figure.value
+            queues |= {figure.queue} if figure.queue else set(filter(None, figure.queues.split(",")))
+        period = Period(min(figure.first for figure in figures), max(figure.last for figure in figures))
+        one = figures[0]
+        whole = {measure: round(number) for measure, number in sums.items()}
+        return cls(one.load, report_title(one), period, tuple(sorted(queues)), whole)
+
+    @property
+    def whose(self) -> tuple[Period, tuple[str, ...]]:
+        """What its numbers are of."""
+        return self.period, self.queues
+
+
+def _nearest(measures: Iterable[str], threshold: int) -> int | None:
     """Return the seconds of the measure nearest to the threshold, of two as near the lesser."""
     seconds = [int(text) for measure in measures if (text := measure.removeprefix(_WITHIN)).isdigit()]
     return min(seconds, key=lambda each: (abs(each - threshold), each), default=None)
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else round(value)

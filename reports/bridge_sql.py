@@ -43,9 +43,15 @@ class Asked:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, rules: Rules, period: Period, lines: tuple[str, ...], unit: Unit
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        rules: Rules,
+        period: Period,
+        lines: tuple[str, ...],
+        unit: Unit,
+        queues: Sequence[str] = (),
     ) -> None:
-        """Raise QueryError for a line that nothing knows."""
+        """Raise QueryError for a line that nothing knows. `queues` are read instead of those that serve the lines."""
         self.connection, self.period, self.unit = connection, period, unit
         self.lines = tuple(dict.fromkeys(lines))
         where = {Dimension.SERVICE.value: self.lines} if self.lines else None
@@ -62,7 +68,7 @@ class Asked:
             for table in (LINES, "core.chained_calls", "meta.findings", "meta.strays")
         }
         self.services = ["" if line == terms.NO_LINE else line for line in self.lines]
-        self.queues = self._queues() if self.lines else ()
+        self.queues = tuple(queues) or (self._queues() if self.lines else ())
 
     @property
     def _within(self) -> str:
@@ -89,7 +95,7 @@ class Asked:
     @property
     def _of_queues(self) -> str:
         """Tell that a queue is one of those read."""
-        if not self.lines:
+        if not (self.lines or self.queues):
             return "TRUE"
         return f"list_contains([{', '.join(map(_text, self.queues))}]::VARCHAR[], queue)"
 

@@ -18,6 +18,7 @@ from reports.bridge_exports import compare_exports
 from reports.bridge_items import BY_CODE, SHOWN_EVENTS
 from reports.bridge_words import answer_lines
 from reports.definition import Period, Unit
+from reports.exported import ExportedFigure
 from reports.query import QueryError, measure
 from reports.rules import Parameter, Rules
 from tests.asternic_month import MONTH, asternic_month
@@ -294,29 +295,28 @@ def test_what_asternic_shows_can_be_listed_page_by_page(
     assert len(callids) == len(set(callids)) == number
 
 
-def test_an_export_is_compared_with_the_log_of_its_days(published: duckdb.DuckDBPyConnection) -> None:
-    first, last = MONTH.first, MONTH.last
+def exported(
+    report: str, measure: str, first: date, last: date, value: float, load: int, queues: str = ""
+) -> ExportedFigure:
+    return ExportedFigure("asternic", report, measure, first, last, None, None, value, load, 1, queues=queues)
+
+
+def test_an_export_is_compared_with_the_log_of_its_days_and_queues(published: duckdb.DuckDBPyConnection) -> None:
+    first, last, middle = MONTH.first, MONTH.last, date(2026, 10, 15)
     figures = [
-        _Exported("Asternic", "Por día", "answered", first, date(2026, 10, 15), 9_000.0, 7),
-        _Exported("Asternic", "Por día", "answered", date(2026, 10, 16), last, 6_800.0, 7),
-        _Exported("Asternic", "Por día", "unanswered", first, last, 3_826.0, 7),
-        _Exported("Asternic", "Nivel de servicio", "answered_within_15", first, last, 7_900.0, 7),
-        _Exported("Asternic", "Por hora", "answered", first, first, 1.0, 6),
-        _Exported("Issabel", "Otro", "talk_seconds", first, first, 1.0, 5),
-    ]  # fmt: skip
+        exported("by_day", "answered", first, middle, 9_000, 7),
+        exported("by_day", "answered", date(2026, 10, 16), last, 6_800, 7),
+        exported("by_day", "unanswered", first, last, 3_826, 7),
+        exported("service_level", "answered_within_15", first, last, 7_900, 7),
+        exported("service_level", "answered_within_60", first, last, 15_000, 7),
+        exported("by_hour", "answered", first, first, 1, 6, "101,102"),
+        exported("by_agent", "talk_seconds", first, first, 1, 5),
+    ]
     whole, one_day = compare_exports(published, ALL, figures)
     assert (whole.period, whole.answered, whole.unanswered) == (MONTH, 15_800, 3_826)
-    assert whole.differences == (-22, 0)
+    assert (whole.differences, whole.within, whole.answered_within, whole.level) == ((-22, 0), 15, 7_900, 0.5)
     day = Period(first, first)
-    assert (one_day.report, one_day.period, one_day.unanswered) == ("Por hora", day, None)
-    assert one_day.shown == measure_shown(published, ALL, day)
-
-
-class _Exported:
-    """One figure as reports.exported gives it."""
-
-    def __init__(
-        self, system: str, report: str, measure: str, first: date, last: date, value: float, load: int
-    ) -> None:
-        self.system, self.report, self.measure = system, report, measure
-        self.first, self.last, self.value, self.load = first, last, value, load
+    assert (one_day.report, one_day.period) == ("Asternic, distribución por hora", day)
+    assert (one_day.queues, one_day.unanswered, one_day.within) == (("101", "102"), None, None)
+    two_lines = measure_shown(published, ALL, day, ("101", "102"))
+    assert one_day.shown == two_lines and 0 < two_lines.total < measure_shown(published, ALL, day).total

@@ -1,9 +1,8 @@
-"""The page that says why Asternic shows another number: its answer, its numbers, the calls that they open, its files."""
+"""The page that says why Asternic shows another number: its answer, its numbers, the calls they open, its files."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -178,30 +177,30 @@ def test_what_no_item_explains_stands_in_red_and_adds_up(store: Context) -> None
 
 
 def test_a_loaded_export_stands_beside_and_is_marked(store: Context) -> None:
-    compared = Compared("Asternic", "Por día", month("2026-10"), 3, None, 15, 2, 2 / 3, Shown(1, 4))
+    compared = Compared("Asternic, por día", month("2026-10"), (), 3, None, 15, 2, 2 / 3, Shown(1, 4))
     with store.reading() as (_, cursor):
         question = read_question(store, OCTOBER, recorded(cursor))
         found = replace(measure_page(cursor, question), exports=(compared,))
     said = texts(content(question, found, LIGHT))
-    assert "Asternic: Por día (de exportación) 66,7 % 2 3" in said
-    assert "Asternic: Por día octubre de 2026 Atendidas 3 1 +2" in said
+    assert "Asternic, por día (de exportación) 66,7 % 2 3" in said
+    assert "Asternic, por día octubre de 2026 Atendidas 3 1 +2" in said
 
 
 @pytest.mark.parametrize(
-    ("falls_of", "starts", "ends"),
+    ("falls_of", "starts"),
     [
-        ([("a", 0, 1000, "total"), ("b", 1000, 1040, "change"), ("c", 0, 1040, "total")], 992.8, 1047.2),
-        ([("a", 0, 5, "total"), ("b", 5, 20, "change"), ("c", 0, 20, "total")], 2.3, 23.2),
-        ([("a", 0, 0, "total"), ("b", 0, 0, "total")], 0, 0.18),
+        ([("a", 0, 1000, "total"), ("b", 1000, 1040, "change"), ("c", 0, 1040, "total")], 992.8),
+        ([("a", 0, 5, "total"), ("b", 5, 20, "change"), ("c", 0, 20, "total")], 0),
+        ([("a", 0, 0, "total"), ("b", 0, 0, "total")], 0),
     ],
 )
 def test_the_axis_leaves_out_only_what_is_the_same_all_the_way(
-    falls_of: list[tuple[str, int, int, str]], starts: float, ends: float
+    falls_of: list[tuple[str, int, int, str]], starts: float
 ) -> None:
     bars = [figures.Fall(label, start, end, label, kind) for label, start, end, kind in falls_of]
     drawn = figures.waterfall(bars)
     low, high = drawn["layout"]["xaxis"]["range"]
-    assert low == pytest.approx(starts if starts > 100 else 0) and high > max(fall.end for fall in bars)
+    assert low == pytest.approx(starts) and high > max(fall.end for fall in bars)
     (trace,) = drawn["data"]
     tops = [base + x for base, x in zip(trace["base"], trace["x"], strict=True)]
     assert tops == pytest.approx([max(fall.start, fall.end) for fall in bars])
@@ -226,7 +225,10 @@ def test_the_controls_ask_for_an_address(store: Context) -> None:
         "bridge-preset.value": "", "bridge-first.value": "05/10/2026", "bridge-last.value": "31/10/2026",
         "bridge-lines.value": ["101"], "bridge-unit.value": "ingreso", "bridge-shown.data": before,
     }  # fmt: skip
-    body = body_of(app, "location.search@bridge-preset.value", values)
+    key = next(
+        key for key, each in app.callback_map.items() if {"id": "bridge-preset", "property": "value"} in each["inputs"]
+    )
+    body = body_of(app, key, values)
     answer = SignedIn(store, app=app).post("/_dash-update-component", json=body)
     assert "?desde=2026-10-05&hasta=2026-10-31&linea=101&unidad=ingreso" in answer.text
 
@@ -235,7 +237,7 @@ def test_every_item_says_what_it_is() -> None:
     assert len(BY_CODE) == len(ITEMS) + len(BESIDE) + 3
     assert all(item.effect in (1, -1) for item in ITEMS) and not any(item.effect for item in BESIDE)
     assert all(item.says.endswith(".") for item in BY_CODE.values())
-    assert terms.BRIDGE == bridge.TITLE and date(2026, 10, 1) in month("2026-10")
+    assert terms.BRIDGE == bridge.TITLE
 
 
 def test_a_supervisor_sees_who_answered(store: Context) -> None:

@@ -68,7 +68,7 @@ def _variants(question: Question, found: Measured) -> Component:
         if each.level is not None:
             rows.append(
                 [
-                    f"{each.system}: {each.report} ({terms.FROM_EXPORT})",
+                    f"{each.report} ({terms.FROM_EXPORT})",
                     percent_text(each.level),
                     number_text(each.answered_within),
                     number_text(each.answered),
@@ -183,7 +183,7 @@ def _exports(found: tuple[Compared, ...]) -> Component:
             if number is not None and difference is not None:
                 rows.append(
                     [
-                        f"{each.system}: {each.report}", period_text(each.period), word, number_text(number),
+                        f"{each.report}", period_text(each.period), word, number_text(number),
                         number_text(ours), signed_text(difference),
                     ]
                 )  # fmt: skip

@@ -14,6 +14,7 @@ from reports.bridge import Bridge, measure_bridge
 from reports.bridge_exports import Compared, compare_exports
 from reports.completeness import Completeness, completeness
 from reports.definition import Dimension, Unit
+from reports.exported import read_exported
 from reports.indicators import BY_NAME
 from reports.measured import Figure, figures_of
 from reports.query import measure
@@ -41,9 +42,10 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     of_visits = [name for name in VARIANTS if name not in of_unit]
     if of_visits:
         figures |= figures_of(measure(cursor, question.rules, of_visits, asked.period, (), where, Unit.VISIT))
+    exported = read_exported(cursor, asked.period, asked.lines)
     return Measured(
         variants={name: figures[name] for name in VARIANTS},
         bridge=measure_bridge(cursor, question.rules, asked.period, asked.lines, asked.unit),
-        exports=compare_exports(cursor, question.rules, (), asked.lines, question.thresholds[0]),
+        exports=compare_exports(cursor, question.rules, exported, asked.lines, question.thresholds[0]),
         on_record=completeness(cursor, question.rules, asked.period).narrowed(asked.lines),
     )

@@ -49,7 +49,7 @@ def _variants(found: Measured) -> _Part:
     ]
     rows += [
         [
-            f"{each.system}: {each.report} ({terms.FROM_EXPORT})", each.answered_within, each.answered, each.level,
+            f"{each.report} ({terms.FROM_EXPORT})", each.answered_within, each.answered, each.level,
             f"hasta {each.within} s, {period_text(each.period)}",
         ]
         for each in found.exports
@@ -76,7 +76,7 @@ def _exports(found: Measured) -> _Part:
     ]  # fmt: skip
     rows: list[list[Any]] = []
     for each in found.exports:
-        whose = [f"{each.system}: {each.report}", period_text(each.period)]
+        whose = [f"{each.report}", period_text(each.period)]
         answered, unanswered = each.differences
         if answered is not None:
             rows.append([*whose, "Atendidas", each.answered, each.shown.answered, answered])
