@@ -89,20 +89,24 @@ def measure_bridge(
     """
     asked = Asked(connection, rules, period, tuple(lines), unit)
     loose = asked.loose_lines()
-    lost = _lost(loose)
     found = connection.execute(
-        f"SELECT item, shown, event, COUNT(*) FROM ({asked.marked(lost)}) GROUP BY item, shown, event", asked.bound
+        f"""SELECT item, shown, event, open, reconstructed_in_both, CAST(SUM(calls) AS BIGINT)
+        FROM ({asked.marked(_lost(loose))}) GROUP BY item, shown, event, open, reconstructed_in_both""",
+        asked.bound,
     ).fetchall()
     numbers = Counter(loose[~loose["of_visit"]]["item"])
-    for item, _, _, number in found:
-        if item is not None:
-            numbers[item] += int(number)
-    for code, sql in asked.further().items():
-        numbers[code] = int(connection.execute(f"SELECT COUNT(*) FROM ({sql})", asked.bound).fetchall()[0][0])
+    for item, _, _, still_open, reconstructed, number in found:
+        for code in (item, "open" if still_open else None, "reconstructed" if reconstructed else None):
+            if code is not None:
+                numbers[code] += number
+    if unit is not Unit.VISIT:
+        numbers["chained"] = connection.execute(f"SELECT COUNT(*) FROM ({asked.chained()})", asked.bound).fetchall()[0][
+            0
+        ]
     where = {Dimension.SERVICE.value: asked.lines} if asked.lines else None
     registered = measure(connection, rules, ["registered"], period, (), where, unit)
     return Bridge(
-        _shown_of([(str(event), int(number)) for _, shown, event, number in found if shown], loose),
+        _shown_of([(str(event), number) for _, shown, event, _, _, number in found if shown], loose),
         tuple(Step(item, numbers[item.code]) for item in ITEMS if item.code != "chained" or unit is not Unit.VISIT),
         tuple(Step(item, numbers[item.code]) for item in BESIDE),
         int(registered["numerator"].iloc[0]),
@@ -143,9 +147,11 @@ def list_item(
         visits, bound = "", []
         of_lines = f"NOT of_visit AND item = '{code}'"
     else:
-        further = asked.further(whole=True)
-        marked = further.get(code) or f"SELECT * FROM ({asked.marked(_lost(loose), whole=True)}) WHERE item = '{code}'"
-        visits, of_lines = f"SELECT {columns} FROM ({marked})", ""
+        condition = {"open": "open", "reconstructed": "reconstructed_in_both"}.get(code, f"item = '{code}'")
+        visits = f"SELECT {columns} FROM ({asked.marked(_lost(loose), whole=True)}) WHERE {condition}"
+        if code == "chained":
+            visits = f"SELECT {columns} FROM ({asked.chained(whole=True)})"
+        of_lines = ""
     causes = " ".join(f"WHEN '{event}' THEN '{cause}'" for event, cause in _UNANSWERED_CAUSES)
     own = f"""SELECT pbx, callid, CAST(0 AS INTEGER) AS ordinal, service, queue, agent, entered_local,
         entered_local AS outcome_local, event IN {ANSWERED_EVENTS} AS answered, CASE event {causes} END AS cause,
@@ -175,7 +181,9 @@ def measure_shown(
     asked = Asked(connection, rules, period, tuple(lines), Unit.VISIT, queues)
     loose = asked.loose_lines()
     found = connection.execute(
-        f"SELECT event, COUNT(*) FROM ({asked.marked(_lost(loose))}) WHERE shown GROUP BY event", asked.bound
+        f"""SELECT event, CAST(SUM(calls) AS BIGINT) FROM ({asked.marked(_lost(loose))})
+        WHERE shown GROUP BY event""",
+        asked.bound,
     ).fetchall()
     return _shown_of([(str(event), int(number)) for event, number in found], loose)
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
-from etl.views import LINES, months_between
+from etl.views import STORED_LINES, months_between
 from reports import terms
 from reports.bridge_items import SHOWN_EVENTS, TRANSFER_EVENTS
 from reports.definition import Dimension, Period, Subject, Unit
@@ -56,16 +56,20 @@ class Asked:
         self.lines = tuple(dict.fromkeys(lines))
         where = {Dimension.SERVICE.value: self.lines} if self.lines else None
         selection = select(connection, rules, "registered", period, where, Unit.VISIT)
-        self.ours, self.bound = selection.condition, list(selection.bound)
+        self.bound = list(selection.bound)
+        begun = "registered AND "
+        if not selection.condition.startswith(begun):
+            raise ValueError("the condition of a selection does not begin with what is registered")
+        self.asked = selection.condition.removeprefix(begun)
         self.start = (period.first - date(1970, 1, 1)).days * _DAY_SECONDS - ZONE_OFFSET_SECONDS
         self.end = self.start + period.days * _DAY_SECONDS
         # A call ends so much later than it began; that it ends earlier, only a clock that was set back can tell.
-        first, last = period.first - LONGEST_CALL, period.last + LONGEST_CALL
-        self.visits = months_between(connection, _VISITS, first, last)
-        self.raw = months_between(connection, LINES, period.first, period.last)
+        reach = LONGEST_CALL // 2
+        self.visits = months_between(connection, _VISITS, period.first - LONGEST_CALL, period.last + reach)
+        self.raw = months_between(connection, STORED_LINES, period.first, period.last)
         self.near = {
-            table: months_between(connection, table, first, last)
-            for table in (LINES, "core.chained_calls", "meta.findings", "meta.strays")
+            table: months_between(connection, table, period.first - reach, period.last + reach)
+            for table in (STORED_LINES, _VISITS, "core.chained_calls", "meta.findings", "meta.strays")
         }
         self.services = ["" if line == terms.NO_LINE else line for line in self.lines]
         self.queues = tuple(queues) or (self._queues() if self.lines else ())
@@ -108,9 +112,8 @@ class Asked:
     def _lines(self) -> str:
         """Tell that a line is one that Asternic counts in the period."""
         return (
-            f"epoch >= {self.start} AND epoch < {self.end} AND kind IN ({int(EventKind.OTHER)}, "
-            f"{int(EventKind.ANSWERED_END)}, {int(EventKind.UNANSWERED_END)}) AND event IN {SHOWN_EVENTS} "
-            f"AND {self._of_queues}"
+            f"kind IN ({int(EventKind.OTHER)}, {int(EventKind.ANSWERED_END)}, {int(EventKind.UNANSWERED_END)}) "
+            f"AND epoch >= {self.start} AND epoch < {self.end} AND event IN {SHOWN_EVENTS} AND {self._of_queues}"
         )
 
     def loose_lines(self) -> pd.DataFrame:
@@ -119,61 +122,71 @@ class Asked:
         And those that its table does not keep: equal to another one of the same second, whether a visit ends with it
         (`of_visit`) or none (item "repeated").
         """
-        loose, equal = self._suspects()
-        if not loose and not equal:
+        loose = self.connection.execute(
+            f"""SELECT q.*, FALSE AS of_visit FROM (SELECT * FROM {self.raw} WHERE {self._lines}) AS q
+            ANTI JOIN (SELECT end_load, end_line FROM {self.visits} WHERE {self._ends}) AS v
+                ON v.end_load = q.load AND v.end_line = q.line"""
+        ).df()
+        equal = self._equal_ends(loose)
+        if not len(loose) and not len(equal):
             return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _LOOSE_COLUMNS.items()})
-        self.connection.register("suspects", pd.DataFrame(loose, columns=["load", "line"], dtype="int64"))
-        self.connection.register("equals", pd.DataFrame(equal, columns=["pbx", "callid"], dtype="str"))
+        self.connection.register("suspects", pd.concat([loose, equal], ignore_index=True) if len(equal) else loose)
         try:
             return self.connection.execute(self._told_lines()).df().astype(_LOOSE_COLUMNS)
         finally:
             self.connection.unregister("suspects")
-            self.connection.unregister("equals")
 
-    def _suspects(self) -> tuple[list[tuple[int, int]], list[tuple[str, str]]]:
-        """Return the places of the lines that no visit ends with, and callids with equal ends in one second."""
-        loose = self.connection.execute(
-            f"""SELECT q.load, q.line FROM (SELECT load, line FROM {self.raw} WHERE {self._lines}) AS q
-            ANTI JOIN (SELECT end_load, end_line FROM {self.visits} WHERE {self._ends}) AS v
-                ON v.end_load = q.load AND v.end_line = q.line
-            ORDER BY q.load, q.line"""
-        ).fetchall()
-        equal = self.connection.execute(
-            f"""SELECT DISTINCT pbx, callid FROM {self.visits} WHERE NOT alone AND {self._ends}
-            GROUP BY pbx, callid, queue, ended_epoch, outcome_event HAVING COUNT(*) > 1 ORDER BY pbx, callid"""
-        ).fetchall()
-        return loose, equal
+    def _equal_ends(self, loose: pd.DataFrame) -> pd.DataFrame:
+        """Return the lines that visits end with where another visit, or a loose line, ends alike in the same second."""
+        self.connection.register("loose", loose[["callid", "epoch"]].astype({"callid": "str", "epoch": "int64"}))
+        try:
+            places = self.connection.execute(
+                f"""SELECT end_load AS load, end_line AS line FROM (
+                    SELECT end_load, end_line, COUNT(*) OVER (
+                        PARTITION BY pbx, callid, queue, ended_epoch, outcome_event
+                    ) AS alike
+                    FROM {self.visits} WHERE NOT alone AND {self._ends}
+                ) WHERE alike > 1
+                UNION SELECT v.end_load, v.end_line FROM {self.visits} AS v
+                JOIN loose AS q ON q.epoch = v.ended_epoch AND q.callid = v.callid WHERE {self._ends}"""
+            ).df()
+            if not len(places):
+                return loose.head(0)
+            self.connection.register("places", places)
+            try:
+                return self.connection.execute(
+                    f"""SELECT q.*, TRUE AS of_visit FROM {self.raw} AS q
+                    JOIN places AS p ON p.load = q.load AND p.line = q.line"""
+                ).df()
+            finally:
+                self.connection.unregister("places")
+        finally:
+            self.connection.unregister("loose")
 
     def _told_lines(self) -> str:
-        """Return the SELECT of the suspects and of every line that may be equal to one, told by what is known of it."""
+        """Return the SELECT of the suspects: what is loose and what is equal to another, by what is known of it."""
         return f"""
-        WITH loose AS (
-            SELECT q.* FROM {self.raw} AS q JOIN suspects AS s ON s.load = q.load AND s.line = q.line
-        ), callids AS (SELECT pbx, callid FROM loose UNION SELECT pbx, callid FROM equals),
-        lines AS (
-            SELECT q.*, s.load IS NULL AS of_visit, ROW_NUMBER() OVER (
-                PARTITION BY q.pbx, q.callid, q.epoch, q.queue, q.agent, q.event
-                ORDER BY CASE WHEN s.load IS NULL THEN 0 ELSE 1 END, q.load, q.line
+        WITH lines AS (
+            SELECT s.*, loads.pbx, ROW_NUMBER() OVER (
+                PARTITION BY loads.pbx, s.callid, s.epoch, s.queue, s.agent, s.event
+                ORDER BY CASE WHEN s.of_visit THEN 0 ELSE 1 END, s.load, s.line
             ) AS copy
-            FROM {self.raw} AS q JOIN callids AS c ON c.pbx = q.pbx AND c.callid = q.callid
-            LEFT JOIN suspects AS s ON s.load = q.load AND s.line = q.line
-            WHERE {self._lines}
-        ), visits AS (
+            FROM suspects AS s JOIN meta.loads AS loads ON loads.load = s.load
+        ), callids AS (SELECT DISTINCT pbx, callid FROM lines),
+        visits AS (
             SELECT v.pbx, v.callid, v.queue, MIN(service) AS service, BOOL_OR(outcome_event = 'SYSCOMPAT') AS lends
-            FROM {self.visits} AS v JOIN callids AS c ON c.pbx = v.pbx AND c.callid = v.callid
+            FROM {self.near[_VISITS]} AS v JOIN callids AS c ON c.pbx = v.pbx AND c.callid = v.callid
             GROUP BY v.pbx, v.callid, v.queue
         ), outbound AS (
-            SELECT DISTINCT q.pbx, q.callid FROM {self.near[LINES]} AS q
-            JOIN callids AS c ON c.pbx = q.pbx AND c.callid = q.callid WHERE q.kind = {int(EventKind.OUTBOUND)}
+            SELECT DISTINCT loads.pbx, q.callid
+            FROM (SELECT load, callid FROM {self.near[STORED_LINES]} WHERE kind = {int(EventKind.OUTBOUND)}) AS q
+            JOIN meta.loads AS loads ON loads.load = q.load
         ), found AS (
-            SELECT f.load, f.line, MIN(f.kind) AS kind FROM {self.near["meta.findings"]} AS f
-            JOIN suspects AS s ON s.load = f.load AND s.line = f.line
-            WHERE f.kind IN ('second_end', 'second_connect') GROUP BY f.load, f.line
-        ), aside AS (
-            SELECT DISTINCT t.load, t.line FROM {self.near["meta.strays"]} AS t
-            JOIN suspects AS s ON s.load = t.load AND s.line = t.line
-        )
-        SELECT q.load, q.line, q.pbx, q.callid, q.queue, NULLIF(q.agent, 'NONE') AS agent, v.service, q.event,
+            SELECT load, line, MIN(kind) AS kind FROM {self.near["meta.findings"]}
+            WHERE kind IN ('second_end', 'second_connect') GROUP BY load, line
+        ), aside AS (SELECT DISTINCT load, line FROM {self.near["meta.strays"]})
+        SELECT q.load, q.line, q.pbx, q.callid, q.queue, NULLIF(q.agent, 'NONE') AS agent, v.service,
+            CAST(q.event AS VARCHAR) AS event,
             make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS entered_local,
             q.hold_seconds AS wait_seconds, q.talk_seconds,
             CASE WHEN q.of_visit THEN 'same_second'
@@ -196,13 +209,15 @@ class Asked:
     def marked(self, lost: Sequence[tuple[int, int]], *, whole: bool = False) -> str:
         """Return the SELECT of the visits of either number: `item`, whether Asternic shows its end, the `event`.
 
-        `lost` are ends that Asternic's table does not keep; `whole` adds what a list shows.
+        `lost` are ends that Asternic's table does not keep. A row stands for `calls` visits that are alike; with
+        `whole` for one, with what a list shows.
         """
         kept = "TRUE"
         if lost:
             kept = f"NOT COALESCE((end_load, end_line) IN ({', '.join(f'({a:d}, {b:d})' for a, b in lost)}), FALSE)"
         named = f"[{', '.join(map(_text, self.services))}]::VARCHAR[]"
         other = f"WHEN NOT list_contains({named}, COALESCE(service, '')) THEN 'other_line'" if self.lines else ""
+        columns = f"{_LISTED}, 1 AS calls" if whole else "service, answered, cause, COUNT(*) AS calls"
         return f"""
         SELECT *, CASE WHEN ours = shown THEN NULL WHEN ours THEN CASE
                 WHEN NOT kept THEN 'same_second'
@@ -214,35 +229,27 @@ class Asked:
                 WHEN event = 'WITHDRAW' THEN 'withdrawn' WHEN event = 'SYSCOMPAT' THEN 'incompatible'
                 WHEN NOT within THEN 'ended_outside' ELSE 'unexplained' END
             ELSE CASE WHEN NOT counted THEN 'not_counted' {other}
-                WHEN NOT entered_within THEN 'entered_outside' ELSE 'outside_total' END END AS item
+                WHEN NOT entered_within THEN 'entered_outside' ELSE 'outside_total' END END AS item,
+            wanted AND is_open AS open, ours AND reconstructed AND shown AS reconstructed_in_both
         FROM (
-            SELECT {_LISTED if whole else "service, answered, cause"}, counted, outcome_event AS event,
-                COALESCE({self.ours}, FALSE) AS ours, {kept} AS kept,
+            SELECT {columns}, counted, outcome_event AS event, COALESCE({self.asked}, FALSE) AS wanted,
+                wanted AND registered AS ours, {kept} AS kept, is_open, reconstructed,
                 COALESCE({self._ends}, FALSE) AND {kept} AS shown, COALESCE({self._within}, FALSE) AS within,
                 {self._entered} AS entered_within
             FROM {self.visits} WHERE {self._entered} OR {self._within}
+            {"" if whole else "GROUP BY ALL"}
         )"""
 
-    def further(self, *, whole: bool = False) -> dict[str, str]:
-        """Return the SELECT of the visits of each item that no end of theirs tells, `whole` with what a list shows."""
-        columns = _LISTED if whole else "1"
-        ours = f"SELECT * FROM {self.visits} WHERE {self._entered} AND {self.ours}"
-        begun = "registered AND "
-        if not self.ours.startswith(begun):
-            raise ValueError("the condition of a selection does not begin with what is registered")
-        told = {
-            "open": f"SELECT {columns} FROM {self.visits} WHERE is_open AND {self.ours.removeprefix(begun)}",
-            "reconstructed": f"SELECT {columns} FROM ({ours}) WHERE reconstructed AND {self._ends}",
-        }
-        if self.unit is not Unit.VISIT:
-            # The visits of a callid are numbered from one on, each call of several takes the next ones.
-            told["chained"] = f"""
-            SELECT {columns} FROM (SELECT * FROM ({ours}) WHERE NOT alone) AS v
-            ANTI JOIN (
-                SELECT pbx, callid, SUM(visits) OVER (PARTITION BY pbx, callid ORDER BY ordinal) - visits + 1 AS begins
-                FROM {self.near["core.chained_calls"]} WHERE unit = '{self.unit.value}'
-            ) AS c ON c.pbx = v.pbx AND c.callid = v.callid AND c.begins = v.ordinal"""
-        return told
+    def chained(self, *, whole: bool = False) -> str:
+        """Return the SELECT of the visits that do not begin their call, `whole` with what a list shows."""
+        # The visits of a callid are numbered from one on, each call of several takes the next ones.
+        return f"""
+        SELECT {_LISTED if whole else "1"} FROM {self.visits} AS v
+        ANTI JOIN (
+            SELECT pbx, callid, SUM(visits) OVER (PARTITION BY pbx, callid ORDER BY ordinal) - visits + 1 AS begins
+            FROM {self.near["core.chained_calls"]} WHERE unit = '{self.unit.value}'
+        ) AS c ON c.pbx = v.pbx AND c.callid = v.callid AND c.begins = v.ordinal
+        WHERE NOT alone AND registered AND {self._entered} AND {self.asked}"""
 
 
 def _text(value: str) -> str:
