@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from urllib.parse import parse_qs, urlencode
 
 from etl.model import WITHIN_SECONDS
+from reports.bridge_items import BY_CODE
 from reports.definition import Dimension, Period, Unit, month
 
 #: Years that a period may lie in, and how many days it may have.
@@ -21,6 +22,7 @@ CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
 BEFORE_QUEUE_PATH = "/antes-de-la-cola"
 LOADS_PATH = "/cargas"
+BRIDGE_PATH = "/por-que-no-cuadra"
 SETUP_PATH = "/puesta-en-marcha"
 #: Figures that open their calls wherever they stand.
 WITH_CALLS = ("registered", "answered", "answered_in_time", "abandoned")
@@ -44,13 +46,17 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked for. `threshold` is None where the rule's own holds; no `lines` are all of them."""
+    """What is asked for. `threshold` is None where the rule's own holds; no `lines` are all of them.
+
+    `bridge` is the part of the comparison with Asternic whose calls are listed, "" where a figure's are.
+    """
 
     period: Period
     lines: tuple[str, ...] = ()
     unit: Unit = Unit.LINE
     threshold: int | None = None
     parts: tuple[tuple[str, str], ...] = ()
+    bridge: str = ""
 
     @property
     def where(self) -> dict[str, tuple[str, ...]]:
@@ -67,6 +73,7 @@ class Filters:
             words.append(("unidad", word_of(self.unit)))
         if self.threshold is not None:
             words.append(("umbral", str(self.threshold)))
+        words += [("puente", self.bridge)] if self.bridge else []
         return "?" + urlencode([*words, *self.parts])
 
     def narrowed(self, **parts: str) -> Filters:
@@ -77,6 +84,11 @@ class Filters:
 def calls_address(asked: Filters, indicator: str) -> str:
     """Return the address of the calls behind a figure."""
     return f"{CALLS_PATH}{asked.address}&{urlencode({'cifra': indicator})}"
+
+
+def bridge_calls_address(asked: Filters, code: str) -> str:
+    """Return the address of the calls behind a part of the comparison with Asternic."""
+    return CALLS_PATH + replace(asked, parts=(), bridge=code).address
 
 
 def word_of(unit: Unit) -> str:
@@ -133,7 +145,11 @@ def read(search: str | None, *, today: date, usual: Period | None = None) -> Fil
     if "operador" in words and "unidad" not in words:
         unit = Unit.VISIT  # nothing else is some operator's
     lines = dict.fromkeys(line for text in words.get("linea", ()) for line in text.split(",") if line)
-    return Filters(period, tuple(lines), unit, _threshold(last("umbral")), parts)
+    bridge = last("puente") or ""
+    if bridge and bridge not in BY_CODE:
+        raise FilterError(f"«{bridge}» no es una parte de la comparación con Asternic")
+    # A part of the comparison is listed whole.
+    return Filters(period, tuple(lines), unit, _threshold(last("umbral")), () if bridge else parts, bridge)
 
 
 def read_day(text: str | None) -> date:

@@ -31,6 +31,14 @@ def calls_link(text: str, asked: Filters, indicator: str, class_name: str = "") 
     return link
 
 
+def bridge_link(text: str, asked: Filters, code: str) -> Component | str:
+    """Return a number of the comparison with Asternic that opens its calls, or the number alone."""
+    if not _offered(PAGE, CALLS_PATH):
+        return text
+    link: Component = dcc.Link(text, href=filters.bridge_calls_address(asked, code), className="figure-link")
+    return link
+
+
 def saving(*parts: Any, **options: Any) -> Component | None:
     """Return the choice of files of a part (components.saving), None for who may take none."""
     return components.saving(*parts, **options) if may_export() else None

@@ -52,7 +52,7 @@ class Question:
     @property
     def whole(self) -> Question:
         """The same for the whole of its period, not for a part of it (an hour, a cause)."""
-        return replace(self, filters=replace(self.filters, parts=()))
+        return replace(self, filters=replace(self.filters, parts=(), bridge=""))
 
     @property
     def file_suffix(self) -> str:
@@ -62,6 +62,7 @@ class Question:
         parts += [f"linea-{file_word(line)}" for line in asked.lines]
         parts += [f"{word}-{file_word(value)}" for word, value in asked.parts]
         parts += [filters.word_of(asked.unit)] if asked.unit is not Unit.LINE else []
+        parts += [f"puente-{file_word(asked.bridge)}"] if asked.bridge else []
         parts += [f"prueba-{asked.threshold}s"] if asked.threshold is not None else []
         return "".join(f"_{part}" for part in parts)
 

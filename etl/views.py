@@ -41,6 +41,7 @@ _HALF_HOUR_COLUMNS = (
     "talked_seconds", "longest_wait",
 )  # fmt: skip
 _LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other_event) AS event)"
+_STORED_LINE = "load, line, epoch, callid, queue, agent, event, kind, hold_seconds, talk_seconds"
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
 BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
@@ -49,6 +50,11 @@ BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
 _DETAIL = " OR ".join(f"loads.source = '{source.name}'" for source in DETAILS)
+#: The lines as they are stored: no PBX, an event of none of ours is NULL. Many times as quick to filter.
+STORED_LINES = "raw.stored_lines"
+#: What else lies by month: the calls of several visits, and what was found about lines, each in the month of its call
+#: (a line set aside in that of its own instant).
+BESIDE = (STORED_LINES, "core.chained_calls", "meta.findings", "meta.strays")
 
 
 #: The newer load tells a table that was exported again, and a figure that tables of other periods tell too.
@@ -70,8 +76,10 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"INSERT INTO meta.call_months VALUES {months}")
     for table in CALL_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
-    for table in ("raw.duplicates", "raw.overlaid", "meta.findings", "meta.strays"):
+    for table in ("raw.duplicates", "raw.overlaid"):
         connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
+    for table in BESIDE:
+        connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
     # Small, and asked for by every page: read once.
     for table in ("core.log_hours", "core.log_queues"):
         connection.execute(f"CREATE TABLE {table} AS {_union(table, calls)}")
@@ -109,13 +117,13 @@ def create_record_views(connection: duckdb.DuckDBPyConnection, records: Sequence
 def months_between(
     connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
 ) -> str:
-    """Return what stands behind FROM for the rows of the months between two days, of LINES or one of CALL_TABLES.
+    """Return what stands behind FROM for the rows of the months between two days: LINES, BESIDE or one of CALL_TABLES.
 
     Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
     of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
     """
-    if table not in (LINES, *CALL_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
+    if table not in (LINES, *BESIDE, *CALL_TABLES):
+        raise ValueError(f"{table} is none of {', '.join((LINES, *BESIDE, *CALL_TABLES))}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
@@ -130,7 +138,11 @@ def _month_of(day: date) -> str:
 
 
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
-    """Return the SELECT of LINES or one of CALL_TABLES over some months of calls."""
+    """Return the SELECT of LINES, BESIDE or one of CALL_TABLES over some months of calls."""
+    if table == STORED_LINES:
+        return _union(LINES, aliases, _STORED_LINE)
+    if table in BESIDE:
+        return _union(table, aliases)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
         # Of a file of details the lines are three a row: what is shown is the row.

@@ -70,7 +70,7 @@ def list_calls(
     ).df()
     if selection.unit is not Unit.VISIT and len(calls):
         calls["agent"] = _who_answered(connection, calls, selection.unit)
-    return _agents_masked(calls, mask)
+    return agents_masked(calls, mask)
 
 
 def _who_answered(connection: duckdb.DuckDBPyConnection, calls: pd.DataFrame, unit: Unit) -> pd.Series:
@@ -104,7 +104,7 @@ def list_events(
     ).df()
     pairs = zip(events["event"], events["data"], strict=True)
     events["data"] = pd.Series([hidden_data(event, data) for event, data in pairs], dtype=events["data"].dtype)
-    return _agents_masked(events, mask)
+    return agents_masked(events, mask)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _lines_of_call(connection: duckdb.DuckDBPyConnection, near: datetime) -> str
         ORDER BY q.order_epoch, loads.file_first_epoch, loads.file_last_epoch, q.load, q.line, q.kind"""
 
 
-def _agents_masked(frame: pd.DataFrame, mask: Mask | None) -> pd.DataFrame:
+def agents_masked(frame: pd.DataFrame, mask: Mask | None) -> pd.DataFrame:
     """Return a list with its operators as far as they are shown."""
     mask = mask or Mask()
     if mask.level(Field.AGENT) is not Level.FULL:

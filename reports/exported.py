@@ -208,6 +208,11 @@ def exported_words(total: ExportedTotal) -> list[tuple[str, str]]:
     ]
 
 
+def report_title(figure: ExportedFigure) -> str:
+    """Return the report that a figure stands in, as users know it: "Asternic, distribución por día"."""
+    return _TITLES.get((figure.system, figure.report), figure.report)
+
+
 def exported_title(total: ExportedTotal) -> str:
     """Return what a total is of: the system, and the line where it is of one."""
     system = SYSTEMS.get(total.system, total.system)

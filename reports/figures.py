@@ -20,6 +20,8 @@ _FONT = "'Inter Variable', system-ui, sans-serif"
 _SLOTS = tuple(f"{hour:02}:{minute}" for hour in range(24) for minute in ("00", "30"))
 #: Cells with less than this of the fullest cell's calls are veiled by this much.
 _FADED_BELOW, _VEIL = 0.1, 0.82
+#: Room beside the bars of a waterfall, as a share of them, and the letters of a line of its labels.
+_ROOM, _LABEL_WIDTH = 0.18, 20
 _SHARES = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 Figure = dict[str, Any]
@@ -223,6 +225,67 @@ def by_month(
     ]
     ticks = {"tickvals": places, "ticktext": list(labels), "tickangle": 0}
     return _figure([bars], scheme, height=260, shapes=shapes, xaxis=ticks, yaxis=_share_axis())
+
+
+@dataclass(frozen=True)
+class Fall:
+    """One bar of a waterfall: from where to where it goes, and the text beside it; `kind`: total, change or wrong."""
+
+    label: str
+    start: int
+    end: int
+    text: str
+    kind: str
+
+
+def waterfall(falls: Sequence[Fall], scheme: Scheme = LIGHT) -> Figure:
+    """From one number to another, a bar below the other; the axis leaves out what is the same all the way."""
+    places = list(range(len(falls)))
+    steps = [fall for fall in falls if fall.kind != "total"]
+    values = [value for fall in falls if fall.kind == "total" for value in (fall.end,)]
+    values += [value for fall in steps for value in (fall.start, fall.end)]
+    lowest, highest = (min(values), max(values)) if values else (0, 0)
+    span = highest - lowest
+    # Where the changes are a small part of the numbers, bars from zero on would hide them.
+    left = max(0, lowest - span * _ROOM) if span and span < lowest else 0
+    colours = {"total": scheme.accent, "change": scheme.bar, "wrong": scheme.bad}
+    starts = [left if fall.kind == "total" else min(fall.start, fall.end) for fall in falls]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": places,
+        "base": starts,
+        "x": [max(fall.start, fall.end) - start for fall, start in zip(falls, starts, strict=True)],
+        "marker": {"color": [colours[fall.kind] for fall in falls]},
+        "text": [fall.text for fall in falls],
+        "textposition": "outside",
+        "textangle": 0,
+        "constraintext": "none",
+        "cliponaxis": False,
+        "textfont": {"color": scheme.text, "size": 12},
+        "customdata": [f"{fall.label}: {fall.text}" for fall in falls],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    labels = {
+        "tickvals": places,
+        "ticktext": [_broken(fall.label) for fall in falls],
+        "autorange": "reversed",
+        "showgrid": False,
+        "tickfont": {"color": scheme.text},
+    }
+    right = highest + max(1.0, highest - left) * _ROOM
+    across = {"range": [left, right], "nticks": 5, "tickformat": ",d"}
+    return _figure([bars], scheme, height=70 + 36 * len(falls), xaxis=across, yaxis=labels)
+
+
+def _broken(label: str) -> str:
+    """Return a label in lines short enough for a telephone."""
+    lines = [""]
+    for word in label.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= _LABEL_WIDTH:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return "<br>".join(lines)
 
 
 def said_of(value: float | None, numerator: int, denominator: int) -> str:

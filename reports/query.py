@@ -237,6 +237,11 @@ def resolve_unit(indicator: Indicator, dimensions: Iterable[Dimension], unit: Un
     return chosen
 
 
+def share_of(n: int, of: int) -> float | None:
+    """Return n / of for counts that others made (an export); None where `of` is 0."""
+    return n / of if of else None
+
+
 def exact_gap(n: int, registered: int, target: Decimal) -> Decimal:
     """Return target x registered - n: what is lacking (negative: what is to spare); adds over any split."""
     return target * registered - n

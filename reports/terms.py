@@ -312,6 +312,26 @@ AUDIT_VALUES = {
     "wrong": "cuenta o contraseña incorrecta",
 }
 
+# The bridge to Asternic's numbers.
+BRIDGE = "¿Por qué no cuadra con Asternic?"
+BRIDGE_VARIANTS = "El mismo período, según cada forma de medir"
+BRIDGE_STEPS = "De lo que muestra Asternic a las registradas"
+BRIDGE_EXPORTS = "La exportación cargada"
+BRIDGE_COLUMNS = ("Paso", "Cantidad", "Suma", "Qué son")
+BRIDGE_REGISTERED = "Registradas"
+BRIDGE_EXPORT_COLUMNS = ("Exportación", "Período", "", "De exportación", "Según el registro", "Diferencia")
+FROM_EXPORT = "de exportación"
+# Each way to measure in one sentence.
+VARIANTS_EXPLAINED = {
+    "service_level": "La cifra del manual: atendidas dentro del umbral entre todas las registradas.",
+    "service_level_of_answered": "Divide entre las atendidas: quien no fue atendido no pesa.",
+    "service_level_sl2": "Da por buenas también las abandonadas dentro del umbral.",
+    "service_level_short_excluded": "No cuenta a quien colgó enseguida.",
+    "service_level_strict": "El segundo del umbral ya no está a tiempo.",
+    "service_level_asternic": "Solo las que terminaron con COMPLETE, en tramos de 15 segundos, en la fecha del final. "
+    "Se cuenta por ingreso a cola.",
+}
+
 
 def line_name(service: str) -> str:
     """Return a line as users know it: "101 Reclamos Técnicos"; a number without a name stands alone."""

@@ -115,6 +115,9 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         last = chance.choice(whole)
         return f"?desde={int(last[:4]) - 1}{last[4:]}-01&hasta={last}-28"
 
+    def bridge(chance: random.Random, unit: str) -> dict[str, Any]:
+        return sl(f"?mes={chance.choice(whole)}&unidad={unit}")
+
     def narrowed(chance: random.Random) -> str:
         words = {
             "mes": chance.choice(whole),
@@ -140,6 +143,12 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         Question("Llamadas", "calls-content.children",
                  lambda c: {"location.search": f"?mes={c.choice(whole)}&cifra=abandoned&linea={c.choice(list(LINES))}"},
                  MONTH_SECONDS),
+        Question("¿Por qué no cuadra?, un mes", "bridge-content.children",
+                 lambda c: bridge(c, "llamada"), MONTH_SECONDS),
+        Question("... línea, unidad y umbral", "bridge-content.children", lambda c: sl(narrowed(c)), MONTH_SECONDS),
+        Question("... trece meses", "bridge-content.children", lambda c: sl(thirteen(c)), YEAR_SECONDS),
+        Question("... un paso en Llamadas", "calls-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}&puente=transferred"}, MONTH_SECONDS),
     ]  # fmt: skip
 
 

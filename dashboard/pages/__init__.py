@@ -8,7 +8,18 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from dashboard.context import Context
-from dashboard.pages import accounts, audit, before_queue, calls, loads, month, own_account, service_level, setup
+from dashboard.pages import (
+    accounts,
+    audit,
+    before_queue,
+    bridge,
+    calls,
+    loads,
+    month,
+    own_account,
+    service_level,
+    setup,
+)
 from dashboard.saving import Listing
 
 
@@ -26,6 +37,17 @@ class Page(Protocol):
         """Tell the app what the page answers."""
 
 
-PAGES: tuple[Page, ...] = (month, service_level, before_queue, calls, loads, setup, accounts, audit, own_account)
+PAGES: tuple[Page, ...] = (
+    month,
+    service_level,
+    bridge,
+    before_queue,
+    calls,
+    loads,
+    setup,
+    accounts,
+    audit,
+    own_account,
+)
 #: Lists that the worker saves where they are long, by the path of their page.
 LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit)}

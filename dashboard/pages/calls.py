@@ -1,7 +1,8 @@
 """The calls behind a figure; of one call who called, and the lines of the log behind it: file and line of each.
 
-In: the address of a figure (?cifra=&desde=&...), what narrows it (&hora=&causa=&operador=), the page (&pagina=), and a
-call (&llamada=&en=). Out: the list that the figure counts, a page at a time.
+In: the address of a figure (?cifra=&desde=&...), what narrows it (&hora=&causa=&operador=), or of a part of the
+comparison with Asternic (?puente=&...), the page (&pagina=), and a call (&llamada=&en=). Out: the list that the figure
+counts, a page at a time.
 Whoever called is masked; the number in full is answered to who may see it and says why, and is kept nowhere.
 """
 
@@ -38,6 +39,9 @@ from dashboard.security.identity import current
 from dashboard.work.exports import ExportError
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
+from reports.bridge import list_item
+from reports.bridge_items import BY_CODE
+from reports.bridge_words import listed_text
 from reports.calls import Caller, list_calls, list_events
 from reports.completeness import completeness
 from reports.definition import Dimension, PeriodError, Unit, ValueUnit
@@ -118,10 +122,8 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
         with context.reading() as (generation, cursor):
             question = read_question(context, search, recorded(cursor))
             asked = question.filters
-            says, number = question.says, _number(question.ask(cursor, name))
-            calls = list_calls(
-                cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=most, mask=mask
-            )
+            says = question.says
+            calls, number = _rows_of(cursor, question, name, most, 0, mask)
             title = _title(cursor, question, name, number)
             made_at = local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
@@ -141,7 +143,7 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
         rows.append([texts[key] for key in shown])
     left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
-        name=f"llamadas_{file_word(BY_NAME[name].label)}{question.file_suffix}",
+        name=f"llamadas{'' if asked.bridge else '_' + file_word(BY_NAME[name].label)}{question.file_suffix}",
         title=title,
         says=(*says, *left),
         columns=tuple(
@@ -179,7 +181,8 @@ LISTING = Listing(PATH, TITLE, "calls-file", plain_address, _saved_for)
 
 def _columns_of(asked: Filters) -> dict[str, str]:
     """Return the columns of a list, by their headings: a queue is a fact of a queue visit."""
-    return {key: heading for key, heading in terms.CALL_COLUMNS.items() if asked.unit is Unit.VISIT or key != "queue"}
+    of_visits = asked.unit is Unit.VISIT or bool(asked.bridge)
+    return {key: heading for key, heading in terms.CALL_COLUMNS.items() if of_visits or key != "queue"}
 
 
 def _columns_saved(asked: Filters) -> dict[str, str]:
@@ -204,12 +207,27 @@ def _query(asked: Filters, name: str, page: int = 1) -> str:
     return f"{asked.address}&{urlencode(words)}"
 
 
-def _page_asked(words: dict[str, list[str]], number: int) -> tuple[int, int]:
-    """Return the page that an address asks for, and how many there are; what is no page is the first or the last."""
-    pages = max(1, -(-number // PAGE_CALLS))
+def _page_asked(words: dict[str, list[str]]) -> int:
+    """Return the page that an address asks for; what is no page is the first."""
     text = words.get("pagina", ["1"])[-1]
-    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-    return min(max(1, wanted), pages), pages
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
+
+def _rows_of(
+    cursor: Cursor, question: Question, name: str, limit: int, offset: int, mask: Mask
+) -> tuple[pd.DataFrame, int]:
+    """Return some calls of the list, and how many there are in all. Raises QueryError."""
+    asked = question.filters
+    if asked.bridge:
+        return list_item(
+            cursor, question.rules, asked.bridge, asked.period, asked.lines, asked.unit,
+            limit=limit, offset=offset, mask=mask,
+        )  # fmt: skip
+    number = _number(question.ask(cursor, name))
+    calls = list_calls(
+        cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=limit, offset=offset, mask=mask
+    )
+    return calls, number
 
 
 def _number(counted: pd.DataFrame) -> int:
@@ -219,6 +237,8 @@ def _number(counted: pd.DataFrame) -> int:
 def _title(cursor: Cursor, question: Question, name: str, number: int) -> str:
     """Return what the list is of; none where nothing was on record is not known to be none."""
     asked = question.filters
+    if asked.bridge:
+        return listed_text(BY_CODE[asked.bridge], number)
     label = BY_NAME[name].label
     if not number:
         found = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
@@ -240,14 +260,15 @@ def page_of(context: Context, search: str | None) -> Component:
                 return links.no_data()
             question = read_question(context, search, log)
             asked = question.filters
-            says, number = question.says, _number(question.ask(cursor, name))
-            page, pages = _page_asked(words, number)
-            calls = list_calls(
-                cursor, question.rules, name, asked.period, asked.where, asked.unit,
-                limit=PAGE_CALLS, offset=(page - 1) * PAGE_CALLS, mask=own_mask(),
-            )  # fmt: skip
+            says = question.says
+            page = _page_asked(words)
+            calls, number = _rows_of(cursor, question, name, PAGE_CALLS, (page - 1) * PAGE_CALLS, own_mask())
+            pages = max(1, -(-number // PAGE_CALLS))
+            if page > pages:
+                page = pages
+                calls, number = _rows_of(cursor, question, name, PAGE_CALLS, (page - 1) * PAGE_CALLS, own_mask())
             title = _title(cursor, question, name, number)
-            operators = _operators(cursor, question)
+            operators = [] if asked.bridge else _operators(cursor, question)
             told = None
             if "llamada" in words:
                 call = _call_asked(words)
@@ -269,11 +290,18 @@ def page_of(context: Context, search: str | None) -> Component:
             ),
             html.P([f"{' · '.join(says)}. ", dcc.Link("Volver a las cifras", href=_back(question))]),
             *([told] if told is not None else []),
-            _form(context, asked, name, operators),
+            _part_of_bridge(asked.bridge) if asked.bridge else _form(context, asked, name, operators),
             _list(asked, name, number, calls, page, pages) if number else html.P(_none(title)),
         ],
         className="month",
     )
+
+
+def _part_of_bridge(code: str) -> Component:
+    """Return what the listed part of the comparison with Asternic is; it is listed whole, nothing narrows it."""
+    item = BY_CODE[code]
+    own = " Cada fila es una línea del registro, a su hora, y no un ingreso a cola." if item.of_lines else ""
+    return html.Section([html.P(item.says + own)], className="panel")
 
 
 def _none(title: str) -> str:
@@ -375,7 +403,8 @@ def _instant(words: dict[str, list[str]]) -> datetime:
 
 
 def _back(question: Question) -> str:
-    return filters.SERVICE_LEVEL_PATH + question.whole.filters.address
+    path = filters.BRIDGE_PATH if question.filters.bridge else filters.SERVICE_LEVEL_PATH
+    return path + question.whole.filters.address
 
 
 def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame, page: int, pages: int) -> Component:
