@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.agents import AgentTeller
 from etl.calls import CallTeller
 from etl.draft import Draft, Month
 from etl.faults import reach
@@ -27,6 +28,7 @@ class Build:
     lines: LineLoader = field(init=False)
     overlaps: Overlaps = field(init=False)
     calls: CallTeller = field(init=False)
+    agents: AgentTeller = field(init=False)
     _added: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -34,6 +36,7 @@ class Build:
         self.lines = LineLoader(self.draft, self.progress)
         self.overlaps = Overlaps(self.draft)
         self.calls = CallTeller(self.draft)
+        self.agents = AgentTeller(self.draft)
 
     @property
     def tallies(self) -> list[Tally]:
@@ -48,11 +51,15 @@ class Build:
     def build_visits(self) -> None:
         """Tell the visits and calls of everything that changed, each event by the source that tells it best."""
         self.overlaps.settle(self._added)
+        self.draft.place_files()
+        self.agents.tell_spans()
         self.calls.build_visits()
+        self.agents.add_up()
 
     def remap(self) -> None:
         """Apply the site's mapping as it is now to the visits in service."""
         self.calls.remap()
+        self.agents.remap()
 
     def close(self) -> None:
         """Delete whatever was not published."""

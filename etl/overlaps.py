@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from etl.draft import Draft, Month
+from etl.lines import NO_CALLS
 from etl.schema import EventKind
 from etl.validate import EVENT_COLUMNS, literal
 
@@ -172,8 +173,8 @@ class Overlaps:
         if self.draft.from_nothing:
             return
         self.draft.run(
-            """INSERT INTO changed SELECT DISTINCT f.pbx, m.callid FROM moving AS m JOIN files AS f ON f.load = m.load
-            WHERE kind < 7 EXCEPT SELECT pbx, callid FROM changed"""
+            f"""INSERT INTO changed SELECT DISTINCT f.pbx, m.callid FROM moving AS m JOIN files AS f ON f.load = m.load
+            WHERE kind < 7 AND m.callid NOT IN ({NO_CALLS}) EXCEPT SELECT pbx, callid FROM changed"""
         )
         low, high = self.draft.one("SELECT MIN(epoch), MAX(epoch) FROM moving")
         if low is not None:
