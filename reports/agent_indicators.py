@@ -108,11 +108,12 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         label="Operadores en turno",
         kind=Kind.MEAN,
         value_unit=ValueUnit.COUNT,
-        numerator="SUM(with_session + with_activity)",
-        denominator="COUNT(DISTINCT CASE WHEN with_session + with_activity > 0 "
+        # By time, lest both shifts of a half hour of relief count whole.
+        numerator="SUM(session_seconds + 1800 * with_activity)",
+        denominator="1800 * COUNT(DISTINCT CASE WHEN with_session + with_activity > 0 "
         "THEN 48 * date_diff('day', DATE '1970-01-01', on_date) + half_hour END)",
-        edge_case="Con sesión en la media hora; de quien no la tiene, con actividad (una llamada o un timbre): es un "
-        "mínimo. Promedio de las medias horas con alguien en turno.",
+        edge_case="Segundos en sesión entre los segundos de las medias horas con alguien en turno. Quien no tiene "
+        "sesión y sí actividad (una llamada o un timbre) vale esa media hora entera: es un mínimo de personas.",
         clause="decisión del sistema (D): operadores con sesión, si no con actividad en la media hora (mínimo)",
         dimensions=WHEN,
         units=ONE_UNIT,

@@ -119,7 +119,7 @@ DENOMINATORS = {
     "aht": "atendidas con conversación conocida",
     "wait_distribution": "registradas del mismo grupo",
     "occupancy": "tiempo en sesión, sin las pausas",
-    "operators_on_duty": "medias horas con alguien en turno",
+    "operators_on_duty": "segundos de las medias horas con alguien en turno",
 }
 # What is divided, in the plural.
 NUMERATORS = {
@@ -134,7 +134,7 @@ NUMERATORS = {
     "aht": "conversación",
     "wait_distribution": "registradas del tramo",
     "occupancy": "tiempo ocupado en sesión",
-    "operators_on_duty": "operadores en turno, por media hora",
+    "operators_on_duty": "segundos en sesión, de todos",
 }
 
 # The screen.
@@ -184,6 +184,32 @@ CALL_COLUMNS = {
     "queue": "Cola",
     "agent": "Operador(a)",
     "callid": "Llamada (callid)",
+}
+OPERATORS = "Operadores"
+OPERATOR_COLUMNS = {
+    "agent": "Operador(a)",
+    "answered": "Atendidas",
+    "talk_seconds": "Conversación",
+    "aht": "Promedio de atención",
+    "rings_unanswered": "Timbres sin atender",
+    "logged_in_seconds": "En sesión",
+    "paused_seconds": "En pausa",
+    "busy_seconds": "Ocupado",
+    "staffed_seconds": "Ocupado o disponible",
+    "occupancy": "Ocupación",
+    "mark": "Observación",
+}
+PAUSES_BY_REASON = "Pausas por motivo"
+ON_DUTY = "Operadores en turno por media hora"
+# How a session or pause was ended, where the log does not say it.
+ENDED_BY = {
+    "logged": "",
+    "session": "terminó la sesión",
+    "restart": "reinicio de la central",
+    "replaced": "sin salida: hasta el ingreso siguiente",
+    "repeated": "sin fin anotado",
+    "limit": "sin salida: hasta 31 días",
+    "data_end": "abierta al último dato",
 }
 LINE_NAME = "Nombre de la línea"
 CALLER_NUMBER = "Número de quien llamó"
