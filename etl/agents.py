@@ -65,8 +65,8 @@ class AgentTeller:
         sql = model("agent_spans").replace(":reach", str(REACH_SECONDS))
         sql = sql.replace(":longest_wrapup", str(LONGEST_WRAPUP_SECONDS))
         draft.run(f"CREATE OR REPLACE TABLE told_spans AS {sql}")
-        # What lines of the range open or end: an opening line further back may be ended now, a logoff further on may
-        # have got its login.
+        # What lines of the range open or end: an opening line further back may be ended now, a logoff further on
+        # may have got its login.
         draft.run(
             f"""DELETE FROM told_spans WHERE NOT CASE WHEN began_by = 'logged'
                 THEN anchor_epoch BETWEEN {low - REACH_SECONDS} AND {high}

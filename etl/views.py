@@ -91,8 +91,9 @@ def months_between(
 ) -> str:
     """Return what stands behind FROM for the rows of the months between two days.
 
-    Of LINES, one of CALL_TABLES or AGENT_TABLES. Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
-    of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
+    Of LINES, one of CALL_TABLES or AGENT_TABLES. Calls lie in the month of their entry, lines in that of their instant.
+    The days are still to be asked for. `within`: of a table by half hour, the seconds within which the answered are
+    asked for; fewer columns are planned sooner.
     """
     if table not in (LINES, *CALL_TABLES, *AGENT_TABLES):
         raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES, *AGENT_TABLES))}")

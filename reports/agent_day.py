@@ -1,4 +1,4 @@
-"""One operator's day as the log has it: sessions, pauses and calls, each with its beginning and end. Nothing is divided.
+"""One operator's day as the log has it: sessions, pauses and calls, each from when to when. Nothing is divided.
 
 In: a connection (opened by others), a person, a local day. Out: stretches of time, oldest first.
 """
@@ -80,9 +80,14 @@ def read_agent_day(connection: duckdb.DuckDBPyConnection, agent: str, day: date)
         ORDER BY began_epoch, callid""",
         [agent],
     ).fetchall()
+    sessions, pauses = (
+        tuple(Stretch(_local(began), _local(until), what, by) for began, until, what, by in rows)
+        for rows in spans.values()
+    )
     return AgentDay(
         day,
-        *(tuple(Stretch(_local(b), _local(u), what, by) for b, u, what, by in spans[each]) for each in spans),
+        sessions,
+        pauses,
         calls=tuple(
             Stretch(_local(b), _local(u), queue, by, pbx, callid, _local(entered))
             for b, u, queue, by, pbx, callid, entered in calls

@@ -22,8 +22,8 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         value_unit=ValueUnit.PERCENT,
         numerator="SUM(busy_seconds)",
         denominator="SUM(staffed_seconds)",
-        edge_case="Ocupado es conversar, más el tiempo posterior a la llamada cuando la central lo anota; el timbre no. "
-        "Disponible es el tiempo en sesión sin pausa y sin llamada. Quien nunca abre sesión no tiene ocupación.",
+        edge_case="Ocupado es conversar, más el tiempo posterior a la llamada si la central lo anota; el timbre no. "
+        "Disponible es el tiempo en sesión sin pausa y sin llamada. Sin sesión no hay ocupación.",
         clause="decisión del sistema (D): ocupado / (ocupado + disponible), en tiempo; nunca promedio de porcentajes",
         dimensions=WHEN | AGENT,
         units=ONE_UNIT,
@@ -66,8 +66,8 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         value_unit=ValueUnit.SECONDS,
         numerator="SUM(paused_seconds)",
         denominator=None,
-        edge_case="Sin lo que duró una llamada en curso. Las pausas que se superponen cuentan una vez, con el motivo de "
-        "la primera; la que no termina llega hasta el fin de la sesión o de los datos.",
+        edge_case="Sin lo que duró una llamada en curso. Las pausas superpuestas cuentan una vez, con el motivo de la "
+        "primera; la que no termina llega hasta el fin de la sesión o de los datos.",
         clause="decisión del sistema (D): unión de las pausas de cada operador(a)",
         dimensions=WHEN | AGENT | REASON,
         units=ONE_UNIT,
@@ -96,7 +96,7 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         value_unit=ValueUnit.SECONDS,
         numerator="SUM(ring_milliseconds) // 1000",
         denominator=None,
-        edge_case="Lo que sonaron los timbres sin atender; la central lo anota en milésimas y aquí van segundos enteros.",
+        edge_case="Lo que sonaron los timbres sin atender, en segundos enteros; la central lo anota en milésimas.",
         clause="decisión del sistema (D): duración de los eventos RINGNOANSWER",
         dimensions=WHEN | QUEUE | AGENT,
         units=ONE_UNIT,
@@ -127,7 +127,7 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         value_unit=ValueUnit.COUNT,
         numerator="SUM(with_activity)",
         denominator=None,
-        edge_case="Medias horas en que alguien atendió o fue timbrado sin sesión en el registro: su turno pudo durar más.",
+        edge_case="Medias horas en que alguien atendió o fue timbrado y no tiene sesión: su turno pudo durar más.",
         clause="decisión del sistema (D): con actividad en la media hora (mínimo)",
         dimensions=WHEN | AGENT,
         units=ONE_UNIT,

@@ -231,8 +231,8 @@ def on_duty(frame: pd.DataFrame, registered: Mapping[str, int], scheme: Scheme =
     `frame` is that of `measure` for operators_on_duty by interval; `registered` are the calls of the whole period.
     """
     slots = [slot for slot in _SLOTS if slot in set(frame["interval"]) | registered.keys()]
-    found = {row.interval: row for row in frame.itertuples()}
-    means = [float(found[slot].value) if slot in found and found[slot].denominator else None for slot in slots]
+    found = dict(zip(frame["interval"], frame["value"], strict=True))
+    means = [None if pd.isna(found.get(slot)) else float(found[slot]) for slot in slots]
     said = [
         f"{slot}: "
         + (f"{number_text(mean, 1)} operadores en turno" if mean is not None else "nadie en turno")
@@ -241,7 +241,7 @@ def on_duty(frame: pd.DataFrame, registered: Mapping[str, int], scheme: Scheme =
     ]  # fmt: skip
     hover = {"x": slots, "customdata": said, "hovertemplate": "%{customdata}<extra></extra>"}
     above = {"mode": "lines", "line": {"color": scheme.accent, "width": 2, "shape": "hvh"}, "connectgaps": False}
-    traces = [
+    traces: list[dict[str, Any]] = [
         {"type": "scatter", "y": means, **above, **hover},
         {
             "type": "bar",
@@ -263,7 +263,7 @@ def on_duty(frame: pd.DataFrame, registered: Mapping[str, int], scheme: Scheme =
 
 def agent_day(rows: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], scheme: Scheme = LIGHT) -> Figure:
     """One operator's day: a bar of each stretch (from and until in hours of the day, what is said of it) in its row."""
-    colours = (scheme.accent, scheme.bad, scheme.good)
+    colours = (scheme.bar, scheme.quiet, scheme.accent)
     traces: list[dict[str, Any]] = [
         {
             "type": "bar",

@@ -1,7 +1,7 @@
 """Where operators' time went, counted a second time in plain Python: line by line, then second by second.
 
-In: lines of one file each in their order, the persons behind spellings, the visits. Out: seconds by half hour. It shares
-nothing with the product but the law (rules.md 2; cases a to h).
+In: lines in their order, the persons behind spellings, the talks. Out: seconds by half hour. It shares nothing with the
+product but the law (rules.md 2; cases a to h).
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Every figure of operators' time has a worked example that a manager could check, and a total that is no mean of means."""
+"""Every figure of operators' time has a worked example, and a total that is no mean of means."""
 
 from datetime import date, datetime
 from typing import Any
@@ -19,7 +19,7 @@ OCTOBER = month("2026-10")
 _SECONDS = ("session", "ruled", "paused", "busy", "staffed", "talked")
 # One morning: Ana works two half hours and drinks coffee in between, Eva never logs in, Luz only rings.
 MORNING = """
-    at               | agent | reason     | session | ruled | paused | busy | staffed | talked | with_session | with_activity
+    at               | agent | reason     | session | ruled | paused | busy | staffed | talked | with | rung
     2026-10-05 08:00 | Ana   | -          | 1800    | 0     | 0      | 1200 | 1800    | 1200   | 1            | 0
     2026-10-05 08:30 | Ana   | -          | 900     | 0     | 0      | 300  | 900     | 300    | 1            | 0
     2026-10-05 08:30 | Ana   | Refrigerio | 600     | 0     | 600    | 0    | 0       | 0      | 0            | 0
@@ -59,7 +59,7 @@ def warehouse(times: str = "", rings: str = "") -> duckdb.DuckDBPyConnection:
     """)
     for row in drawn(times) if times else []:
         reason = None if row["reason"] == "-" else row["reason"]
-        seconds = [int(row[name]) for name in (*_SECONDS, "with_session", "with_activity")]
+        seconds = [int(row[name]) for name in (*_SECONDS, "with", "rung")]
         _insert(connection, row, None, reason, *seconds, 0, 0)
     for row in drawn(rings) if rings else []:
         _insert(connection, row, row["queue"], None, *[0] * 8, int(row["rings"]), int(row["milliseconds"]))
@@ -128,7 +128,7 @@ def test_without_anybody_in_session_nothing_is_divided() -> None:
 def test_the_total_weighs_by_time_and_is_no_mean_of_ratios() -> None:
     """As Charlotte's report: a quiet half hour of few people weighs little."""
     times = """
-        at               | agent | reason | session | ruled | paused | busy | staffed | talked | with_session | with_activity
+        at               | agent | reason | session | ruled | paused | busy | staffed | talked | with | rung
         2026-10-05 08:00 | Ana   | -      | 1800    | 0     | 0      | 180  | 1800    | 180    | 1            | 0
         2026-10-05 08:30 | Ana   | -      | 1800    | 0     | 0      | 1710 | 1800    | 1710   | 1            | 0
         2026-10-05 08:30 | Eva   | -      | 1800    | 0     | 0      | 1710 | 1800    | 1710   | 1            | 0

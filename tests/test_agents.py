@@ -1,4 +1,4 @@
-"""Sessions, pauses and rings of operators: cases a to h, an independent count, and the same whatever way the log came."""
+"""Sessions, pauses and rings of operators: cases a to h, counted a second time, the same whatever way the log came."""
 
 import random
 from collections import defaultdict

@@ -1,6 +1,6 @@
 """Operators: calls, sessions, pauses and occupancy of each, who was on duty when, one operator's day.
 
-In: ?desde=&hasta=&linea= (or ?periodo=mes), and of one operator &operador=&dia=. Out: a table by name, not by rank, with
+In: ?desde=&hasta=&linea= (or ?periodo=mes), of one operator &operador=&dia=. Out: a table by name, not by rank, with
 the way to the calls it counts. Times that a rule ended, and who never logs in, are marked.
 """
 
@@ -117,11 +117,11 @@ def _content(context: Context, cursor: Cursor, question: Question, scheme: figur
         content.operators_panel(question, found),
         html.Div(
             [content.duty_panel(found, scheme), content.reasons_panel(found.reasons, saved=True)],
-            className="operator-row",
+            className="half-row",
         ),
     ]
     asked: dict[str, Any] = {"data-says": f"Período: {period_text(question.filters.period)}"}
-    return html.Div(parts, className="month", **asked)
+    return html.Div(parts, className="operators", **asked)
 
 
 def _dates_read(search: str | None) -> str:

@@ -38,8 +38,12 @@ _UNITS = {
 }  # fmt: skip
 _WORDS = ("agent", "mark")
 _WIDTHS: dict[str, dict[str, Any]] = {
-    "agent": {"minWidth": 150, "flex": 3},
-    "mark": {"minWidth": 250, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
+    "agent": {"minWidth": 172, "flex": 3, "pinned": "left"},
+    "talk_seconds": {"minWidth": 118, "flex": 2},
+    "logged_in_seconds": {"minWidth": 108, "flex": 2},
+    "busy_seconds": {"minWidth": 108, "flex": 2},
+    "staffed_seconds": {"minWidth": 112, "flex": 2},
+    "mark": {"minWidth": 220, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
 _EXPLAINED = (
     "occupancy", "logged_in_seconds", "paused_seconds", "rings_unanswered", "talk_seconds", "operators_on_duty"
@@ -98,6 +102,10 @@ def operators_panel(question: Question, found: Measured) -> Component:
     ]
     if asked.lines:
         notes.append(" La línea acota atendidas y conversación; el tiempo de un operador(a) no es de ninguna línea.")
+    if alike := _apart(found):
+        notes.append(alike)
+        if (way := links.setup_link("Puesta en marcha")) is not None:
+            notes += [" Se unen en ", way, "."]
     if not found.has_sessions:
         notes.append(
             " El registro de este período no tiene ingresos de operadores: no hay tiempo en sesión ni ocupación, y "
@@ -115,12 +123,25 @@ def operators_panel(question: Question, found: Measured) -> Component:
     )
 
 
+def _apart(found: Measured) -> str:
+    """Return what to think of somebody with sessions and no calls beside somebody with calls and no session."""
+    idle = [each.name for each in found.operators if each.count("logged_in_seconds") and not each.count("answered")]
+    lone = [each.name for each in found.operators if each.count("answered") and not each.count("logged_in_seconds")]
+    lone = [name for name in lone if name != terms.NO_AGENT]
+    if not idle or not lone:
+        return ""
+    return (
+        f" Tienen sesión y ninguna llamada: {', '.join(idle[:5])}; llamadas y ninguna sesión: {', '.join(lone[:5])}. "
+        "Suele ser la misma persona escrita de dos maneras."
+    )
+
+
 def _columns(headings: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "field": field,
             "headerName": heading,
-            **_WIDTHS.get(field, {"minWidth": 96, "flex": 2}),
+            **_WIDTHS.get(field, {"minWidth": 92, "flex": 2}),
             **({} if field in _WORDS else {"type": "rightAligned"}),
             **({"cellRenderer": "CallsLink"} if field in ("agent", "answered") else {}),
         }
@@ -132,14 +153,16 @@ def _row(each: OperatorFigures, asked: Filters, *, is_total: bool = False) -> di
     row: dict[str, str | int | float | None] = {"without": False}
     for field, value in each.cells.items():
         row[field] = value
-        row[f"{field}_text"] = (
-            value_text(value, _UNITS[field]) if field in _UNITS and not isinstance(value, str) else str(value)
-        )
+        row[f"{field}_text"] = _text(field, value)
     narrowed = asked if is_total else asked.narrowed(operador=each.name)
     row["answered_href"] = links.calls_href(narrowed, "answered")
     if not is_total and each.name != terms.NO_AGENT:
         row["agent_href"] = operator_address(asked, each.name)
     return row
+
+
+def _text(field: str, value: str | int | float | None) -> str:
+    return value if isinstance(value, str) else value_text(value, _UNITS[field])
 
 
 def operator_address(asked: Filters, name: str, day: date | None = None) -> str:
@@ -152,9 +175,7 @@ def operator_address(asked: Filters, name: str, day: date | None = None) -> str:
 def duty_panel(found: Measured, scheme: figures.Scheme) -> Component:
     """Return who was on duty by half hour, beside the calls."""
     indicator = BY_NAME["operators_on_duty"]
-    says = (
-        "Promedio del período; debajo, todas sus llamadas registradas en esa media hora."
-    )
+    says = "Promedio del período; debajo, todas sus llamadas registradas en esa media hora."
     return components.panel(
         terms.ON_DUTY,
         [
@@ -193,25 +214,21 @@ def operator_panels(
     parts: list[Component] = []
     if shown is not None:
         parts.append(_day_panel(asked, name, found, shown, scheme))
+    fields = [field for field in terms.OPERATOR_COLUMNS if field not in _WORDS]
     rows: list[list[Children]] = []
     for each in found.days:
         day = date.fromisoformat(each.name)
-        cells = each.cells
-        rows.append(
-            [
-                dcc.Link(date_text(day), href=operator_address(asked, name, day)),
-                *(
-                    value_text(cells[field], unit) if not isinstance(cells[field], str) else terms.BLANK
-                    for field, unit in _UNITS.items()
-                    if field != "talk_seconds"
-                ),
-                each.mark or "",
-            ]
-        )
-    headings = ["Día", *(terms.OPERATOR_COLUMNS[field] for field in _UNITS if field != "talk_seconds")]
-    headings.append(terms.OPERATOR_COLUMNS["mark"])
+        texts: dict[str, Children] = {field: _text(field, each.cells[field]) for field in fields}
+        texts["answered"] = _answered_link(asked, name, day, each)
+        rows.append([dcc.Link(date_text(day), href=operator_address(asked, name, day)), *texts.values(), each.mark])
+    headings = ["Día", *(terms.OPERATOR_COLUMNS[field] for field in fields), terms.OPERATOR_COLUMNS["mark"]]
     days = components.panel(f"Días de {name}", components.table(headings, rows), kind="operator-days")
-    return [*parts, html.Div([days, reasons_panel(found.reasons, whose=name)], className="operator-row")]
+    return [*parts, days, reasons_panel(found.reasons, whose=name)]
+
+
+def _answered_link(asked: Filters, name: str, day: date, each: OperatorFigures) -> Component | str:
+    text = number_text(each.count("answered"))
+    return links.calls_link(text, asked.narrowed(operador=name, dia=f"{day:%Y-%m-%d}"), "answered")
 
 
 def _day_panel(
@@ -232,24 +249,19 @@ def _day_panel(
         )
         if day is not None
     ]
-    texts: list[list[Children]] = [
-        *(["Sesión", *_span(each, shown.day), "", terms.ENDED_BY[each.ended_by]] for each in shown.sessions),
-        *(
-            ["Pausa", *_span(each, shown.day), each.what or terms.NO_REASON, terms.ENDED_BY[each.ended_by]]
-            for each in shown.pauses
-        ),
-    ]
-    number = number_text(len(shown.calls))
-    calls = links.calls_link(
-        f"{number} {'llamada atendida' if len(shown.calls) == 1 else 'llamadas atendidas'}",
-        Filters(asked.period, asked.lines, asked.unit).narrowed(operador=name, dia=f"{shown.day:%Y-%m-%d}"),
-        "answered",
-    )
+    texts: list[list[Children]] = []
+    for what, stretches in (("Sesión", shown.sessions), ("Pausa", shown.pauses)):
+        for each in stretches:
+            reason = (each.what or terms.NO_REASON) if what == "Pausa" else ""
+            texts.append([what, *_span(each, shown.day), reason, terms.ENDED_BY[each.ended_by]])
+    of_day = next((each for each in found.days if each.name == f"{shown.day:%Y-%m-%d}"), None)
+    calls = _answered_link(asked, name, shown.day, of_day) if of_day is not None else "0"
+    said: list[Any] = ["Atendidas: ", calls, ". ", *_between(near)]
     drawn = components.chart("operators-day", figures.agent_day(rows, scheme), f"{name}, {date_text(shown.day)}")
     return components.panel(
         f"{name}, {date_text(shown.day)}",
         [
-            html.P([calls, " que tocan este día. ", *_between(near)], className="quiet"),
+            html.P(said, className="quiet"),
             drawn,
             components.table(("", "Desde", "Hasta", "Duración", "Motivo", "Cómo terminó"), texts)
             if texts
@@ -269,5 +281,7 @@ def _bar(each: Stretch, midnight: datetime, what: str) -> tuple[float, float, st
 
 
 def _span(each: Stretch, day: date) -> tuple[str, str, str]:
-    began, until = (f"{at:%H:%M:%S}" if at.date() == day else f"{at:%d/%m/%Y %H:%M:%S}" for at in (each.began, each.until))
+    began, until = (
+        f"{at:%H:%M:%S}" if at.date() == day else f"{at:%d/%m/%Y %H:%M:%S}" for at in (each.began, each.until)
+    )
     return began, until, duration_text(each.seconds)

@@ -70,12 +70,13 @@ def _duty(found: Measured) -> tuple[list[Column], list[list[Any]]]:
         Column("Promedio en turno"),
         Column(BY_NAME["registered"].label, ValueUnit.COUNT),
     ]
-    duty = {row.interval: row for row in found.duty.itertuples()}
-    rows: list[list[Any]] = []
-    for slot in sorted({*duty, *found.registered}):
-        row = duty.get(slot)
-        figures = [0, 0, None] if row is None else [int(row.numerator), int(row.denominator), row.value]
-        rows.append([slot, *figures, found.registered.get(slot, 0)])
+    frame = found.duty
+    sides = zip(frame["numerator"], frame["denominator"], frame["value"], strict=True)
+    duty = dict(zip(map(str, frame["interval"]), sides, strict=True))
+    rows = [
+        [slot, *duty.get(slot, (0, 0, None)), found.registered.get(slot, 0)]
+        for slot in sorted({*duty, *found.registered})
+    ]
     return columns, rows
 
 
