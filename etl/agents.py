@@ -25,6 +25,7 @@ from etl.validate import literal
 
 #: The latest instant that a range of epochs may name: that nothing is known to end yet.
 _EVER = 2**62
+_NO_EPOCH = "CAST(0 AS BIGINT)"
 _EVENT = "COALESCE(CAST(q.event AS VARCHAR), q.other_event)"
 _CUBE = (
     "on_date, half_hour, agent, reason, session_seconds, ruled_seconds, paused_seconds, busy_seconds, staffed_seconds, "
@@ -118,8 +119,8 @@ class AgentTeller:
             FROM ({lines}) AS q JOIN files AS f ON f.load = q.load
             WHERE q.event = 'QUEUESTART' OR (q.agent <> '' AND q.agent <> 'NONE')"""
             if lines
-            else "SELECT '' AS pbx, 0 AS load, 0 AS line, CAST(0 AS BIGINT) AS epoch, CAST(0 AS BIGINT) AS order_epoch, "
-            "'' AS queue, '' AS agent, '' AS event, '' AS data, 0 AS place, '' AS tied_event LIMIT 0"
+            else f"""SELECT '' AS pbx, 0 AS load, 0 AS line, {_NO_EPOCH} AS epoch, {_NO_EPOCH} AS order_epoch,
+                '' AS queue, '' AS agent, '' AS event, '' AS data, 0 AS place, '' AS tied_event LIMIT 0"""
         )
         self.draft.run(f"CREATE OR REPLACE TABLE agent_lines AS {found}")
 

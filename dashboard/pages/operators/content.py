@@ -201,7 +201,8 @@ def reasons_panel(reasons: pd.DataFrame, *, whose: str = "", saved: bool = False
     title = f"{terms.PAUSES_BY_REASON}{f': {whose}' if whose else ''}"
     indicator = BY_NAME["paused_seconds"]
     return components.panel(
-        title, body, kind="reasons", explanation=explained(indicator.label, [indicator.edge_case]),
+        title, body, kind="reasons-of-one" if whose else "reasons",
+        explanation=explained(indicator.label, [indicator.edge_case]),
         actions=links.saving("reasons") if saved else None,
     )  # fmt: skip
 
