@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.call_records import RecordLoader, line_numbers
+from etl.agents import AgentTeller
 from etl.calls import CallTeller
 from etl.draft import Draft, Month
 from etl.export_pieces import ExportPiece, add_export
@@ -30,6 +31,7 @@ class Build:
     overlaps: Overlaps = field(init=False)
     calls: CallTeller = field(init=False)
     records: RecordLoader = field(init=False)
+    agents: AgentTeller = field(init=False)
     _added: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class Build:
         self.overlaps = Overlaps(self.draft)
         self.calls = CallTeller(self.draft)
         self.records = RecordLoader(self.draft, self.progress)
+        self.agents = AgentTeller(self.draft)
 
     @property
     def tallies(self) -> list[Tally]:
@@ -59,13 +62,17 @@ class Build:
     def build_visits(self) -> None:
         """Tell the visits and calls of everything that changed, each event by the source that tells it best."""
         self.overlaps.settle(self._added)
+        self.draft.place_files()
+        self.agents.tell_spans()
         self.calls.build_visits()
         self.overlaps.details.note_findings()
         self.records.tell_calls()
+        self.agents.add_up()
 
     def remap(self) -> None:
         """Apply the site's mapping as it is now to the visits in service."""
         self.calls.remap()
+        self.agents.remap()
 
     def close(self) -> None:
         """Delete whatever was not published."""

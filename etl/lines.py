@@ -12,6 +12,7 @@ from etl.months import period_of
 from etl.pseudonyms import MARK
 from etl.readers.lines import FIELD_OF_NO_LOG, Slab, ahead
 from etl.schema import EventKind, LogSource
+from etl.sources import QUEUE_LOG
 from etl.validate import (
     EVENT_COLUMNS,
     accepted_sql,
@@ -24,6 +25,8 @@ from etl.validate import (
 )
 
 _COLUMNS = ", ".join(EVENT_COLUMNS)
+#: The callids that are no call's, as SQL: every month has lines of theirs, none of which tells a visit.
+NO_CALLS = ", ".join(map(literal, QUEUE_LOG.system_callids))
 _FIELDS = "epoch, callid, queue, agent, COALESCE(CAST(event AS VARCHAR), other_event), data"
 Progress = Callable[[str, float | None], None]
 
@@ -276,8 +279,8 @@ class LineLoader:
             )
         if not self.draft.from_nothing:
             self.draft.run(
-                f"""INSERT INTO changed SELECT DISTINCT {literal(pbx)}, callid FROM accepted WHERE kind < 7
-                EXCEPT SELECT pbx, callid FROM changed"""
+                f"""INSERT INTO changed SELECT DISTINCT {literal(pbx)}, callid FROM accepted
+                WHERE kind < 7 AND callid NOT IN ({NO_CALLS}) EXCEPT SELECT pbx, callid FROM changed"""
             )
             low, high = self.draft.one("SELECT MIN(epoch), MAX(epoch) FROM accepted")
             if low is not None:

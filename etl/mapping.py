@@ -16,6 +16,7 @@ from etl.records import site as sites
 from etl.records.audit import SYSTEM, Action, Actor, note
 from etl.records.engine import transaction
 from etl.records.models import MappingVersion
+from etl.settings import ZONE_OFFSET_SECONDS
 from etl.store import OpenStore, now
 from etl.warehouse import open_generation, read_current
 
@@ -27,6 +28,13 @@ COLUMNS = {
 }
 #: For the reader only: how much an unmapped row weighs. Ignored when the file comes back.
 _WEIGHT = ("calls", "first_day", "last_day")
+_BEGAN = f"CAST(make_timestamp((began_epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS DATE)"
+#: Spellings that are nobody's yet: of answered calls, and of sessions and pauses, which may be other ones.
+UNMAPPED_AGENTS = f"""
+    SELECT agent, COUNT(*) AS calls, MIN(entered_date) AS first, MAX(entered_date) AS last FROM core.queue_visits
+    WHERE agent IS NOT NULL AND person IS NULL GROUP BY agent
+    UNION ALL
+    SELECT agent, 0, MIN({_BEGAN}), MAX({_BEGAN}) FROM core.agent_spans WHERE person = agent GROUP BY agent"""
 _Rules = Sequence[sites.QueueRule | sites.PersonRule]
 
 
@@ -135,9 +143,8 @@ def _unmapped(warehouse: Path, what: str) -> list[list[str]]:
     sql = {
         QUEUES: """SELECT queue, COALESCE(did, ''), '', '', '', COUNT(*), MIN(entered_date), MAX(entered_date)
             FROM core.queue_visits WHERE service IS NULL GROUP BY queue, did ORDER BY COUNT(*) DESC, queue, did""",
-        AGENTS: """SELECT agent, '', '', '', COUNT(*), MIN(entered_date), MAX(entered_date)
-            FROM core.queue_visits WHERE agent IS NOT NULL AND person IS NULL GROUP BY agent
-            ORDER BY COUNT(*) DESC, agent""",
+        AGENTS: f"""SELECT agent, '', '', '', CAST(SUM(calls) AS BIGINT), MIN(first), MAX(last)
+            FROM ({UNMAPPED_AGENTS}) GROUP BY agent ORDER BY SUM(calls) DESC, agent""",
     }[what]
     _, connection = open_generation(warehouse)
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from etl.details import DetailPrecedence
 from etl.draft import Draft, Month
+from etl.lines import NO_CALLS
 from etl.schema import LINES_A_ROW, EventKind
 from etl.sources.call_detail import DETAILS
 from etl.validate import EVENT_COLUMNS, literal
@@ -190,8 +191,8 @@ class Overlaps:
         if self.draft.from_nothing:
             return
         self.draft.run(
-            """INSERT INTO changed SELECT DISTINCT f.pbx, m.callid FROM moving AS m JOIN files AS f ON f.load = m.load
-            WHERE kind < 7 EXCEPT SELECT pbx, callid FROM changed"""
+            f"""INSERT INTO changed SELECT DISTINCT f.pbx, m.callid FROM moving AS m JOIN files AS f ON f.load = m.load
+            WHERE kind < 7 AND m.callid NOT IN ({NO_CALLS}) EXCEPT SELECT pbx, callid FROM changed"""
         )
         low, high = self.draft.one("SELECT MIN(epoch), MAX(epoch) FROM moving")
         if low is not None:

@@ -11,6 +11,7 @@ from datetime import date
 
 import duckdb
 
+from etl.agent_views import AGENT_TABLES, agent_rows
 from etl.model import WITHIN_SECONDS
 from etl.schema import LINES_A_ROW
 from etl.settings import ZONE_OFFSET_SECONDS
@@ -76,6 +77,8 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"INSERT INTO meta.call_months VALUES {months}")
     for table in CALL_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
+    for table in AGENT_TABLES:
+        connection.execute(f"CREATE VIEW {table} AS {agent_rows(table, calls, loads)}")
     for table in ("raw.duplicates", "raw.overlaid"):
         connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
     for table in BESIDE:
@@ -117,13 +120,14 @@ def create_record_views(connection: duckdb.DuckDBPyConnection, records: Sequence
 def months_between(
     connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
 ) -> str:
-    """Return what stands behind FROM for the rows of the months between two days: LINES, BESIDE or one of CALL_TABLES.
+    """Return what stands behind FROM for the rows of the months between two days.
 
-    Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
-    of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
+    Of LINES, BESIDE, one of CALL_TABLES or AGENT_TABLES. Calls lie in the month of their entry, lines in that of their instant.
+    The days are still to be asked for. `within`: of a table by half hour, the seconds within which the answered are
+    asked for; fewer columns are planned sooner.
     """
-    if table not in (LINES, *BESIDE, *CALL_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *BESIDE, *CALL_TABLES))}")
+    if table not in (LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES):
+        raise ValueError(f"{table} is none of {', '.join((LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES))}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
@@ -138,7 +142,9 @@ def _month_of(day: date) -> str:
 
 
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
-    """Return the SELECT of LINES, BESIDE or one of CALL_TABLES over some months of calls."""
+    """Return the SELECT of LINES, BESIDE, one of CALL_TABLES or of AGENT_TABLES over some months of calls."""
+    if table in AGENT_TABLES:
+        return agent_rows(table, aliases, loads)
     if table == STORED_LINES:
         return _union(LINES, aliases, _STORED_LINE)
     if table in BESIDE:

@@ -132,4 +132,12 @@ AXES = {
         lambda key: terms.WAIT_CLASSES[key],
         ", ".join(terms.WAIT_CLASSES),
     ),
+    Dimension.REASON: Axis(
+        "COALESCE(reason, '')",
+        lambda text: "" if text == terms.NO_REASON else text,
+        lambda key: key or terms.NO_REASON,
+        "Refrigerio",
+        rank=_place_in((), last=""),
+        population="paused_seconds > 0",
+    ),
 }

@@ -36,6 +36,7 @@ class Dimension(StrEnum):
     CAUSE = "cause"
     OUTCOME = "outcome"
     WAIT_CLASS = "wait_class"
+    REASON = "reason"
 
 
 class Kind(StrEnum):
@@ -60,6 +61,7 @@ class Subject(StrEnum):
     """The family of core tables an indicator reads; with the unit it names one table."""
 
     CALLS = "calls"
+    AGENTS = "agents"  # where operators' time went, by half hour; no unit of calls
 
 
 class Dating(StrEnum):
@@ -67,6 +69,7 @@ class Dating(StrEnum):
 
     ENTERED = "entered"
     OUTCOME = "outcome"
+    WORKED = "worked"
 
 
 class PeriodError(ValueError):
@@ -154,6 +157,8 @@ class Indicator:
             raise ValueError(f"{self.name}: no unit, or an implied dimension that is not allowed")
         if self.units != {Unit.VISIT} and self.dated_by is Dating.OUTCOME:
             raise ValueError(f"{self.name}: only a queue visit is dated by its end")
+        if (self.subject is Subject.AGENTS) != (self.dated_by is Dating.WORKED):
+            raise ValueError(f"{self.name}: operators' time, and nothing else, is dated by when it was worked")
 
     @property
     def parameters(self) -> tuple[str, ...]:

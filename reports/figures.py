@@ -288,6 +288,72 @@ def _broken(label: str) -> str:
     return "<br>".join(lines)
 
 
+def on_duty(frame: pd.DataFrame, registered: Mapping[str, int], scheme: Scheme = LIGHT) -> Figure:
+    """Operators on duty by half hour above, the registered calls of the same half hours below.
+
+    `frame` is that of `measure` for operators_on_duty by interval; `registered` are the calls of the whole period.
+    """
+    slots = [slot for slot in _SLOTS if slot in set(frame["interval"]) | registered.keys()]
+    found = dict(zip(frame["interval"], frame["value"], strict=True))
+    means = [None if pd.isna(found.get(slot)) else float(found[slot]) for slot in slots]
+    said = [
+        f"{slot}: "
+        + (f"{number_text(mean, 1)} operadores en turno" if mean is not None else "nadie en turno")
+        + f" · {number_text(registered.get(slot, 0))} registradas"
+        for slot, mean in zip(slots, means, strict=True)
+    ]  # fmt: skip
+    hover = {"x": slots, "customdata": said, "hovertemplate": "%{customdata}<extra></extra>"}
+    above = {"mode": "lines", "line": {"color": scheme.accent, "width": 2, "shape": "hvh"}, "connectgaps": False}
+    traces: list[dict[str, Any]] = [
+        {"type": "scatter", "y": means, **above, **hover},
+        {
+            "type": "bar",
+            "y": [registered.get(slot, 0) for slot in slots],
+            "marker": {"color": scheme.bar},
+            "yaxis": "y2",
+            **hover,
+        },
+    ]
+    hours = [slot for slot in slots if slot.endswith(":00")]
+    step = max(1, -(-len(hours) // 12))
+    ticks = {"type": "category", "tickvals": hours[::step], "ticktext": [h[:2] for h in hours[::step]], "anchor": "y2"}
+    return _figure(
+        traces, scheme, height=260, xaxis={**ticks, "tickangle": 0, **_titled("hora", scheme)},
+        yaxis={"domain": [0.43, 1], "rangemode": "tozero", "nticks": 5, **_titled("en turno", scheme)},
+        yaxis2={"domain": [0, 0.35], "nticks": 3, "tickformat": ",d", **_titled("registradas", scheme)},
+    )  # fmt: skip
+
+
+def agent_day(rows: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], scheme: Scheme = LIGHT) -> Figure:
+    """One operator's day: a bar of each stretch (from and until in hours of the day, what is said of it) in its row."""
+    colours = (scheme.bar, scheme.quiet, scheme.accent)
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": [label] * len(stretches),
+            "base": [start for start, _, _ in stretches],
+            # What lasts no time is seen all the same.
+            "x": [max(end - start, 1 / 120) for start, end, _ in stretches],
+            "marker": {"color": colour, "line": {"color": scheme.surface, "width": 0.5}},
+            "customdata": [text for _, _, text in stretches],
+            "hovertemplate": "%{customdata}<extra></extra>",
+            "width": 0.62,
+        }
+        for (label, stretches), colour in zip(rows, colours, strict=False)
+    ]
+    every = [hour for _, stretches in rows for start, end, _ in stretches for hour in (start, end)]
+    low, high = math.floor(min(every, default=8)), math.ceil(max(every, default=18))
+    step = 1 if high - low <= 12 else 2 if high - low <= 18 else 3
+    hours = list(range(low, high + 1, step))
+    return _figure(
+        traces, scheme, height=190, barmode="overlay",
+        xaxis={"range": [low - 0.1, high + 0.1], "tickvals": hours, "ticktext": [f"{hour:02}" for hour in hours],
+               "tickangle": 0, "showgrid": True, "gridcolor": scheme.line, **_titled("hora", scheme)},
+        yaxis={"categoryorder": "array", "categoryarray": [label for label, _ in reversed(rows)], "showgrid": False},
+    )  # fmt: skip
+
+
 def said_of(value: float | None, numerator: int, denominator: int) -> str:
     """Return a ratio with its two sides: "76,0 % · 18.454 de 24.280"."""
     return f"{percent_text(value)} · {number_text(int(numerator))} de {number_text(int(denominator))}"

@@ -7,6 +7,7 @@ unanswered only, an unknown wait is NULL; `talks` of the calls have a known talk
 
 from __future__ import annotations
 
+from reports.agent_indicators import AGENT_INDICATORS
 from reports.definition import Dating, Dimension, Indicator, Kind, Unit, ValueUnit
 
 WHEN = frozenset({Dimension.MONTH, Dimension.DAY, Dimension.WEEKDAY, Dimension.HOUR, Dimension.INTERVAL})
@@ -213,6 +214,18 @@ INDICATORS: tuple[Indicator, ...] = (
         dimensions=COMMON | OUTCOME | WAIT_CLASS,
         implied=(Dimension.OUTCOME, Dimension.WAIT_CLASS),
     ),
+    Indicator(
+        name="talk_seconds",
+        label="Tiempo de conversación",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.SECONDS,
+        numerator="SUM(CASE WHEN answered AND talks > 0 THEN talk_seconds ELSE 0 END)",
+        denominator=None,
+        edge_case="De las atendidas con conversación conocida, enteras en la media hora en que entraron. "
+        "Si la central anota el final de una transferida cuando corta el cliente, incluye ese tiempo.",
+        clause="decisión del sistema (D): segundos de conversación",
+        dimensions=COMMON | AGENT,
+    ),
 )
 
-BY_NAME = {indicator.name: indicator for indicator in INDICATORS}
+BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *AGENT_INDICATORS)}

@@ -66,7 +66,8 @@ def _table(frame: pd.DataFrame) -> str:
     for heading in (terms.NUMERATOR, terms.DENOMINATOR, terms.VALUE):
         table.add_column(heading, justify="right", no_wrap=True)
     units = frame.attrs.get("units", {})
-    several = len(set(units.values())) > 1
+    # Operators' time is counted in no unit of calls.
+    several = len({units.get(name, "") for name in frame["indicator"]}) > 1
     if several:
         table.add_column(terms.COUNTED_IN, no_wrap=True)
     for name, *rest in _rows(frame):
@@ -78,7 +79,7 @@ def _table(frame: pd.DataFrame) -> str:
         numerator, denominator, value = (None if cell is None else float(cell) for cell in rest[len(dims) :])
         cells = [indicator.label, *texts, number_text(numerator), number_text(denominator)]
         cells.append(value_text(value, indicator.value_unit))
-        table.add_row(*cells, *([terms.UNITS[Unit(units[name])]] if several else []))
+        table.add_row(*cells, *([terms.UNITS[Unit(units[name])] if name in units else ""] if several else []))
     text = StringIO()
     console = Console(file=text, width=1000, color_system=None, force_terminal=False, markup=False, emoji=False)
     console.print(table)

@@ -29,6 +29,7 @@ TABLES = {
     (Subject.CALLS, Unit.VISIT): "core.queue_visits",
     (Subject.CALLS, Unit.LINE): "core.line_calls",
     (Subject.CALLS, Unit.CALL): "core.calls",
+    (Subject.AGENTS, Unit.VISIT): "core.agent_times",
 }
 # The local date, hour and half hour (0 to 47) a row is dated by.
 DATES = {
@@ -38,6 +39,7 @@ DATES = {
         "hour": "outcome_hour",
         "half_hour": "outcome_half_hour",
     },
+    Dating.WORKED: {"date": "on_date", "hour": "on_hour", "half_hour": "half_hour"},
 }
 # Calls lie in the month of their entry; wait and talk are at most 31 days each (rules.md, section 2).
 LONGEST_CALL = timedelta(days=62)
@@ -78,7 +80,7 @@ def measure(
     sum of numerators / the sum of denominators at every level and blank (NaN) when the latter is 0. A count stands in
     the numerator and the value, a maximum in the value alone; percentages are fractions of one. Rows: the indicators
     in the order asked for, then the dimensions from left to right; with `total`, each indicator ends in a row whose
-    dimensions are missing. `attrs["units"]` has the unit of each indicator.
+    dimensions are missing. `attrs["units"]` has the unit of each indicator of calls.
 
     Lines that do not enter the total are left out unless `where` names them; calls without a line are in. A line that
     enters it on some days only has those days, named or not: parts of a period add up.
@@ -118,7 +120,9 @@ def measure(
     rows = [(indicator.name, *row) for indicator in asked for row in parts[indicator]]
     columns = {"indicator": "str", **{dimension.value: "str" for dimension in dims}, **NUMBERS}
     frame = _frame(columns, rows)
-    frame.attrs["units"] = {indicator.name: units[indicator].value for indicator in asked}
+    frame.attrs["units"] = {
+        indicator.name: units[indicator].value for indicator in asked if indicator.subject is Subject.CALLS
+    }
     return frame
 
 
@@ -161,7 +165,7 @@ def select(
     axes = {dimension: AXES[dimension].key.format(**places) for dimension in keys}
     try:
         _check_known(connection, rules, period, table, keys)
-        condition, bound = _condition(rules, period, axes, keys, places["date"])
+        condition, bound = _condition(rules, period, axes, keys, asked.dated_by)
         names = set(asked.parameters) - {asked.target}
         values = {name: _dated(rules, name, period, places["date"]) for name in names if name is not None}
     except RulesError as error:
@@ -228,6 +232,8 @@ def resolve_unit(indicator: Indicator, dimensions: Iterable[Dimension], unit: Un
     by_visit = VISIT_ONLY.intersection(dimensions)
     if unit is None:
         return Unit.VISIT if by_visit or indicator.units == {Unit.VISIT} else Unit.LINE
+    if indicator.subject is not Subject.CALLS:
+        return Unit.VISIT  # counted in none: asked for beside calls, it is what it is
     chosen = Unit(unit)
     if by_visit and chosen is not Unit.VISIT:
         named = " ni ".join(terms.DIMENSIONS[dimension] for dimension in Dimension if dimension in by_visit)
@@ -305,7 +311,7 @@ def _between(
     connection: duckdb.DuckDBPyConnection, table: str, period: Period, dating: Dating, within: Sequence[int] = ()
 ) -> str:
     """Return what stands behind FROM for the rows of a period."""
-    before = timedelta(0) if dating is Dating.ENTERED else LONGEST_CALL
+    before = LONGEST_CALL if dating is Dating.OUTCOME else timedelta(0)
     first = date.min if period.first - date.min < before else period.first - before
     return months_between(connection, table, first, period.last, within)
 
@@ -380,7 +386,7 @@ def _scan(
         item.name: (place(item.numerator, item.kind) or 0, place(item.denominator, item.kind)) for item in indicators
     }
     axes = {dimension: AXES[dimension].key.format(**columns) for dimension in {*dims, *keys}}
-    condition, bound = _condition(rules, period, axes, keys, day)
+    condition, bound = _condition(rules, period, axes, keys, dating)
     select = [axes[dimension] for dimension in dims] + list(aggregates)
     grouping = f" GROUP BY {', '.join(axes[dimension] for dimension in dims)}" if dims else ""
     within = [seconds for n in thresholds for seconds in (n - 1, n) if seconds in WITHIN_SECONDS]
@@ -393,12 +399,20 @@ def _condition(
     period: Period,
     axes: Mapping[Dimension, str],
     keys: Mapping[Dimension, tuple[Key, ...]],
-    day: str,
+    dating: Dating,
 ) -> tuple[str, tuple[Any, ...]]:
     """Return the condition of the rows that figures are counted from, and its bound values."""
-    conditions = ["registered", f"{day} BETWEEN {_date(period.first)} AND {_date(period.last)}"]
+    day = DATES[dating]["date"]
+    conditions = [f"{day} BETWEEN {_date(period.first)} AND {_date(period.last)}"]
     conditions += sorted({AXES[dimension].population for dimension in axes} - {""})
     bound: list[Any] = []
+    if dating is Dating.WORKED:  # operators' time is of no line; only rings are of a queue
+        conditions += ["queue IS NOT NULL"] if Dimension.QUEUE in axes else []
+        for dimension, chosen in keys.items():
+            conditions.append(f"{axes[dimension]} IN ({_marks(chosen)})")
+            bound += chosen
+        return " AND ".join(conditions), tuple(bound)
+    conditions.append("registered")
     sql, lines = _counted_lines(rules, period, day)
     if Dimension.SERVICE not in keys:  # a queue that does not count is none of the lines that do
         conditions.append(sql)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from etl.model import WITHIN_SECONDS
 from etl.views import BY_HALF_HOUR, BY_WAIT
-from reports.definition import Dating, Dimension, Indicator
+from reports.definition import Dating, Dimension, Indicator, Subject
 
 _OF_DAYS = frozenset({Dimension.MONTH, Dimension.DAY, Dimension.WEEKDAY, Dimension.SERVICE})
 #: What each table tells, the one with the fewest rows first.
@@ -39,7 +39,7 @@ _ADDED_UP = {
 
 def counted_in(indicator: Indicator, dimensions: Iterable[Dimension], thresholds: Sequence[int]) -> str:
     """Return what to add to a table's name: "" for the calls themselves, BY_WAIT or BY_HALF_HOUR."""
-    if indicator.dated_by is not Dating.ENTERED:
+    if indicator.dated_by is not Dating.ENTERED or indicator.subject is not Subject.CALLS:
         return ""
     asked = set(dimensions)
     sides = [side for side in (indicator.numerator, indicator.denominator) if side is not None]

@@ -6,9 +6,9 @@ In: codes. Out: Spanish words (terms.md). The label of an indicator stands in it
 from __future__ import annotations
 
 from reports.definition import Dimension, Unit
-from reports.indicators import INDICATORS as _DECLARED
+from reports.indicators import BY_NAME as _DECLARED
 
-INDICATORS = {indicator.name: indicator.label for indicator in _DECLARED}
+INDICATORS = {name: indicator.label for name, indicator in _DECLARED.items()}
 
 DIMENSIONS = {
     Dimension.MONTH: "mes",
@@ -22,6 +22,7 @@ DIMENSIONS = {
     Dimension.CAUSE: "causa",
     Dimension.OUTCOME: "resultado",
     Dimension.WAIT_CLASS: "tramo de espera",
+    Dimension.REASON: "motivo de pausa",
 }
 
 UNITS = {Unit.VISIT: "ingreso a cola", Unit.LINE: "llamada", Unit.CALL: "llamada del cliente"}
@@ -72,6 +73,7 @@ LINES = {
 }
 NO_LINE = "sin línea"
 NO_AGENT = "sin operador(a)"
+NO_REASON = "sin motivo"
 
 # The state of a line's day.
 WITH_DATA = "con datos"
@@ -116,6 +118,8 @@ DENOMINATORS = {
     "asa": "atendidas con espera conocida",
     "aht": "atendidas con conversación conocida",
     "wait_distribution": "registradas del mismo grupo",
+    "occupancy": "tiempo en sesión, sin las pausas",
+    "operators_on_duty": "segundos de las medias horas con alguien en turno",
 }
 # What is divided, in the plural.
 NUMERATORS = {
@@ -129,6 +133,8 @@ NUMERATORS = {
     "asa": "espera",
     "aht": "conversación",
     "wait_distribution": "registradas del tramo",
+    "occupancy": "tiempo ocupado en sesión",
+    "operators_on_duty": "segundos en sesión, de todos",
 }
 
 # The screen.
@@ -178,6 +184,32 @@ CALL_COLUMNS = {
     "queue": "Cola",
     "agent": "Operador(a)",
     "callid": "Llamada (callid)",
+}
+OPERATORS = "Operadores"
+OPERATOR_COLUMNS = {
+    "agent": "Operador(a)",
+    "answered": "Atendidas",
+    "talk_seconds": "Conversación",
+    "aht": "Promedio de atención",
+    "rings_unanswered": "Timbres sin atender",
+    "logged_in_seconds": "En sesión",
+    "paused_seconds": "En pausa",
+    "busy_seconds": "Ocupado",
+    "staffed_seconds": "Ocupado o disponible",
+    "occupancy": "Ocupación",
+    "mark": "Observación",
+}
+PAUSES_BY_REASON = "Pausas por motivo"
+ON_DUTY = "Operadores en turno por media hora"
+# How a session or pause was ended, where the log does not say it.
+ENDED_BY = {
+    "logged": "",
+    "session": "terminó la sesión",
+    "restart": "reinicio de la central",
+    "replaced": "sin salida: hasta el ingreso siguiente",
+    "repeated": "sin fin anotado",
+    "limit": "sin salida: hasta 31 días",
+    "data_end": "abierta al último dato",
 }
 LINE_NAME = "Nombre de la línea"
 CALLER_NUMBER = "Número de quien llamó"

@@ -8,11 +8,14 @@ from tests.product import Product, Rows, load_in
 from tests.reference_counter import LogFile, QueueRule
 
 _WHENCE = "enter_load, enter_line, connect_load, connect_line, end_load, end_line"
+_LINES = "load, line, end_load, end_line"
 _TABLES = {
     "core.queue_visits": f"* EXCLUDE ({_WHENCE})",
     "core.line_calls": "*",
     "core.calls": "*",
     **{f"core.{t}_by_{what}": "*" for t in ("queue_visits", "line_calls", "calls") for what in ("wait", "half_hour")},
+    "core.agent_spans": f"* EXCLUDE ({_LINES})",
+    **{f"core.agent_{name}": "*" for name in ("sessions", "pauses", "rings", "half_hours")},
     "core.log_hours": "*",
     "core.log_queues": "*",
     "core.restarts": "pbx, epoch",

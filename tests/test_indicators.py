@@ -12,6 +12,7 @@ from reports.indicators import BY_NAME, INDICATORS
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
 from tests.drawn_calls import drawn, warehouse, with_parameter
+from tests.test_agent_figures import EXPECTED as AGENT_EXPECTED
 
 RULES = Rules.default()
 OCTOBER = month("2026-10")
@@ -49,6 +50,7 @@ EXAMPLES = """
     aht                          | 600       | 6           | 100
     max_wait                     |           |             | 21
     short_abandons               | 1         |             | 1
+    talk_seconds                 | 600       |             | 600
 """
 DISTRIBUTION = """
     outcome    | wait_class | numerator | denominator
@@ -79,7 +81,8 @@ def value_of(calls: str, name: str, rules: Rules = RULES, unit: str | None = Non
 
 
 def test_every_indicator_has_a_worked_example() -> None:
-    assert {*EXPECTED, "wait_distribution"} == set(BY_NAME)
+    assert {*EXPECTED, "wait_distribution"} == {item.name for item in INDICATORS}
+    assert {*EXPECTED, "wait_distribution", *AGENT_EXPECTED} == set(BY_NAME)
 
 
 @pytest.mark.duckdb
@@ -268,7 +271,7 @@ def test_asternics_row_is_the_one_nearest_to_the_threshold(threshold: int, row: 
 # Declarations ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("indicator", INDICATORS, ids=lambda indicator: indicator.name)
+@pytest.mark.parametrize("indicator", BY_NAME.values(), ids=lambda indicator: indicator.name)
 def test_an_indicator_says_its_label_its_edge_case_and_its_rule(indicator: Indicator) -> None:
     assert terms.INDICATORS[indicator.name] == indicator.label
     assert indicator.edge_case.endswith(".")
@@ -278,7 +281,7 @@ def test_an_indicator_says_its_label_its_edge_case_and_its_rule(indicator: Indic
 
 
 def test_names_and_labels_are_unique() -> None:
-    assert len(BY_NAME) == len(INDICATORS) == len({item.label for item in INDICATORS})
+    assert len(BY_NAME) == len({item.label for item in BY_NAME.values()}) == len(INDICATORS) + len(AGENT_EXPECTED)
 
 
 def test_only_the_abandoned_are_split_by_cause_and_only_the_answered_by_operator() -> None:

@@ -34,7 +34,7 @@ from reports.definition import Kind, Period, Unit, ValueUnit, month
 from reports.export import Valued, xlsx_bytes
 from reports.figures import LIGHT
 from reports.format import number_text, value_text
-from reports.indicators import BY_NAME
+from reports.indicators import BY_NAME, INDICATORS
 from reports.measured import Figure, figures_of
 from reports.summary import FIGURES
 from reports.workbook.sheets import TABLE_FIGURES
@@ -110,7 +110,7 @@ def questions() -> list[Question]:
 
 
 def drawn_names(chance: Random, unit: Unit) -> tuple[str, ...]:
-    return tuple(chance.sample([each.name for each in BY_NAME.values() if unit in each.units and not each.implied], 8))
+    return tuple(chance.sample([each.name for each in INDICATORS if unit in each.units and not each.implied], 8))
 
 
 def drawn_day(chance: Random) -> date:

@@ -16,6 +16,7 @@ from dashboard.pages import (
     calls,
     loads,
     month,
+    operators,
     own_account,
     service_level,
     setup,
@@ -40,6 +41,7 @@ class Page(Protocol):
 PAGES: tuple[Page, ...] = (
     month,
     service_level,
+    operators,
     bridge,
     before_queue,
     calls,

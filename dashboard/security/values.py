@@ -117,6 +117,7 @@ _OWN: Mapping[str, Kind] = {
     "loads-shown.data": _some_of(worker=_text, waiting=_text, jobs=_text, history=_text, under_way=_yes),
     "month-choice.value": _text,
     "month-shown.data": _with(search=_text, generation=_number, month=_text),
+    "operators-shown.data": _with(search=_text, scheme=_text, generation=_number),
     "own-changed.data": _text,
     "scheme.data": _text,
     "setup-asked.data": _number,

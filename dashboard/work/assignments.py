@@ -7,6 +7,7 @@ applies them to the figures. Nothing is applied here.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from dashboard.context import Context
 from dashboard.people.accounts import Identity
 from dashboard.work.intake import IntakeError, require
 from dashboard.work.rights import EDIT_MAPPING
-from etl.mapping import COLUMNS, QUEUES, rules_digest
+from etl.mapping import COLUMNS, QUEUES, UNMAPPED_AGENTS, rules_digest
 from etl.records import jobs
 from etl.records.audit import Action
 from etl.records.engine import transaction
@@ -149,13 +150,15 @@ def unknown_queues(context: Context) -> tuple[QueueSeen, ...]:
 
 
 def unknown_interfaces(context: Context) -> tuple[Seen, ...]:
-    """Return the interfaces with answered calls that are nobody's, the most calls first. WarehouseError."""
+    """Return the interfaces that are nobody's, with answered calls, sessions or pauses; the most calls first.
+
+    WarehouseError.
+    """
     if context.is_empty:
         return ()
     with context.reading() as (_, cursor):
         rows = cursor.execute(
-            """SELECT agent, COUNT(*), MIN(entered_date), MAX(entered_date) FROM core.queue_visits
-            WHERE agent IS NOT NULL AND person IS NULL GROUP BY agent"""
+            f"SELECT agent, CAST(SUM(calls) AS BIGINT), MIN(first), MAX(last) FROM ({UNMAPPED_AGENTS}) GROUP BY agent"
         ).fetchall()
     spans: dict[str, list[_Span]] = defaultdict(list)
     for rule in _site(context).persons:
@@ -261,6 +264,20 @@ def _who_changed(session: Session, what: str, *, waits: bool) -> str:
     return (
         f"Mientras tanto {who} cambió estas reglas: actualice la página, revise y guarde otra vez. No se guardó nada."
     )
+
+
+def spelled_alike(name: str, unknown: Iterable[Seen], mapped: Iterable[PersonRule]) -> tuple[str, ...]:
+    """Return the other interfaces that bear the same number, mapped ones with their person: perhaps the same one."""
+    number = _number_in(name)
+    others = {seen.name: seen.name for seen in unknown} | {r.interface: f"{r.interface} ({r.person})" for r in mapped}
+    alike = [text for other, text in others.items() if other != name and number and _number_in(other) == number]
+    return tuple(sorted(alike))
+
+
+def _number_in(interface: str) -> str:
+    """Return the number of SIP/201, Local/201@from-queue/n or Agent/201; "" of what has none of two digits or more."""
+    found = re.fullmatch(r"[A-Za-z0-9]+/([0-9]{2,})(?:[@-].*)?", interface)
+    return found[1] if found else ""
 
 
 def _seen(name: str, parts: Sequence[tuple[str, int, int, date, date]], spans: Sequence[_Span]) -> Seen:

@@ -165,3 +165,51 @@ CREATE TABLE :segment.meta.findings (
 
 -- One row per line that the fold could not place: set aside, kept in raw.queue_log for when its entry arrives.
 CREATE TABLE :segment.meta.strays (pbx VARCHAR, callid VARCHAR, epoch BIGINT, load INTEGER, line INTEGER, reason VARCHAR);
+
+-- One row per stretch that the log tells of one operator's spelling: a login or the membership of a queue (what
+-- 'session'), a pause of one queue or of all ('pause'), the time after a call ('wrapup'). ended_epoch is NULL where
+-- nothing within 31 days ends it. In the month it began; sessions and pauses of persons are put together from these.
+CREATE TABLE :segment.core.agent_spans (
+    pbx VARCHAR,
+    agent VARCHAR,
+    queue VARCHAR,
+    what VARCHAR,
+    reason VARCHAR,
+    began_epoch BIGINT,
+    began_by VARCHAR,
+    ended_epoch BIGINT,
+    ended_by VARCHAR,
+    load INTEGER,
+    line INTEGER,
+    end_load INTEGER,
+    end_line INTEGER
+);
+
+-- One row per day, half hour (0 to 47), person and reason of pause (NULL: not paused): seconds in session, paused,
+-- busy and at work (busy or available) in session, talking wherever, calls connected; with_session and with_activity
+-- are 1 in one row of each person and half hour.
+CREATE TABLE :segment.core.agent_half_hours (
+    on_date DATE,
+    half_hour UTINYINT,
+    agent VARCHAR,
+    reason VARCHAR,
+    session_seconds INTEGER,
+    ruled_seconds INTEGER,
+    paused_seconds INTEGER,
+    busy_seconds INTEGER,
+    staffed_seconds INTEGER,
+    talked_seconds INTEGER,
+    connected INTEGER,
+    with_session UTINYINT,
+    with_activity UTINYINT
+);
+
+-- One row per day, half hour, queue and operator's spelling: rings without answer, and how long they rang.
+CREATE TABLE :segment.core.agent_rings (
+    on_date DATE,
+    half_hour UTINYINT,
+    queue VARCHAR,
+    agent VARCHAR,
+    rings INTEGER,
+    ring_milliseconds BIGINT
+);

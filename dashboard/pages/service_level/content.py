@@ -25,7 +25,7 @@ from reports import figures, terms
 from reports.definition import Dimension, Period, Unit
 from reports.exported import ExportedTotal
 from reports.format import date_text, number_text, period_text, unit_text, value_text
-from reports.indicators import BY_NAME
+from reports.indicators import BY_NAME, INDICATORS
 from reports.measured import Figure
 from reports.wording import clause_text
 
@@ -223,7 +223,7 @@ def _all_figures(question: Question, found: Measured) -> Component:
             ]
         )
     notes = [f"Se cuentan {terms.UNITS_PLURAL[question.filters.unit]}."]
-    if without := [each.label for each in BY_NAME.values() if question.filters.unit not in each.units]:
+    if without := [each.label for each in INDICATORS if question.filters.unit not in each.units]:
         notes.append(f"Solo por ingreso a cola: {', '.join(without)}.")
     return components.panel(
         terms.ALL_FIGURES,

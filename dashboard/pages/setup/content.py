@@ -92,7 +92,7 @@ def persons_part(
     rows = _Rows(AGENTS)
     cards = [
         rows.row(
-            [seen.name], [html.Strong(seen.name), _weight(seen)],
+            [seen.name], [html.Strong(seen.name), _weight(seen), *_alike(seen.name, unknown, mapped)],
             [rows.text("person", f"Persona de {seen.name}", "nombre y apellido"), *rows.days(seen.name, seen.free)],
         )
         for seen in unknown
@@ -117,7 +117,7 @@ def persons_part(
         "Así las escribe la central: ponga el nombre de quien atendió en cada una. Si una extensión cambió de manos, "
         "use las fechas."
         if unknown
-        else "Todas las interfaces que atendieron tienen nombre."
+        else "Todas las interfaces tienen nombre."
     )
     removing = html.P("Para quitar una regla, borre el nombre.", className="quiet")
     body = [
@@ -319,7 +319,7 @@ def _persons_told(unknown: Sequence[Seen], mapped: Sequence[PersonRule], mask: M
         [
             components.table(("Interfaz", "Llamadas", "Días"), rows)
             if rows
-            else html.P("Todas las interfaces que atendieron tienen nombre.", className="quiet"),
+            else html.P("Todas las interfaces tienen nombre.", className="quiet"),
             _table_of_rules(("Interfaz", "Persona", "Desde", "Hasta"), rules),
         ],
         kind=AGENTS,
@@ -351,6 +351,11 @@ def _title(title: str, unknown: Sequence[Seen]) -> str:
 def _weight(seen: Seen) -> Component:
     word = "llamada" if seen.calls == 1 else "llamadas"
     return html.Span(f"{number_text(seen.calls)} {word}, {_days(seen)}", className="quiet")
+
+
+def _alike(name: str, unknown: Sequence[Seen], mapped: Sequence[PersonRule]) -> list[Component]:
+    alike = assignments.spelled_alike(name, unknown, mapped)
+    return [html.Span(f"¿La misma persona que {', '.join(alike)}?", className="quiet")] if alike else []
 
 
 def _days(seen: Seen) -> str:

@@ -1,0 +1,136 @@
+"""Every figure of the page, measured once; the page draws them and its files hold them.
+
+In: a cursor and a question. Out: figures of each operator, of all, and frames of reports.query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from dashboard.context import Cursor
+from dashboard.filters import Filters
+from dashboard.question import Question
+from reports import terms
+from reports.definition import Dimension, Unit
+from reports.format import count_text, duration_text
+from reports.measured import Figures, figures_of, whole
+from reports.query import measure
+
+_CALLS = ("answered", "talk_seconds", "aht")
+_TIMES = (
+    "rings_unanswered", "logged_in_seconds", "ruled_session_seconds", "paused_seconds", "occupancy",
+    "operators_by_activity",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OperatorFigures:
+    """One operator's figures by indicator; "" is the total of all."""
+
+    name: str
+    figures: Figures
+
+    def count(self, indicator: str) -> int:
+        """Return a count, 0 where there is none."""
+        figure = self.figures.get(indicator)
+        return figure.numerator or 0 if figure is not None else 0
+
+    @property
+    def cells(self) -> dict[str, str | int | float | None]:
+        """What the table has of it, by column, unwritten: both sides of the occupancy beside it."""
+        aht, occupancy = self.figures.get("aht"), self.figures.get("occupancy")
+        return {
+            "agent": self.name or terms.TOTAL,
+            **{name: self.count(name) for name in ("answered", "talk_seconds")},
+            "aht": aht.value if aht is not None else None,
+            "rings_unanswered": self.count("rings_unanswered"),
+            "logged_in_seconds": self.count("logged_in_seconds"),
+            "paused_seconds": self.count("paused_seconds"),
+            "busy_seconds": self.count("occupancy"),
+            "staffed_seconds": occupancy.denominator if occupancy is not None else None,
+            "occupancy": occupancy.value if occupancy is not None else None,
+            "mark": self.mark,
+        }
+
+    @property
+    def mark(self) -> str:
+        """What is to be known of its times: sessions closed by rule, activity without any session."""
+        said = []
+        if ruled := self.count("ruled_session_seconds"):
+            said.append(f"sin salida anotada: {duration_text(ruled)}")
+        if number := self.count("operators_by_activity"):
+            said.append(f"con actividad sin sesión: {count_text(number, 'media hora', 'medias horas')} (mínimo)")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the page shows of a period."""
+
+    operators: tuple[OperatorFigures, ...]
+    total: OperatorFigures
+    reasons: pd.DataFrame
+    duty: pd.DataFrame
+    registered: Mapping[str, int]
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether the log tells any session."""
+        return bool(self.total.count("logged_in_seconds"))
+
+
+def asked_of(question: Question) -> Filters:
+    """Return what calls of operators are asked by: those of the lines asked for, in queue visits."""
+    return replace(question.filters, parts=(), unit=Unit.VISIT)
+
+
+def measure_page(cursor: Cursor, question: Question) -> Measured:
+    """Measure everything of the page. Raises QueryError."""
+    asked, rules = asked_of(question), question.rules
+    agent = (Dimension.AGENT,)
+    calls = measure(cursor, rules, _CALLS, asked.period, agent, asked.where, Unit.VISIT, total=True)
+    times = measure(cursor, rules, _TIMES, asked.period, agent, total=True)
+    rows = pd.concat([calls, times], ignore_index=True)
+    of_all = rows["agent"].isna()
+    found = {
+        str(name): OperatorFigures(str(name), figures_of(part))
+        for name, part in rows[~of_all].groupby("agent", sort=False)
+    }
+    names = sorted(found, key=lambda name: (name == terms.NO_AGENT, name.casefold()))
+    registered = measure(cursor, rules, ["registered"], asked.period, [Dimension.INTERVAL], asked.where)
+    return Measured(
+        operators=tuple(found[name] for name in names),
+        total=OperatorFigures("", figures_of(rows[of_all])),
+        reasons=measure(cursor, rules, ["paused_seconds"], asked.period, [Dimension.REASON], total=True),
+        duty=measure(cursor, rules, ["operators_on_duty"], asked.period, [Dimension.INTERVAL]),
+        registered={
+            str(slot): whole(number) or 0
+            for slot, number in zip(registered["interval"], registered["numerator"], strict=True)
+        },
+    )
+
+
+@dataclass(frozen=True)
+class OneMeasured:
+    """What the page shows of one operator: day by day, and pauses by reason."""
+
+    days: tuple[OperatorFigures, ...]
+    reasons: pd.DataFrame
+
+
+def measure_one(cursor: Cursor, question: Question, operator: OperatorFigures) -> OneMeasured:
+    """Measure an operator's days. Raises QueryError."""
+    asked, rules, where = asked_of(question), question.rules, {"agent": operator.name}
+    day = (Dimension.DAY,)
+    parts = [measure(cursor, rules, _TIMES, asked.period, day, where)]
+    if operator.count("answered"):  # who never answered is nobody to the calls
+        parts.append(measure(cursor, rules, _CALLS, asked.period, day, {**asked.where, **where}, Unit.VISIT))
+    days = {
+        str(name): OperatorFigures(str(name), figures_of(rows))
+        for name, rows in pd.concat(parts, ignore_index=True).groupby("day", sort=True)
+    }
+    reasons = measure(cursor, rules, ["paused_seconds"], asked.period, [Dimension.REASON], where, total=True)
+    return OneMeasured(tuple(days.values()), reasons)

@@ -1,0 +1,159 @@
+"""The page of operators: a table by name whose figures are those of the query, one operator's day, what is saved."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from io import BytesIO
+from typing import Any
+
+import pytest
+from dash.development.base_component import Component
+from openpyxl import load_workbook
+
+from dashboard.context import Context
+from dashboard.pages.operators import page_of, saved_table
+from etl.records import site as sites
+from reports import terms
+from reports.export import csv_bytes, xlsx_bytes
+from reports.figures import LIGHT
+from tests.cases import DrawnLog
+from tests.product import load_in
+from tests.reference_counter import LogFile
+from tests.served import find, texts
+from tests.test_agents import name
+
+pytestmark = pytest.mark.duckdb
+# Ana works from 08:00 to 10:00 with a pause, and one call of ten minutes; her second session has no end. SIP/202 never
+# logs in and takes a call of five minutes; Luz is only rung.
+LOG = """
+    08:00:00 | MANAGER | 101 | SIP/201 | ADDMEMBER      |
+    08:05:00 | c1      | 101 | NONE    | ENTERQUEUE     || 70000001 | 1
+    08:05:03 | c1      | 101 | Luz     | RINGNOANSWER   | 2500
+    08:05:10 | c1      | 101 | SIP/201 | CONNECT        | 10 | 1.2 | 4
+    08:15:10 | c1      | 101 | SIP/201 | COMPLETEAGENT  | 10 | 600 | 1
+    08:30:00 | NONE    | 101 | SIP/201 | PAUSE          | Refrigerio
+    08:45:00 | NONE    | 101 | SIP/201 | UNPAUSE        |
+    09:00:00 | c2      | 102 | NONE    | ENTERQUEUE     || 70000002 | 1
+    09:00:05 | c2      | 102 | SIP/202 | CONNECT        | 5 | 1.3 | 4
+    09:05:05 | c2      | 102 | SIP/202 | COMPLETECALLER | 5 | 300 | 1
+    10:00:00 | MANAGER | 101 | SIP/201 | REMOVEMEMBER   |
+    11:00:00 | MANAGER | 101 | SIP/201 | ADDMEMBER      |
+    11:30:00 | NONE    | NONE | NONE   | CONFIGRELOAD   |
+"""
+DAY = "?desde=2024-03-05&hasta=2024-03-05"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    product = load_in(tmp_path_factory.mktemp("operators"), ())
+    name(product, [sites.PersonRule("SIP/201", "Ana Pérez", None, None)])
+    product.load(LogFile("queue_log", DrawnLog(LOG).lines))
+    with closing(Context(product.settings())) as context:
+        yield context
+
+
+def page(context: Context, search: str) -> Component:
+    return page_of(context, search, LIGHT)[0]
+
+
+def rows(shown: Component) -> dict[str, dict[str, Any]]:
+    grid = find(shown, lambda each: getattr(each, "id", None) == "operators-table")
+    total = grid.dashGridOptions["pinnedBottomRowData"]
+    return {row["agent_text"]: row for row in [*grid.rowData, *total]}
+
+
+def test_each_operator_has_calls_and_times_by_name_and_the_total_weighs_by_time(context: Context) -> None:
+    found = rows(page(context, DAY))
+    assert list(found) == ["Ana Pérez", "Luz", "SIP/202", "Total"], "by name, not by rank"
+    fields = ("answered", "talk_seconds", "rings_unanswered", "logged_in_seconds", "paused_seconds", "busy_seconds",
+              "staffed_seconds")  # fmt: skip
+    assert {each: tuple(row[field] for field in fields) for each, row in found.items()} == {
+        "Ana Pérez": (1, 600, 0, 9000, 900, 600, 8100),
+        "Luz": (0, 0, 1, 0, 0, 0, 0),
+        "SIP/202": (1, 300, 0, 0, 0, 0, 0),
+        "Total": (2, 900, 1, 9000, 900, 600, 8100),
+    }
+    assert found["Ana Pérez"]["occupancy_text"] == "7,4 %" == found["Total"]["occupancy_text"]
+    assert found["SIP/202"]["occupancy_text"] == terms.BLANK, "without a session there is no occupancy"
+
+
+def test_what_a_rule_ended_and_who_never_logs_in_are_marked(context: Context) -> None:
+    found = rows(page(context, DAY))
+    assert found["Ana Pérez"]["mark"] == "sin salida anotada: 00:30:00"
+    assert found["SIP/202"]["mark"] == "con actividad sin sesión: 1 media hora (mínimo)"
+
+
+def test_the_calls_of_an_operator_and_the_operators_days_are_a_click_away(context: Context) -> None:
+    row = rows(page(context, DAY))["Ana Pérez"]
+    assert "operador=Ana+P%C3%A9rez" in row["answered_href"] and row["answered_href"].startswith("/llamadas?")
+    assert row["agent_href"] == "/operadores?desde=2024-03-05&hasta=2024-03-05&operador=Ana+P%C3%A9rez"
+
+
+def test_an_operators_day_shows_sessions_pauses_and_calls(context: Context) -> None:
+    shown = page(context, f"{DAY}&operador=Ana+P%C3%A9rez&dia=2024-03-05")
+    text = texts(shown)
+    for told in (
+        "Sesión 08:00:00 10:00:00 02:00:00",
+        "Sesión 11:00:00 11:30:00 00:30:00 abierta al último dato",
+        "Pausa 08:30:00 08:45:00 00:15:00 Refrigerio",
+        "Pausas por motivo: Ana Pérez",
+    ):
+        assert told in " ".join(text.split()), told
+    chart = find(shown, lambda each: getattr(each, "id", None) == "operators-day")
+    assert [list(trace["base"]) for trace in chart.figure["data"]] == [
+        [8.0, 11.0],
+        [8.5],
+        [pytest.approx(8 + 310 / 3600)],
+    ]
+
+
+def test_a_line_narrows_the_calls_and_says_that_time_is_of_no_line(context: Context) -> None:
+    shown = page(context, f"{DAY}&linea=102")
+    found = rows(shown)
+    assert found["Total"]["answered"] == 1 and found["Total"]["logged_in_seconds"] == 9000
+    assert "no es de ninguna línea" in texts(shown)
+
+
+def test_the_form_takes_days_as_they_are_written_here_in_any_order(context: Context) -> None:
+    found = rows(page(context, "?desde=06%2F03%2F2024&hasta=05%2F03%2F2024"))
+    assert found["Total"]["answered"] == 2
+    assert "No se pueden mostrar" in texts(page(context, "?desde=31%2F02%2F2024&hasta=05%2F03%2F2024"))
+
+
+@pytest.mark.parametrize("search", [f"{DAY}&operador=Nadie", "?desde=x", f"{DAY}&operador=Luz&dia=ayer"])
+def test_what_cannot_be_shown_says_why(context: Context, search: str) -> None:
+    assert "No se pueden mostrar estas cifras" in texts(page(context, search))
+
+
+def test_what_is_seen_is_saved_with_both_sides(context: Context) -> None:
+    table = saved_table(context, DAY, "operators")
+    assert table is not None and table.total
+    headings = [column.heading for column in table.columns]
+    ana = dict(zip(headings, table.rows[0], strict=True))
+    assert (ana["Ocupado"], ana["Ocupado o disponible"]) == (600, 8100)
+    assert ana["Ocupación"] == pytest.approx(600 / 8100)
+    assert ana["Atendidas con conversación conocida"] == 1 and ana["Promedio de atención"] == 600
+    assert "Ana Pérez" in csv_bytes(table).decode("utf-8-sig")
+    sheet = load_workbook(BytesIO(xlsx_bytes(table))).active
+    assert sheet is not None and "Ana Pérez" in {cell.value for row in sheet.iter_rows() for cell in row}
+    duty = saved_table(context, DAY, "duty")
+    assert duty is not None and [row[0] for row in duty.rows][:2] == ["08:00", "08:30"]
+    reasons = saved_table(context, DAY, "reasons")
+    assert reasons is not None and reasons.rows == [["Refrigerio", 900], [terms.TOTAL, 900]]
+    assert saved_table(context, DAY, "other") is None
+
+
+def test_without_data_the_page_says_what_to_do(empty_context: Context) -> None:
+    assert "Todavía no hay datos" in texts(page(empty_context, ""))
+
+
+def test_two_spellings_of_one_person_are_pointed_out(tmp_path_factory: pytest.TempPathFactory) -> None:
+    log = """
+        08:00:00 | MANAGER | 101 | SIP/201 | ADDMEMBER     |
+        08:05:00 | c1      | 101 | NONE    | ENTERQUEUE    || 70000001 | 1
+        08:05:10 | c1      | 101 | Ana     | CONNECT       | 10 | 1.2 | 4
+        08:15:10 | c1      | 101 | Ana     | COMPLETEAGENT | 10 | 600 | 1
+    """
+    product = load_in(tmp_path_factory.mktemp("alike"), [LogFile("queue_log", DrawnLog(log).lines)])
+    with closing(Context(product.settings())) as context:
+        said = texts(page(context, DAY))
+    assert "Tienen sesión y ninguna llamada: SIP/201; llamadas y ninguna sesión: Ana." in said
