@@ -33,7 +33,7 @@ def _instants(name: str, epoch: str) -> str:
 _DERIVED = f"{_STATE}, {_ONE_CALL}, {_instants('entered', 'entered_epoch')}, {_instants('outcome', 'ended_epoch')}"
 _OUTCOME = "CAST(outcome_event AS VARCHAR) AS outcome_event"
 _FACTS = "service, entered_date, entered_epoch, answered, is_open, cause, wait_seconds, talk_seconds, ended_epoch"
-_STORED = f"{_FACTS}, {_OUTCOME}"
+_STORED = f"{_FACTS}, {_OUTCOME}, did, caller, position, transfer_kind, transferred_to"
 _HALF_HOUR_COLUMNS = (
     "part", "entered_date", "half_hour", "service", "calls", "answered_calls", "waits", "waited_seconds", "talks",
     "talked_seconds", "longest_wait",
