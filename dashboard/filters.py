@@ -34,6 +34,10 @@ PARTS = {
     "causa": Dimension.CAUSE,
     "operador": Dimension.AGENT,
     "tramo": Dimension.WAIT_CLASS,
+    "did": Dimension.DID,
+    "lugar": Dimension.POSITION,
+    "destino": Dimension.TRANSFER,
+    "modo": Dimension.TRANSFER_KIND,
 }
 
 

@@ -11,6 +11,7 @@ from datetime import date
 
 import duckdb
 
+from etl.callers_again import LONGEST_TO_ANSWER, NEXT_CALL_DAYS, later_answers_sql, next_calls_sql
 from etl.model import WITHIN_SECONDS
 from etl.settings import ZONE_OFFSET_SECONDS
 
@@ -42,6 +43,9 @@ _LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
 BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
+#: Each call of a known caller with the next one to the same line; each abandoned one with the caller's next answer of the
+#: day (etl.callers_again). They are made for the days asked for only.
+BY_NEXT_CALL, BY_LATER_ANSWER = "_by_next_call", "_by_later_answer"
 #: The tables of calls; each also counted by wait (one row per day, line, outcome, cause and second of wait), and by
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
@@ -91,15 +95,38 @@ def months_between(
     Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
     of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
     """
-    if table not in (LINES, *CALL_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
+    known = (LINES, *CALL_TABLES, *(f"{unit}{again}" for unit in _UNITS for again in (BY_NEXT_CALL, BY_LATER_ANSWER)))
+    if table not in known:
+        raise ValueError(f"{table} is none of {', '.join(known)}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
+    if table.endswith((BY_NEXT_CALL, BY_LATER_ANSWER)):
+        return f"({_again(table, months, first, last)})" if months else table
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
         return table
     _, any_month, loads = months[0]
     # Without any month there, one whose rows no day of the question names.
     return f"({_rows_of(table, near or [any_month], loads, within)})"
+
+
+def _again(table: str, months: Sequence[tuple[str, str, str]], first: date, last: date) -> str:
+    """Return the SELECT of calls with what their callers did after them, of the days between two."""
+    loads = months[0][2]
+
+    def rows(of: str, since: date, until: date, where: str) -> str:
+        near = [alias for month, alias, _ in months if _month_of(since) <= month <= _month_of(until)]
+        days = f"entered_date BETWEEN DATE '{since}' AND DATE '{until}' AND {where}"
+        return f"SELECT * FROM ({_stored_rows(of, near or [months[0][1]])}) WHERE {days}"
+
+    if table.endswith(BY_NEXT_CALL):
+        until = last + min(NEXT_CALL_DAYS, date.max - last)
+        calls = rows(table.removesuffix(BY_NEXT_CALL), first, until, "caller IS NOT NULL")
+        told = next_calls_sql(calls, f"(SELECT MAX(greatest_epoch) FROM {loads}.meta.loads)")
+    else:
+        calls = rows(table.removesuffix(BY_LATER_ANSWER), first, last, "NOT answered AND NOT is_open")
+        since = first - min(LONGEST_TO_ANSWER, first - date.min)
+        told = later_answers_sql(calls, rows("core.queue_visits", since, last, "answered AND caller IS NOT NULL"))
+    return f"SELECT *, {_DERIVED} FROM ({told})"
 
 
 def _month_of(day: date) -> str:
@@ -124,14 +151,19 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[in
             f"CAST(half_hour // 2 AS UTINYINT) AS entered_hour, TRUE AS registered, {_COUNTED} "
             f"FROM ({half_hours}) WHERE part IN ('alone', '{unit}')"
         )
+    return f"SELECT *, {_DERIVED} FROM ({_stored_rows(table, aliases)})"
+
+
+def _stored_rows(table: str, aliases: Sequence[str]) -> str:
+    """Return the SELECT of the stored columns of visits or calls over some months of calls."""
     if table == "core.queue_visits":
-        return f"SELECT *, {_DERIVED} FROM ({_union(table, aliases, f'* REPLACE ({_OUTCOME})')})"
+        return _union(table, aliases, f"* REPLACE ({_OUTCOME})")
     # A callid of one visit is its own line call and caller's call.
     alone = _union("core.queue_visits", aliases, f"pbx, callid, 1 AS ordinal, {_STORED}, 1 AS visits", "alone")
     chained = _union(
         "core.chained_calls", aliases, f"pbx, callid, ordinal, {_STORED}, visits", f"unit = '{_UNITS[table]}'"
     )
-    return f"SELECT *, {_DERIVED} FROM ({alone} UNION ALL {chained})"
+    return f"{alone} UNION ALL {chained}"
 
 
 def _union(table: str, aliases: Iterable[str], columns: str = "*", where: str = "") -> str:

@@ -22,6 +22,10 @@ DIMENSIONS = {
     Dimension.CAUSE: "causa",
     Dimension.OUTCOME: "resultado",
     Dimension.WAIT_CLASS: "tramo de espera",
+    Dimension.DID: "número marcado (DID)",
+    Dimension.POSITION: "lugar en la cola al entrar",
+    Dimension.TRANSFER: "destino de la transferencia",
+    Dimension.TRANSFER_KIND: "modo de la transferencia",
 }
 
 UNITS = {Unit.VISIT: "ingreso a cola", Unit.LINE: "llamada", Unit.CALL: "llamada del cliente"}
@@ -54,6 +58,17 @@ CAUSES_EXPLAINED = {
 }
 OUTCOMES = {"answered": "atendida", "abandoned": "abandonada"}
 WAIT_CLASSES = ("0", "1-10", "11-20", "21-30", "31-60", "61-120", "121-300", "> 300", "sin dato")
+POSITIONS = ("1", "2", "3", "4-5", "6-10", "> 10", "sin dato")
+#: How a call was transferred (etl.call_facts), and how it is said of a transfer that the log tells in no known way.
+TRANSFER_KINDS = {
+    "blind": "directa",
+    "bridge": "con consulta, a otra conversación",
+    "app": "con consulta, a una aplicación",
+    "link": "con consulta, uniendo canales",
+    "": "sin modo anotado",
+}
+NO_DID = "sin DID"
+NO_TARGET_LOGGED = "sin destino anotado"
 
 # The lines by the names of the manual, in its order.
 LINES = {
@@ -116,6 +131,13 @@ DENOMINATORS = {
     "asa": "atendidas con espera conocida",
     "aht": "atendidas con conversación conocida",
     "wait_distribution": "registradas del mismo grupo",
+    "transfer_rate": "atendidas",
+    "hung_up_by_operator": "atendidas que alguien terminó colgando",
+    "hung_up_by_caller": "atendidas que alguien terminó colgando",
+    "called_again_30min": "de quien se conoce el número, con 30 minutos de registro después",
+    "called_again_24h": "de quien se conoce el número, con 24 horas de registro después",
+    "called_again_7d": "de quien se conoce el número, con 7 días de registro después",
+    "abandoned_answered_later": "abandonadas de quien se conoce el número",
 }
 # What is divided, in the plural.
 NUMERATORS = {
@@ -129,6 +151,13 @@ NUMERATORS = {
     "asa": "espera",
     "aht": "conversación",
     "wait_distribution": "registradas del tramo",
+    "transfer_rate": "transferidas",
+    "hung_up_by_operator": "que el operador(a) colgó",
+    "hung_up_by_caller": "que el cliente colgó",
+    "called_again_30min": "cuyo cliente volvió a llamar",
+    "called_again_24h": "cuyo cliente volvió a llamar",
+    "called_again_7d": "cuyo cliente volvió a llamar",
+    "abandoned_answered_later": "abandonadas cuyo cliente fue atendido después ese día",
 }
 
 # The screen.
