@@ -30,10 +30,11 @@ _WHO_HUNG_UP = (
     "se sabe quién colgó."
 )
 _AGAIN = (
-    "Llamada de un número conocido a la misma línea, haya sido atendida o no. Los últimos {0} del registro no entran en "
-    "el denominador: todavía no se sabe quién volvió a llamar; un hueco del registro esconde a quienes volvieron. "
-    "Llamar otra vez no dice que el asunto quedó sin resolver, ni no llamar que quedó resuelto. Un número sin anotar o "
-    "reservado no entra; uno compartido (una empresa, un teléfono público) parece una misma persona."
+    "Otra llamada del mismo número a la misma línea, haya sido atendida o no. Las llamadas de los últimos {0} del "
+    "registro no entran en el denominador: todavía no se sabe quién volverá a llamar. No es «resuelta en la primera "
+    "llamada»: quien vuelve a llamar puede traer otro asunto, y quien no vuelve pudo quedar sin solución. Un número sin "
+    "anotar o reservado no entra; uno compartido (una empresa) parece una misma persona; un hueco del registro esconde "
+    "a quienes volvieron."
 )
 
 

@@ -49,7 +49,11 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     """Measure everything of the page. Raises QueryError."""
     asked = question.filters
     step = Dimension.DAY if asked.period.days <= DAYS_SHOWN else Dimension.MONTH
-    names = [each.name for each in BY_NAME.values() if asked.unit in each.units and each.facts is Facts.OUTCOME and not each.implied]
+    names = [
+        each.name
+        for each in BY_NAME.values()
+        if asked.unit in each.units and each.facts is Facts.OUTCOME and not each.implied
+    ]
     figures = figures_of(question.ask(cursor, *names))
     by_line = question.ask(cursor, *LINE_FIGURES, by=(Dimension.SERVICE,))
     on_record = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
