@@ -19,6 +19,7 @@ MOST_DAYS = 10 * 366
 THRESHOLDS = (min(WITHIN_SECONDS), max(WITHIN_SECONDS))
 CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
+ABANDONED_PATH = "/abandonos"
 LOADS_PATH = "/cargas"
 SETUP_PATH = "/puesta-en-marcha"
 #: Figures that open their calls wherever they stand.
@@ -31,6 +32,7 @@ PARTS = {
     "dia_semana": Dimension.WEEKDAY,
     "hora": Dimension.HOUR,
     "media_hora": Dimension.INTERVAL,
+    "resultado": Dimension.OUTCOME,
     "causa": Dimension.CAUSE,
     "operador": Dimension.AGENT,
     "tramo": Dimension.WAIT_CLASS,

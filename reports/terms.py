@@ -209,6 +209,26 @@ CALL_COLUMNS = {
     "callid": "Llamada (callid)",
 }
 LINE_NAME = "Nombre de la línea"
+ABANDONED = "Abandonos y rellamadas"
+ABANDONED_COLUMNS = {
+    "entered": "Entrada",
+    "service": "Línea",
+    "cause": "Causa",
+    "wait_seconds": "Espera",
+    "position": "Lugar al entrar",
+    "number": "Número",
+    "answered": "Atendida después ese día",
+    "answered_after_seconds": "Tardó",
+    "answered_service": "En la línea",
+    "callid": "Llamada (callid)",
+}
+# Which of the abandoned, by what became of who called (reports.abandoned.Later).
+LATER = {
+    "todas": "Todas las abandonadas",
+    "sin-respuesta": "Sin respuesta el mismo día",
+    "atendidas": "Atendidas después el mismo día",
+    "sin-numero": "Sin número conocido",
+}
 CALLER_NUMBER = "Número de quien llamó"
 CALLER_NAME = "Nombre de quien llamó"
 UNMASK = "Ver el número"
