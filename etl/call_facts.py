@@ -1,7 +1,8 @@
-"""What the lines of a queue visit tell beside its outcome: who called, the places in the queue, where it was transferred.
+"""What the lines of a queue visit tell beside its outcome: who called, places in the queue, where it was transferred.
 
 In: columns of lines and visits. Out: SQL expressions, the same for the aggregate and the fold. A caller is known by the
-beginning of the number's pseudonym (64 of its bits), never in the clear; a number that is empty or withheld is nobody's.
+beginning of the number's pseudonym (64 of its bits), never in the clear; a number that is empty or withheld
+is nobody's.
 """
 
 from collections.abc import Iterable
@@ -46,7 +47,7 @@ def withheld_keys(key: bytes) -> tuple[int, ...]:
 
 
 def line_facts_sql(*, from_ends: bool) -> dict[str, str]:
-    """Return what a line of a log tells, by the name it has in ``models/plain_visits.sql``; NULL where it tells nothing.
+    """Return what a line of a log tells, by the name it has in ``models/plain_visits.sql``; NULL where it has nothing.
 
     ``from_ends``: the place at the entry is read of the ends, too; older exchanges write it only there.
     """
@@ -102,7 +103,8 @@ def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
     return f"""CASE WHEN v.caller IN ({withheld}) THEN NULL ELSE v.caller END,
         v.position, v.last_position,
         CASE WHEN v.transfer_data IS NULL THEN NULL WHEN NOT {attended} THEN '{BLIND}' WHEN {first} = 'BRIDGE'
-            THEN '{BRIDGE}' WHEN {first} = 'APP' THEN '{APPLICATION}' WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END,
+            THEN '{BRIDGE}' WHEN {first} = 'APP' THEN '{APPLICATION}'
+            WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END,
         CASE WHEN v.transfer_data IS NOT NULL AND NOT {attended} THEN NULLIF({second}, '') END,
         CASE WHEN v.transfer_data IS NULL THEN NULL WHEN {target} IN ({own or "''"}) THEN {target}
             WHEN regexp_matches({target}, '[0-9]{{{_PUBLIC_DIGITS},}}') THEN '{OUTSIDE}'

@@ -45,7 +45,7 @@ class ClearCallers:
         return {str(pseudonym): clear for pseudonym, clear in found}
 
     def by_keys(self, period: str, keys: Collection[int]) -> dict[int, str]:
-        """Return the clear text behind keys of callers (``etl.call_facts``) that a month knows. Raises as ``of_month``."""
+        """Return the clear text behind callers' keys (``etl.call_facts``) that a month knows, as ``of_month``."""
         found = self._found(period, caller_key_sql("pseudonym"), list(keys))
         return {int(str(key)): clear for key, clear in found}
 

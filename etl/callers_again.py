@@ -1,8 +1,7 @@
 """What a caller did after a call: called the same line again, or was answered later that day.
 
 In: SELECTs of visits or calls with their callers' keys. Out: SELECTs of the same rows with what came after. Nothing of
-it is stored: the next call may lie in a month that is loaded years later, and the line of a call changes with the site's
-mapping.
+it is stored: the next call may lie in a month that is loaded years later, and a call's line changes with the mapping.
 """
 
 from datetime import timedelta
@@ -21,7 +20,7 @@ def next_calls_sql(calls: str, last_epoch: str) -> str:
     Adds next_call_seconds (NULL where none is on record) and observed_seconds, from the entry to `last_epoch`, the end
     of the record. Several calls to a line of one callid are one: coming back by a transfer is not calling again.
     """
-    same = "PARTITION BY caller, COALESCE(service, '') ORDER BY entered_epoch, pbx, callid, ordinal"
+    same = "PARTITION BY caller, COALESCE(service, '') ORDER BY entered_epoch, callid"
     first = f"CASE WHEN LAG(callid) OVER ({same}) IS DISTINCT FROM callid THEN entered_epoch END"
     return f"""SELECT * EXCLUDE (begun_epoch, next_epoch), next_epoch - entered_epoch AS next_call_seconds,
             {last_epoch} - entered_epoch AS observed_seconds

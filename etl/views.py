@@ -43,8 +43,8 @@ _LINE = "* EXCLUDE (other_event) REPLACE (COALESCE(CAST(event AS VARCHAR), other
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
 BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
-#: Each call of a known caller with the next one to the same line; each abandoned one with the caller's next answer of the
-#: day (etl.callers_again). They are made for the days asked for only.
+#: Each call of a known caller with the next one to the same line; each abandoned one with the caller's next answer of
+#: the day (etl.callers_again). They are made for the days asked for only.
 BY_NEXT_CALL, BY_LATER_ANSWER = "_by_next_call", "_by_later_answer"
 #: The tables of calls; each also counted by wait (one row per day, line, outcome, cause and second of wait), and by
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).

@@ -32,9 +32,9 @@ _WHO_HUNG_UP = (
 _AGAIN = (
     "Otra llamada del mismo número a la misma línea, haya sido atendida o no. Las llamadas de los últimos {0} del "
     "registro no entran en el denominador: todavía no se sabe quién volverá a llamar. No es «resuelta en la primera "
-    "llamada»: quien vuelve a llamar puede traer otro asunto, y quien no vuelve pudo quedar sin solución. Un número sin "
-    "anotar o reservado no entra; uno compartido (una empresa) parece una misma persona; un hueco del registro esconde "
-    "a quienes volvieron."
+    "llamada»: quien vuelve a llamar puede traer otro asunto, y quien no vuelve pudo quedar sin solución. Un número "
+    "sin anotar o reservado no entra; uno compartido (una empresa) parece una misma persona; un hueco del registro "
+    "esconde a quienes volvieron."
 )
 
 

@@ -171,7 +171,7 @@ def _callers(
 
 
 def clear_callers(context: Context, generation: Generation) -> ClearCallers:
-    """Return where the clear numbers of a generation are looked up; whoever asks hides what comes out. WarehouseError."""
+    """Return where the clear numbers of a generation are looked up; who asks hides what comes out. WarehouseError."""
     try:
         key = store_key(context.settings)
     except StoreError as error:

@@ -100,7 +100,8 @@ def page_of(context: Context, search: str | None) -> Component:
             else:
                 found = measure_page(cursor, question)
                 shown = read_page(context, generation, cursor, question, found, search, own_mask())
-                body = content(question, found, shown)
+                came_for_it = "despues" in parse_qs((search or "").removeprefix("?"))
+                body = content(question, found, shown, list_first=came_for_it)
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         why = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", why, heading=1)
@@ -131,9 +132,11 @@ def _form(context: Context, question: Question, which: Later) -> Component:
     lines = {line.number: terms.line_name(line.number) for line in context.lines}
     lines |= {line: lines.get(line, line) for line in (terms.NO_LINE, *asked.lines)}
     units = [{"value": word, "label": terms.UNITS_PLURAL[unit].capitalize()} for word, unit in filters.UNITS.items()]
-    kept = {"unidad": filters.word_of(asked.unit), **({"linea": asked.lines} if asked.lines else {})}
+    kept: dict[str, str | tuple[str, ...]] = {"unidad": filters.word_of(asked.unit), "linea": asked.lines}
+    if which is not Later.ALL:
+        kept["despues"] = which.value
     presets = [
-        dcc.Link(label, href=f"{PATH}?{urlencode({'periodo': word, **kept, 'despues': which.value}, doseq=True)}")
+        dcc.Link(label, href=f"{PATH}?{urlencode({'periodo': word, **kept}, doseq=True)}")
         for word, label in filters.PRESETS.items()
     ]
     days = [
@@ -156,7 +159,7 @@ def _form(context: Context, question: Question, which: Later) -> Component:
                 name="unidad", label=terms.COUNTED_IN, value=filters.word_of(asked.unit), data=units, size="xs",
                 allowDeselect=False, comboboxProps=_AT_ONCE, className="control unit",
             ),
-            dcc.Input(type="hidden", name="despues", value=which.value),
+            *([dcc.Input(type="hidden", name="despues", value=which.value)] if which is not Later.ALL else []),
             html.Div(html.Button("Filtrar", type="submit", className="action strong"), className="buttons"),
         ],
         action=PATH,

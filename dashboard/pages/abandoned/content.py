@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import components, links
 from dashboard.components import Children, explained
 from dashboard.filters import Filters
 from dashboard.pages.abandoned import tables
-from dashboard.pages.abandoned.listing import Shown, list_panel
+from dashboard.pages.abandoned.listing import Shown, address, list_panel
 from dashboard.pages.abandoned.measured import AGAIN, ENDS, Found, rows_of
 from dashboard.question import Question
 from reports import terms
+from reports.abandoned import Later
 from reports.definition import Dimension, Kind
 from reports.format import dimension_text, number_text, percent_text, period_text, unit_text
 from reports.indicators import BY_NAME
@@ -30,17 +31,21 @@ _TARGETS_SHOWN = 15
 SWITCHBOARD = "4251000"
 
 
-def content(question: Question, found: Found, shown: Shown) -> Component:
-    """Return everything below the filters."""
+def content(question: Question, found: Found, shown: Shown, *, list_first: bool) -> Component:
+    """Return everything below the filters; `list_first` for who came for the list."""
+    listed = list_panel(question, found, shown)
     return html.Div(
         [
+            *([listed] if list_first else []),
             html.Div([_headline(question, found), _later(question, found)], className="half-row"),
-            list_panel(question, found, shown),
             html.Div([_waits(question, found), _again(question, found)], className="half-row"),
             html.Div([_transfers(question, found), _ends(question, found)], className="half-row"),
             html.Div(
                 [
-                    _split(question, "dids", tables.DIDS_TITLE, Dimension.DID, "did", rows_of(found.by_did, Dimension.DID)),
+                    _split(
+                        question, "dids", tables.DIDS_TITLE, Dimension.DID, "did",
+                        rows_of(found.by_did, Dimension.DID),
+                    ),
                     _split(
                         question, "positions", tables.POSITIONS_TITLE, Dimension.POSITION, "lugar",
                         rows_of(found.by_position, Dimension.POSITION),
@@ -48,6 +53,7 @@ def content(question: Question, found: Found, shown: Shown) -> Component:
                 ],
                 className="half-row",
             ),
+            *([] if list_first else [listed]),
         ],
         className="month",
     )  # fmt: skip
@@ -108,10 +114,12 @@ def _later(question: Question, found: Found) -> Component:
         [
             html.Div(html.Span(percent_text(later.value), className="big"), className="big-row"),
             html.P(
-                f"{number_text(later.numerator)} de {number_text(later.denominator)} abandonadas de un número conocido.",
+                f"{number_text(later.numerator)} de {number_text(later.denominator)} abandonadas de un "
+                "número conocido.",
                 className="gap",
             ),
             components.facts(facts),
+            html.P(dcc.Link("Ver a quién devolver la llamada", href=address(question, Later.UNANSWERED))),
             html.P(
                 "Lo que se devuelve con una llamada saliente no pasa por la cola: aquí sigue sin respuesta. "
                 "El último día con registro todavía puede cambiar.",
@@ -137,7 +145,7 @@ def _waits(question: Question, found: Found) -> Component:
         here = question.filters.narrowed(tramo=label)
         rows.append([
             dimension_text(Dimension.WAIT_CLASS, label),
-            links.calls_link(number_text(both[True]), question.filters.narrowed(causa=hung_up, tramo=label), "abandoned")
+            links.calls_link(number_text(both[True]), here.narrowed(causa=hung_up), "abandoned")
             if both[True] else number_text(0),
             number_text(both[False]),
             links.calls_link(number_text(sum(both.values())), here, "abandoned") if any(both.values())
@@ -183,13 +191,13 @@ def _again(question: Question, found: Found) -> Component:
         body = [
             components.table(("Plazo", "Vuelven", "Llamadas cuyo cliente vuelve", "De", "Todavía no se sabe"), rows),
             html.P(
-                "«Todavía no se sabe»: las de los últimos 30 minutos, 24 horas o 7 días del registro, fuera de la cuenta "
-                "hasta que haya registro de todo el plazo.",
+                "«Todavía no se sabe»: las de los últimos 30 minutos, 24 horas o 7 días del registro, fuera de la "
+                "cuenta hasta que haya registro de todo el plazo.",
                 className="quiet",
             ),
             html.P(
-                "A la misma línea, atendida o no. No es «resuelta en la primera llamada»: quien vuelve puede traer otro "
-                "asunto, y quien no vuelve pudo quedar sin solución.",
+                "A la misma línea, atendida o no. No es «resuelta en la primera llamada»: quien vuelve puede traer "
+                "otro asunto, y quien no vuelve pudo quedar sin solución.",
                 className="quiet",
             ),
             html.P(["Fuera por no tener número conocido: ", unknown_calls, "."], className="quiet"),
@@ -254,7 +262,8 @@ def _ends(question: Question, found: Found) -> Component:
     notes = [
         "Quién colgó: de las que terminaron porque alguien colgó. Los Asterisk 1.8 hasta 1.8.19 y 11 hasta 11.1 anotan "
         "siempre al cliente si la central usa la extensión h.",
-        f"* {SWITCHBOARD} casi solo transfiere: su tasa y su tiempo de atención no se comparan con los de otras líneas.",
+        f"* {SWITCHBOARD} casi solo transfiere: su tasa y su tiempo de atención no se comparan con los de "
+        "otras líneas.",
     ]
     return components.panel(
         tables.LINES_TITLE,

@@ -125,7 +125,7 @@ def _columns(has_numbers: bool) -> dict[str, str]:
 
 
 def _grid(question: Question, shown: Shown) -> Component:
-    widths = {"entered": 158, "service": 190, "answered": 158, "answered_service": 190, "callid": 150, "number": 116}
+    widths = {"entered": 172, "service": 200, "answered": 112, "answered_service": 200, "callid": 160, "number": 104}
     columns = [
         {
             "field": key, "headerName": text, "minWidth": widths.get(key, 92), "flex": 1,

@@ -20,12 +20,11 @@ from reports.measured import Figure, figures_of
 #: Callers who call again, by the time within which they do.
 AGAIN = ("called_again_30min", "called_again_24h", "called_again_7d")
 _WHOLE = (
-    "registered", "answered", "abandoned", "abandonment_rate", "caller_unknown", "abandoned_answered_later",
-    "abandoned_not_answered_later", *AGAIN, "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller",
+    "registered", "answered", "abandonment_rate", "caller_unknown", *AGAIN, "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller",
 )  # fmt: skip
 ENDS = ("answered", "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller")
 SPLIT = ("registered", "answered", "abandoned", "abandonment_rate")
-CAUSES = ("abandoned", "abandoned_answered_later")
+CAUSES = ("abandoned", "abandoned_answered_later", "abandoned_not_answered_later")
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,12 @@ def measure_page(cursor: Cursor, question: Question) -> Found:
     ends = unit in BY_NAME["transferred"].units
     abandoned = question.filters.narrowed(resultado=terms.OUTCOMES["abandoned"])
     unknown = replace(question, filters=abandoned).ask(cursor, "caller_unknown")
+    by_cause = question.ask(cursor, *CAUSES, by=(Dimension.CAUSE,), total=True)
+    is_total = by_cause[Dimension.CAUSE.value].isna()
     return Found(
-        figures=figures_of(question.ask(cursor, *known)),
+        figures={**figures_of(question.ask(cursor, *known)), **figures_of(by_cause[is_total])},
         unknown=int(unknown["numerator"].iloc[0]),
-        by_cause=question.ask(cursor, *CAUSES, by=(Dimension.CAUSE,)),
+        by_cause=by_cause[~is_total],
         waits=question.ask(cursor, "abandoned", by=(Dimension.WAIT_CLASS, Dimension.CAUSE)),
         transfers=question.ask(cursor, "transferred", by=(Dimension.TRANSFER, Dimension.TRANSFER_KIND))
         if ends
