@@ -22,7 +22,7 @@ DIMENSIONS = {
     Dimension.CAUSE: "causa",
     Dimension.OUTCOME: "resultado",
     Dimension.WAIT_CLASS: "tramo de espera",
-    Dimension.DID: "número marcado (DID)",
+    Dimension.DID: "número marcado",
     Dimension.POSITION: "lugar en la cola al entrar",
     Dimension.TRANSFER: "destino de la transferencia",
     Dimension.TRANSFER_KIND: "modo de la transferencia",

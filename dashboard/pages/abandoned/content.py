@@ -27,6 +27,8 @@ from reports.wording import clause_text
 
 #: Targets of transfers that the page shows; the file has all.
 _TARGETS_SHOWN = 15
+#: Ratios whose sides stand in no other column.
+_SIDES_APART = ("hung_up_by_operator", "hung_up_by_caller")
 #: The line whose work it is to transfer.
 SWITCHBOARD = "4251000"
 
@@ -284,7 +286,7 @@ def _split(
         rows.append([key, *(_cell(figures, name, here) for name in ("registered", "abandoned", "abandonment_rate"))])
     notes = {
         Dimension.DID: "El número que marcó quien llama, como lo anota la central justo antes de la cola.",
-        Dimension.POSITION: "Cuántos esperaban, con quien llama, al entrar a la cola; de una llamada, en la primera.",
+        Dimension.POSITION: "El lugar que le tocó al entrar a la cola: 1 es no tener a nadie delante.",
     }
     return components.panel(
         title,
@@ -303,6 +305,8 @@ def _cell(figures: Mapping[str, Figure], name: str, here: Filters) -> Children:
         return terms.BLANK
     if BY_NAME[name].kind is Kind.COUNT:
         return _opened(figure, here, name)
+    if name not in _SIDES_APART:  # both stand in the same row
+        return percent_text(figure.value)
     of = f" ({number_text(figure.numerator)} de {number_text(figure.denominator)})"
     return [percent_text(figure.value), html.Span(of, className="quiet of")]
 

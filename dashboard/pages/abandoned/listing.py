@@ -125,10 +125,18 @@ def _columns(has_numbers: bool) -> dict[str, str]:
 
 
 def _grid(question: Question, shown: Shown) -> Component:
-    widths = {"entered": 172, "service": 200, "answered": 112, "answered_service": 200, "callid": 160, "number": 104}
+    widths = {
+        "entered": 172,
+        "service": 184,
+        "cause": 112,
+        "answered": 112,
+        "answered_service": 184,
+        "callid": 164,
+        "number": 100,
+    }
     columns = [
         {
-            "field": key, "headerName": text, "minWidth": widths.get(key, 92), "flex": 1,
+            "field": key, "headerName": text, "minWidth": widths.get(key, 84), "flex": 1,
             "sortable": shown.pages == 1,
             **({"type": "rightAligned"} if key in (*_SECONDS, "position") else {}),
             **({"cellRenderer": "CallsLink"} if key == "callid" and links.may_open_calls() else {}),

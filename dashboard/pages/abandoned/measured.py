@@ -20,7 +20,8 @@ from reports.measured import Figure, figures_of
 #: Callers who call again, by the time within which they do.
 AGAIN = ("called_again_30min", "called_again_24h", "called_again_7d")
 _WHOLE = (
-    "registered", "answered", "abandonment_rate", "caller_unknown", *AGAIN, "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller",
+    "registered", "answered", "abandonment_rate", "caller_unknown", *AGAIN, "transferred", "transfer_rate",
+    "hung_up_by_operator", "hung_up_by_caller",
 )  # fmt: skip
 ENDS = ("answered", "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller")
 SPLIT = ("registered", "answered", "abandoned", "abandonment_rate")
