@@ -180,13 +180,19 @@ def test_withheld_numbers_are_nobodys_and_counted(tmp_path: Path) -> None:
     assert product.rows("SELECT COUNT(*), COUNT(caller), COUNT(DISTINCT caller) FROM core.queue_visits") == [(12, 2, 1)]
 
 
+def of_few_callers(entry: str) -> str:
+    head, url, number, place = entry.rsplit("|", 3)
+    return f"{head}|{url}|{70000000 + int(number) % 401}|{place}"
+
+
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Six weeks of calls, two fifths of them of callers who called before."""
+    """Six weeks of calls of 400 callers."""
     folder = tmp_path_factory.mktemp("busy")
-    write_volume(folder / "log", lines=60_000, calls_per_day=250, start="2024-02-10", odd_share=0.1)
+    write_volume(folder / "log", lines=24_000, calls_per_day=130, start="2024-02-10", odd_share=0.1)
     product = Product(folder)
-    product.load(LogFile("log", tuple((folder / "log").read_text().splitlines())))
+    lines = (folder / "log").read_text().splitlines()
+    product.load(LogFile("log", tuple(of_few_callers(line) if "|ENTERQUEUE|" in line else line for line in lines)))
     connection = product.open()
     yield connection
     connection.close()
@@ -222,7 +228,7 @@ def test_the_figures_are_those_of_counting_call_by_call(busy: duckdb.DuckDBPyCon
             sides["abandoned_answered_later"][1] += 1
     found = measure(busy, RULES, list(sides), period)
     assert [[n, of] for n, of in zip(found["numerator"], found["denominator"], strict=True)] == list(sides.values())
-    assert all(n > 50 for n, _ in sides.values())
+    assert all(n > 20 for n, _ in sides.values())
 
 
 def test_callers_of_other_months_are_not_read(busy: duckdb.DuckDBPyConnection) -> None:
