@@ -140,6 +140,10 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         Question("Llamadas", "calls-content.children",
                  lambda c: {"location.search": f"?mes={c.choice(whole)}&cifra=abandoned&linea={c.choice(list(LINES))}"},
                  MONTH_SECONDS),
+        Question("Abandonos y rellamadas", "abandoned-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}"}, 4 * MONTH_SECONDS),
+        Question("... un listado", "abandoned-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}&despues=sin-respuesta"}, 4 * MONTH_SECONDS),
     ]  # fmt: skip
 
 

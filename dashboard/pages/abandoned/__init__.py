@@ -21,7 +21,7 @@ from dashboard.context import Context
 from dashboard.filters import FilterError
 from dashboard.pages.abandoned import tables
 from dashboard.pages.abandoned.content import content
-from dashboard.pages.abandoned.listing import read_page, saved_list, which_asked
+from dashboard.pages.abandoned.listing import list_panel, read_page, saved_list, which_asked
 from dashboard.pages.abandoned.measured import measure_page
 from dashboard.people.accounts import Identity
 from dashboard.people.personal import mask_of, own_mask
@@ -97,11 +97,10 @@ def page_of(context: Context, search: str | None) -> Component:
                     html.P(f"Hay registro desde el {date_text(log.days[0])} hasta el {date_text(log.days[-1])}."),
                 ]
                 body = components.notice(f"No hay registro de {period_text(question.filters.period)}", says)
+            elif which is not None:
+                body = list_panel(question, read_page(context, generation, cursor, question, which, search, own_mask()))
             else:
-                found = measure_page(cursor, question)
-                shown = read_page(context, generation, cursor, question, found, search, own_mask())
-                came_for_it = "despues" in parse_qs((search or "").removeprefix("?"))
-                body = content(question, found, shown, list_first=came_for_it)
+                body = content(question, measure_page(cursor, question))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         why = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", why, heading=1)
@@ -126,14 +125,14 @@ def with_iso_days(search: str | None) -> str | None:
     return "?" + urlencode(iso)
 
 
-def _form(context: Context, question: Question, which: Later) -> Component:
+def _form(context: Context, question: Question, which: Later | None) -> Component:
     """Return the filters: a plain form, whose fields become the query of the address."""
     asked = question.filters
     lines = {line.number: terms.line_name(line.number) for line in context.lines}
     lines |= {line: lines.get(line, line) for line in (terms.NO_LINE, *asked.lines)}
     units = [{"value": word, "label": terms.UNITS_PLURAL[unit].capitalize()} for word, unit in filters.UNITS.items()]
     kept: dict[str, str | tuple[str, ...]] = {"unidad": filters.word_of(asked.unit), "linea": asked.lines}
-    if which is not Later.ALL:
+    if which is not None:
         kept["despues"] = which.value
     presets = [
         dcc.Link(label, href=f"{PATH}?{urlencode({'periodo': word, **kept}, doseq=True)}")
@@ -159,7 +158,7 @@ def _form(context: Context, question: Question, which: Later) -> Component:
                 name="unidad", label=terms.COUNTED_IN, value=filters.word_of(asked.unit), data=units, size="xs",
                 allowDeselect=False, comboboxProps=_AT_ONCE, className="control unit",
             ),
-            *([dcc.Input(type="hidden", name="despues", value=which.value)] if which is not Later.ALL else []),
+            *([dcc.Input(type="hidden", name="despues", value=which.value)] if which is not None else []),
             html.Div(html.Button("Filtrar", type="submit", className="action strong"), className="buttons"),
         ],
         action=PATH,
@@ -191,7 +190,7 @@ def plain_address(context: Context, search: str | None) -> str:
         raise ExportError(f"{error}.") from None
     if not {*asked.lines} <= {terms.NO_LINE, *(line.number for line in context.lines)}:
         raise ExportError("La dirección nombra una línea que no existe: quítela y guarde otra vez.")
-    return f"{asked.address}&{urlencode({'despues': which.value})}"
+    return f"{asked.address}&{urlencode({'despues': (which or Later.ALL).value})}"
 
 
 def _saved_for(context: Context, identity: Identity, search: str | None, most: int) -> Table | None:

@@ -14,7 +14,7 @@ from dashboard import components, links
 from dashboard.components import Children, explained
 from dashboard.filters import Filters
 from dashboard.pages.abandoned import tables
-from dashboard.pages.abandoned.listing import Shown, address, list_panel
+from dashboard.pages.abandoned.listing import address, counts_of
 from dashboard.pages.abandoned.measured import AGAIN, ENDS, Found, rows_of
 from dashboard.question import Question
 from reports import terms
@@ -33,12 +33,10 @@ _SIDES_APART = ("hung_up_by_operator", "hung_up_by_caller")
 SWITCHBOARD = "4251000"
 
 
-def content(question: Question, found: Found, shown: Shown, *, list_first: bool) -> Component:
-    """Return everything below the filters; `list_first` for who came for the list."""
-    listed = list_panel(question, found, shown)
+def content(question: Question, found: Found) -> Component:
+    """Return everything below the filters."""
     return html.Div(
         [
-            *([listed] if list_first else []),
             html.Div([_headline(question, found), _later(question, found)], className="half-row"),
             html.Div([_waits(question, found), _again(question, found)], className="half-row"),
             html.Div([_transfers(question, found), _ends(question, found)], className="half-row"),
@@ -55,7 +53,6 @@ def content(question: Question, found: Found, shown: Shown, *, list_first: bool)
                 ],
                 className="half-row",
             ),
-            *([] if list_first else [listed]),
         ],
         className="month",
     )  # fmt: skip
@@ -64,7 +61,7 @@ def content(question: Question, found: Found, shown: Shown, *, list_first: bool)
 def _headline(question: Question, found: Found) -> Component:
     asked, rate = question.filters, found.figures["abandonment_rate"]
     rows: list[list[Children]] = []
-    for cause, figures in rows_of(found.by_cause, Dimension.CAUSE):
+    for cause, figures in rows_of(found.abandoned.by_cause, Dimension.CAUSE):
         here, later = asked.narrowed(causa=cause), figures.get("abandoned_answered_later")
         rows.append([
             cause,
@@ -96,28 +93,22 @@ def _headline(question: Question, found: Found) -> Component:
 
 
 def _later(question: Question, found: Found) -> Component:
-    asked, later = question.filters, found.figures["abandoned_answered_later"]
-    waiting = found.figures["abandoned_not_answered_later"]
+    later = found.abandoned.figures.get("abandoned_answered_later", Figure(0, 0, None))
     facts: list[tuple[str, Children]] = [
-        ("Atendidas después", _opened(later, asked, "abandoned_answered_later")),
-        (BY_NAME["abandoned_not_answered_later"].label, _opened(waiting, asked, "abandoned_not_answered_later")),
         (
-            "Sin número conocido",
-            links.calls_link(
-                number_text(found.unknown),
-                asked.narrowed(resultado=terms.OUTCOMES["abandoned"]),
-                "caller_unknown",
-                "figure-link",
-            ),
-        ),
+            terms.LATER[which.value],
+            dcc.Link(number_text(number), href=address(question, which), className="figure-link")
+            if number
+            else number_text(number),
+        )
+        for which, number in counts_of(found.abandoned).items()
     ]
     return components.panel(
         "¿Se los atendió después, el mismo día?",
         [
             html.Div(html.Span(percent_text(later.value), className="big"), className="big-row"),
             html.P(
-                f"{number_text(later.numerator)} de {number_text(later.denominator)} abandonadas de un "
-                "número conocido.",
+                f"{number_text(later.numerator)} de {number_text(later.denominator)} abandonadas con número conocido.",
                 className="gap",
             ),
             components.facts(facts),

@@ -5,6 +5,7 @@ In: a question and which of the abandoned (?despues=). Out: a part of the page, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from dash.development.base_component import Component
 from dashboard import components, filters, links
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError
-from dashboard.pages.abandoned.measured import Found
+from dashboard.pages.abandoned.measured import Abandoned, measure_abandoned
 from dashboard.people.personal import clear_callers
 from dashboard.question import Question, read_question
 from etl.warehouse import Generation, WarehouseError
@@ -41,20 +42,27 @@ _NOT_ANSWERED = "no"
 
 @dataclass(frozen=True)
 class Shown:
-    """One page of the list: which calls, how many there are, the page asked for and the rows with their numbers."""
+    """One page of the list: which calls, how many of each there are, the page asked for, its rows and their numbers."""
 
     which: Later
-    number: int
+    counts: Mapping[Later, int]
     page: int
     pages: int
     calls: pd.DataFrame
     numbers: list[str | None]
     has_numbers: bool
 
+    @property
+    def number(self) -> int:
+        """How many calls the list has."""
+        return self.counts[self.which]
 
-def which_asked(search: str | None) -> Later:
-    """Return which of the abandoned an address asks for. FilterError."""
-    text = parse_qs((search or "").removeprefix("?")).get("despues", [Later.ALL.value])[-1]
+
+def which_asked(search: str | None) -> Later | None:
+    """Return which of the abandoned an address asks for, None for the figures. FilterError."""
+    text = parse_qs((search or "").removeprefix("?")).get("despues", [""])[-1]
+    if not text:
+        return None
     if text not in tuple(Later):
         raise FilterError(f"«{text}» no es un listado; hay {', '.join(Later)}")
     return Later(text)
@@ -67,12 +75,12 @@ def address(question: Question, which: Later, page: int = 1) -> str:
 
 
 def read_page(
-    context: Context, generation: Generation, cursor: Cursor, question: Question, found: Found, search: str | None,
+    context: Context, generation: Generation, cursor: Cursor, question: Question, which: Later, search: str | None,
     mask: Mask,
 ) -> Shown:  # fmt: skip
     """Read the page of the list that an address asks for. Raises FilterError, QueryError or WarehouseError."""
-    which = which_asked(search)
-    number = how_many(found, which)
+    counts = counts_of(measure_abandoned(cursor, question))
+    number = counts[which]
     text = parse_qs((search or "").removeprefix("?")).get("pagina", ["1"])[-1]
     pages = max(1, -(-number // PAGE_CALLS))
     page = min(max(1, int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1), pages)
@@ -82,26 +90,27 @@ def read_page(
         limit=PAGE_CALLS, offset=(page - 1) * PAGE_CALLS,
     )  # fmt: skip
     numbers = numbers_of(calls, clear_callers(context, generation), mask)
-    return Shown(which, number, page, pages, calls, numbers, mask.level(Field.CALLER_NUMBER) is not Level.NONE)
+    return Shown(which, counts, page, pages, calls, numbers, mask.level(Field.CALLER_NUMBER) is not Level.NONE)
 
 
-def how_many(found: Found, which: Later) -> int:
-    """Return how many calls a list has, as the page's figures say."""
-    later = found.figures["abandoned_answered_later"]
-    return {
-        Later.ALL: found.figures["abandoned"].numerator or 0,
-        Later.ANSWERED: later.numerator or 0,
-        Later.UNANSWERED: found.figures["abandoned_not_answered_later"].numerator or 0,
-        Later.UNKNOWN: found.unknown,
-    }[which]
+def counts_of(found: Abandoned) -> dict[Later, int]:
+    """Return how many calls each list has, as the page's figures say."""
+    names = {
+        Later.ALL: "abandoned",
+        Later.UNANSWERED: "abandoned_not_answered_later",
+        Later.ANSWERED: "abandoned_answered_later",
+    }
+    # Where nobody gave up there is no figure.
+    counts = {which: found.figures[name].numerator or 0 for which, name in names.items() if name in found.figures}
+    return {**dict.fromkeys(Later, 0), **counts, Later.UNKNOWN: found.unknown}
 
 
-def list_panel(question: Question, found: Found, shown: Shown) -> Component:
+def list_panel(question: Question, shown: Shown) -> Component:
     """Return the list with the choice of which, and the way to its other pages."""
     ways = [
-        html.Span([text, f" ({number_text(how_many(found, which))})"], className="tag chosen-list")
+        html.Span(f"{text} ({number_text(shown.counts[which])})", className="tag chosen-list")
         if which is shown.which
-        else dcc.Link(f"{text} ({number_text(how_many(found, which))})", href=address(question, which))
+        else dcc.Link(f"{text} ({number_text(shown.counts[which])})", href=address(question, which))
         for which, text in ((which, terms.LATER[which.value]) for which in Later)
     ]
     says = (
@@ -109,6 +118,7 @@ def list_panel(question: Question, found: Found, shown: Shown) -> Component:
         "del registro; allí quien puede ve el número completo, con su motivo."
     )
     body: list[Component] = [
+        html.P(dcc.Link("Volver a las cifras", href=f"{PATH}{question.filters.address}")),
         html.Nav(ways, className="lists", **components.aria(label="Cuáles abandonadas")),
         html.P(says, className="quiet"),
         _grid(question, shown) if shown.number else html.P("No hay ninguna."),
@@ -215,7 +225,7 @@ def saved_list(context: Context, mask: Mask, search: str | None, most: int) -> T
     try:
         with context.reading() as (generation, cursor):
             question = read_question(context, search, recorded(cursor)).whole
-            which, asked = which_asked(search), question.filters
+            which, asked = which_asked(search) or Later.ALL, question.filters
             calls = list_abandoned(
                 cursor, question.rules, asked.period, asked.where, asked.unit, which=which, limit=most
             )

@@ -29,16 +29,23 @@ CAUSES = ("abandoned", "abandoned_answered_later", "abandoned_not_answered_later
 
 
 @dataclass(frozen=True)
+class Abandoned:
+    """The abandoned by cause, in all, and by what became of their callers; of how many no number is known."""
+
+    by_cause: pd.DataFrame
+    figures: Mapping[str, Figure]
+    unknown: int
+
+
+@dataclass(frozen=True)
 class Found:
     """What the page shows. A figure that the unit does not know is not among `figures`; nor are its frames filled.
 
     `by_*`: frames of several indicators by one dimension, in the order of its values; `transfers` by target and kind.
-    `unknown` are the abandoned of whom no number is known.
     """
 
+    abandoned: Abandoned
     figures: Mapping[str, Figure]
-    unknown: int
-    by_cause: pd.DataFrame
     waits: pd.DataFrame
     transfers: pd.DataFrame | None
     by_line: pd.DataFrame | None
@@ -46,24 +53,29 @@ class Found:
     by_position: pd.DataFrame
 
 
+def measure_abandoned(cursor: Cursor, question: Question) -> Abandoned:
+    """Measure what the list and the page both say of the abandoned. Raises QueryError."""
+    by_cause = question.ask(cursor, *CAUSES, by=(Dimension.CAUSE,), total=True)
+    is_total = by_cause[Dimension.CAUSE.value].isna()
+    abandoned = question.filters.narrowed(resultado=terms.OUTCOMES["abandoned"])
+    unknown = replace(question, filters=abandoned).ask(cursor, "caller_unknown")
+    return Abandoned(by_cause[~is_total], figures_of(by_cause[is_total]), int(unknown["numerator"].iloc[0]))
+
+
 def measure_page(cursor: Cursor, question: Question) -> Found:
     """Measure everything of the page but its list. Raises QueryError."""
     unit = question.filters.unit
     known = [name for name in _WHOLE if unit in BY_NAME[name].units]
-    ends = unit in BY_NAME["transferred"].units
-    abandoned = question.filters.narrowed(resultado=terms.OUTCOMES["abandoned"])
-    unknown = replace(question, filters=abandoned).ask(cursor, "caller_unknown")
-    by_cause = question.ask(cursor, *CAUSES, by=(Dimension.CAUSE,), total=True)
-    is_total = by_cause[Dimension.CAUSE.value].isna()
+    transfers = by_line = None
+    if unit in BY_NAME["transferred"].units:
+        transfers = question.ask(cursor, "transferred", by=(Dimension.TRANSFER, Dimension.TRANSFER_KIND))
+        by_line = question.ask(cursor, *ENDS, by=(Dimension.SERVICE,))
     return Found(
-        figures={**figures_of(question.ask(cursor, *known)), **figures_of(by_cause[is_total])},
-        unknown=int(unknown["numerator"].iloc[0]),
-        by_cause=by_cause[~is_total],
+        abandoned=measure_abandoned(cursor, question),
+        figures=figures_of(question.ask(cursor, *known)),
         waits=question.ask(cursor, "abandoned", by=(Dimension.WAIT_CLASS, Dimension.CAUSE)),
-        transfers=question.ask(cursor, "transferred", by=(Dimension.TRANSFER, Dimension.TRANSFER_KIND))
-        if ends
-        else None,
-        by_line=question.ask(cursor, *ENDS, by=(Dimension.SERVICE,)) if ends else None,
+        transfers=transfers,
+        by_line=by_line,
         by_did=question.ask(cursor, *SPLIT, by=(Dimension.DID,)),
         by_position=question.ask(cursor, *SPLIT, by=(Dimension.POSITION,)),
     )

@@ -75,7 +75,7 @@ def _split(title: str, names: Sequence[str], frame: pd.DataFrame, dimension: Dim
 
 
 def _causes(found: Found) -> _Part:
-    return _split(CAUSES_TITLE, CAUSES, found.by_cause, Dimension.CAUSE)
+    return _split(CAUSES_TITLE, CAUSES, found.abandoned.by_cause, Dimension.CAUSE)
 
 
 def _waits(found: Found) -> _Part:
