@@ -65,7 +65,7 @@ def _cells(name: str, figures: Mapping[str, Figure]) -> list[Any]:
 
 
 def _split(title: str, names: Sequence[str], frame: pd.DataFrame, dimension: Dimension) -> _Part:
-    columns = [Column(terms.DIMENSIONS[dimension].capitalize(), is_code=dimension in (Dimension.DID,))]
+    columns = [Column(terms.DIMENSIONS[dimension].capitalize())]
     columns += [column for name in names for column in _heading(name)]
     rows = [
         [dimension_text(dimension, key), *(cell for name in names for cell in _cells(name, figures))]
@@ -98,7 +98,7 @@ def _transfers(found: Found) -> _Part | None:
     if found.transfers is None:
         return None
     dimensions = (Dimension.TRANSFER, Dimension.TRANSFER_KIND)
-    columns = [Column(terms.DIMENSIONS[each].capitalize(), is_code=each is Dimension.TRANSFER) for each in dimensions]
+    columns = [Column(terms.DIMENSIONS[each].capitalize()) for each in dimensions]
     columns.append(Column(BY_NAME["transferred"].label, ValueUnit.COUNT))
     rows = found.transfers[[*(each.value for each in dimensions), "numerator"]]
     return TRANSFERS_TITLE, columns, rows.to_numpy(dtype=object).tolist()
