@@ -21,6 +21,7 @@ THRESHOLDS = (min(WITHIN_SECONDS), max(WITHIN_SECONDS))
 CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
 BEFORE_QUEUE_PATH = "/antes-de-la-cola"
+ABANDONED_PATH = "/abandonos"
 LOADS_PATH = "/cargas"
 BRIDGE_PATH = "/por-que-no-cuadra"
 SETUP_PATH = "/puesta-en-marcha"
@@ -34,9 +35,14 @@ PARTS = {
     "dia_semana": Dimension.WEEKDAY,
     "hora": Dimension.HOUR,
     "media_hora": Dimension.INTERVAL,
+    "resultado": Dimension.OUTCOME,
     "causa": Dimension.CAUSE,
     "operador": Dimension.AGENT,
     "tramo": Dimension.WAIT_CLASS,
+    "did": Dimension.DID,
+    "lugar": Dimension.POSITION,
+    "destino": Dimension.TRANSFER,
+    "modo": Dimension.TRANSFER_KIND,
 }
 
 

@@ -22,6 +22,11 @@ def calls_href(asked: Filters, indicator: str) -> str | None:
     return filters.calls_address(asked, indicator) if _offered(PAGE, CALLS_PATH) else None
 
 
+def may_open_calls() -> bool:
+    """Tell whether whoever asks may open single calls."""
+    return _offered(PAGE, CALLS_PATH)
+
+
 def calls_link(text: str, asked: Filters, indicator: str, class_name: str = "") -> Component | str:
     """Return a number that opens its calls, or the number alone."""
     href = calls_href(asked, indicator)

@@ -74,10 +74,15 @@ def register_saving(app: Dash, context: Context, download: str, store: str, tabl
     _register(app, context, download, store, save)
 
 
-def register_listing(app: Dash, context: Context, listing: Listing, store: str) -> None:
-    """Answer the choices of a page's list: a short one is sent at once, a long one is made by the worker."""
+def register_listing(app: Dash, context: Context, listing: Listing, store: str, others: TableOf | None = None) -> None:
+    """Answer the choices of a page's list: a short one is sent at once, a long one is made by the worker.
 
-    def save(shown: dict[str, Any], _part: str, ending: str) -> Any:
+    `others` gives the tables of the page's other parts, None for the list.
+    """
+
+    def save(shown: dict[str, Any], part: str, ending: str) -> Any:
+        if others is not None and (other := others(shown, part, most_rows(ending))) is not None:
+            return _sent_table(context, other, ending)
         table = listing.table_of(context, current(), shown.get("search"), AT_ONCE_ROWS + 1)
         if table is None:
             return no_update

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etl.call_records import RecordLoader, line_numbers
 from etl.agents import AgentTeller
+from etl.call_records import RecordLoader, line_numbers
 from etl.calls import CallTeller
 from etl.draft import Draft, Month
 from etl.export_pieces import ExportPiece, add_export

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from etl.call_facts import caller_key_sql
 from etl.pseudonyms import pseudonym_sql
 from etl.warehouse import Generation, WarehouseError
 
@@ -40,19 +41,29 @@ class ClearCallers:
         A number has no pseudonym stored beside it: those of the whole month are made anew (100 000 in 0.3 s of one
         processor). Raises WarehouseError; its message holds nothing of what was asked.
         """
+        found = self._found(period, "pseudonym", list(pseudonyms))
+        return {str(pseudonym): clear for pseudonym, clear in found}
+
+    def by_keys(self, period: str, keys: Collection[int]) -> dict[int, str]:
+        """Return the clear text behind callers' keys (``etl.call_facts``) that a month knows, as ``of_month``."""
+        found = self._found(period, caller_key_sql("pseudonym"), list(keys))
+        return {int(str(key)): clear for key, clear in found}
+
+    def _found(self, period: str, known_by: str, asked: list[str] | list[int]) -> list[tuple[object, str]]:
         segment = self.generation.segment("callers", period)
-        if segment is None or not pseudonyms:
-            return {}
-        asked = ", ".join("?" for _ in pseudonyms)
+        if segment is None or not asked:
+            return []
         try:
             with duckdb.connect(str(self.folder / segment.file), read_only=True, config=_CONFIG) as connection:
                 found = connection.execute(
-                    f"""SELECT pseudonym, clear FROM (
-                        SELECT clear, {pseudonym_sql("clear", self.key)} AS pseudonym FROM raw.callers
-                    ) WHERE pseudonym IN ({asked})""",
-                    list(pseudonyms),
+                    f"""SELECT known_by, clear FROM (
+                        SELECT {known_by} AS known_by, clear FROM (
+                            SELECT clear, {pseudonym_sql("clear", self.key)} AS pseudonym FROM raw.callers
+                        )
+                    ) WHERE known_by IN (SELECT unnest(?))""",
+                    [asked],
                 ).fetchall()
         except duckdb.Error:
             # What DuckDB says may quote the statement, and with it the key.
             raise WarehouseError("No se puede leer quién llamó: vuelva a intentarlo en un minuto.") from None
-        return {str(pseudonym): str(clear) for pseudonym, clear in found}
+        return [(known, str(clear)) for known, clear in found]

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import duckdb
 
+from etl.call_facts import caller_key_sql, line_facts_sql, visit_facts_sql
 from etl.draft import Draft, Month
 from etl.model import model
 from etl.schema import EventKind
@@ -29,7 +30,8 @@ _FOLD_TABLES = {
         "entered_epoch BIGINT, answered BOOLEAN, waits BOOLEAN, cause VARCHAR, wait_seconds INTEGER, "
         "talk_seconds INTEGER, outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, "
         "enter_load INTEGER, enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, "
-        "end_load INTEGER, end_line INTEGER"
+        "end_load INTEGER, end_line INTEGER, caller VARCHAR, position INTEGER, last_position INTEGER, "
+        "transfer_data VARCHAR"
     ),
     "oddities": (
         "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, line INTEGER"
@@ -49,9 +51,9 @@ _PLAIN = f"""
         CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
         FALSE AS reconstructed, load AS enter_load, enter_line,
         CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line,
-        load AS end_load, end_line
+        load AS end_load, end_line, caller, position, last_position, transfer_data
     FROM told WHERE shape = 'plain'"""
-_FOLDED = "SELECT * FROM folded"
+_FOLDED = f"SELECT * REPLACE ({caller_key_sql('caller')} AS caller) FROM folded"
 #: Files wholly within one same second: those whose first event of the callid comes first in a call.
 _TIED_RANK = (
     "CASE WHEN f.tied THEN FIRST_VALUE(CASE q.kind WHEN 4 THEN 3 WHEN 5 THEN 0 ELSE q.kind END) "
@@ -78,6 +80,8 @@ class CallTeller:
         # Reading the data column costs: only where there are DID events.
         dids = self.draft.one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
         sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
+        for name, expression in line_facts_sql(from_ends=self._places_are_missing()).items():
+            sql = sql.replace(f"MAX(:{name})", f"MAX({expression})")
         self.draft.run(f"CREATE OR REPLACE TABLE told AS {sql}")
         with ThreadPoolExecutor(1) as folder:
             # The fold is Python and keeps one core busy: the plain visits are written meanwhile.
@@ -91,6 +95,12 @@ class CallTeller:
         self._settle()
         self._chain()
         self._note_coverage()
+
+    def _places_are_missing(self) -> bool:
+        """Tell whether an entry lacks its place in the queue: only then the ends, far more, are asked for it."""
+        place = line_facts_sql(from_ends=False)["position"]
+        entries = f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.ENTER)} AND {place} IS NULL"
+        return bool(self.draft.one(entries)[0])
 
     def _make_scope(self, servers: set[str]) -> None:
         """Make "scope": every line of the callids to tell, with its PBX."""
@@ -161,6 +171,7 @@ class CallTeller:
                             visit.talk, visit.outcome_event, visit.ended_at, int(visit.reconstructed),
                             *(visit.enter or (None, None)), *(visit.connect or (None, None)),
                             *(visit.end or (None, None)),
+                            visit.caller, visit.position, visit.last_position, visit.transfer_data,
                         )
                     )  # fmt: skip
                     place = visit.end or visit.connect or visit.enter or (None, None)
@@ -231,13 +242,15 @@ class CallTeller:
             return
         self._resolve_mapping(visits)
         day = f"(entered_epoch + ({ZONE_OFFSET_SECONDS})) // 86400"
+        facts = visit_facts_sql(self.draft.key, [line.number for line in self.draft.site.lines])
         for month in self.draft.months_between(low, high, only_with=entered):
             self.draft.write(
                 f"""INSERT INTO {month.alias}.core.queue_visits
                 SELECT v.pbx, v.callid, v.ordinal, v.alone, v.queue, v.did, v.agent, p.person, s.service,
                     v.entered_epoch, {_ENTERED_DATE}, v.answered, v.waits, v.cause, v.wait_seconds, v.talk_seconds,
                     v.outcome_event, v.ended_epoch, v.reconstructed,
-                    v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line
+                    v.enter_load, v.enter_line, v.connect_load, v.connect_line, v.end_load, v.end_line,
+                    {facts}
                 FROM ({visits}) AS v
                 LEFT JOIN service_of AS s ON s.queue = v.queue AND s.did = COALESCE(v.did, '') AND s.day = {day}
                 LEFT JOIN person_of AS p ON p.agent = v.agent AND p.day = {day}
@@ -385,7 +398,8 @@ class CallTeller:
                 f"""INSERT INTO {month.alias}.core.chained_calls
                 SELECT unit, pbx, callid, ordinal, service, entered_epoch, {_ENTERED_DATE}, visits, answered,
                     is_open, cause,
-                    CASE WHEN wait_seconds >= 0 THEN wait_seconds END, talk_seconds, outcome_event, ended_epoch
+                    CASE WHEN wait_seconds >= 0 THEN wait_seconds END, talk_seconds, outcome_event, ended_epoch,
+                    did, caller, position, transfer_kind, transferred_to
                 FROM chained WHERE entered_epoch >= {month.start} AND entered_epoch < {month.end}"""
             )
 

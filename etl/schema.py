@@ -34,7 +34,8 @@ class Event:
     """One event of a log: where its durations stand among the data fields. Stored as a number: only append events.
 
     ``hold`` and ``talk`` are 1-based positions of the data fields that hold seconds of wait and of talk; ``cause`` is
-    the code of the outcome of a visit that this event ends unanswered.
+    the code of the outcome of a visit that this event ends unanswered. ``position`` and ``last_position`` are those of
+    the caller's places in the queue: at the entry, and when this event was written.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Event:
     hold: int | None = None
     talk: int | None = None
     cause: str | None = None
+    position: int | None = None
+    last_position: int | None = None
 
 
 @dataclass(frozen=True)

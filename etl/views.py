@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 
 from etl.agent_views import AGENT_TABLES, agent_rows
+from etl.callers_again import LONGEST_TO_ANSWER, NEXT_CALL_DAYS, later_answers_sql, next_calls_sql
 from etl.model import WITHIN_SECONDS
 from etl.schema import LINES_A_ROW
 from etl.settings import ZONE_OFFSET_SECONDS
@@ -36,7 +37,7 @@ def _instants(name: str, epoch: str) -> str:
 _DERIVED = f"{_STATE}, {_ONE_CALL}, {_instants('entered', 'entered_epoch')}, {_instants('outcome', 'ended_epoch')}"
 _OUTCOME = "CAST(outcome_event AS VARCHAR) AS outcome_event"
 _FACTS = "service, entered_date, entered_epoch, answered, is_open, cause, wait_seconds, talk_seconds, ended_epoch"
-_STORED = f"{_FACTS}, {_OUTCOME}"
+_STORED = f"{_FACTS}, {_OUTCOME}, did, caller, position, transfer_kind, transferred_to"
 _HALF_HOUR_COLUMNS = (
     "part", "entered_date", "half_hour", "service", "calls", "answered_calls", "waits", "waited_seconds", "talks",
     "talked_seconds", "longest_wait",
@@ -46,6 +47,9 @@ _STORED_LINE = "load, line, epoch, callid, queue, agent, event, kind, hold_secon
 #: The parts of core.counts that make up each table of visits or calls, and the rows of core.chained_calls.
 _UNITS = {"core.queue_visits": "visit", "core.line_calls": "line", "core.calls": "call"}
 BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
+#: Each call of a known caller with the next one to the same line; each abandoned one with the caller's next answer of
+#: the day (etl.callers_again). They are made for the days asked for only.
+BY_NEXT_CALL, BY_LATER_ANSWER = "_by_next_call", "_by_later_answer"
 #: The tables of calls; each also counted by wait (one row per day, line, outcome, cause and second of wait), and by
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
@@ -122,19 +126,43 @@ def months_between(
 ) -> str:
     """Return what stands behind FROM for the rows of the months between two days.
 
-    Of LINES, BESIDE, one of CALL_TABLES or AGENT_TABLES. Calls lie in the month of their entry, lines in that of their instant.
-    The days are still to be asked for. `within`: of a table by half hour, the seconds within which the answered are
-    asked for; fewer columns are planned sooner.
+    Of LINES, BESIDE, one of CALL_TABLES or AGENT_TABLES. Calls lie in the month of their entry, lines in that of their
+    instant. The days are still to be asked for. `within`: of a table by half hour, the seconds within which the
+    answered are asked for; fewer columns are planned sooner.
     """
-    if table not in (LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES))}")
+    again = (f"{unit}{again}" for unit in _UNITS for again in (BY_NEXT_CALL, BY_LATER_ANSWER))
+    known = (LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES, *again)
+    if table not in known:
+        raise ValueError(f"{table} is none of {, '.join(known)}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
+    if table.endswith((BY_NEXT_CALL, BY_LATER_ANSWER)):
+        return f"({_again(table, months, first, last)})" if months else table
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
         return table
     _, any_month, loads = months[0]
     # Without any month there, one whose rows no day of the question names.
     return f"({_rows_of(table, near or [any_month], loads, within)})"
+
+
+def _again(table: str, months: Sequence[tuple[str, str, str]], first: date, last: date) -> str:
+    """Return the SELECT of calls with what their callers did after them, of the days between two."""
+    loads = months[0][2]
+
+    def rows(of: str, since: date, until: date, where: str) -> str:
+        near = [alias for month, alias, _ in months if _month_of(since) <= month <= _month_of(until)]
+        days = f"entered_date BETWEEN DATE '{since}' AND DATE '{until}' AND {where}"
+        return f"SELECT * FROM ({_stored_rows(of, near or [months[0][1]])}) WHERE {days}"
+
+    if table.endswith(BY_NEXT_CALL):
+        until = last + min(NEXT_CALL_DAYS, date.max - last)
+        calls = rows(table.removesuffix(BY_NEXT_CALL), first, until, "caller IS NOT NULL")
+        told = next_calls_sql(calls, f"(SELECT MAX(greatest_epoch) FROM {loads}.meta.loads)")
+    else:
+        calls = rows(table.removesuffix(BY_LATER_ANSWER), first, last, "NOT answered AND NOT is_open")
+        since = first - min(LONGEST_TO_ANSWER, first - date.min)
+        told = later_answers_sql(calls, rows("core.queue_visits", since, last, "answered AND caller IS NOT NULL"))
+    return f"SELECT *, {_DERIVED} FROM ({told})"
 
 
 def _month_of(day: date) -> str:
@@ -167,14 +195,19 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[in
             f"CAST(half_hour // 2 AS UTINYINT) AS entered_hour, TRUE AS registered, {_COUNTED} "
             f"FROM ({half_hours}) WHERE part IN ('alone', '{unit}')"
         )
+    return f"SELECT *, {_DERIVED} FROM ({_stored_rows(table, aliases)})"
+
+
+def _stored_rows(table: str, aliases: Sequence[str]) -> str:
+    """Return the SELECT of the stored columns of visits or calls over some months of calls."""
     if table == "core.queue_visits":
-        return f"SELECT *, {_DERIVED} FROM ({_union(table, aliases, f'* REPLACE ({_OUTCOME})')})"
+        return _union(table, aliases, f"* REPLACE ({_OUTCOME})")
     # A callid of one visit is its own line call and caller's call.
     alone = _union("core.queue_visits", aliases, f"pbx, callid, 1 AS ordinal, {_STORED}, 1 AS visits", "alone")
     chained = _union(
         "core.chained_calls", aliases, f"pbx, callid, ordinal, {_STORED}, visits", f"unit = '{_UNITS[table]}'"
     )
-    return f"SELECT *, {_DERIVED} FROM ({alone} UNION ALL {chained})"
+    return f"{alone} UNION ALL {chained}"
 
 
 def _union(table: str, aliases: Iterable[str], columns: str = "*", where: str = "") -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
+from etl.call_facts import TRANSFERS
 from etl.schema import EventKind
 from etl.sources.queue_log import ATTENDED_LINK, QUEUE_LOG
 
@@ -19,6 +20,7 @@ MATCH_SECONDS = 2
 #: Events of a callid further apart than this belong to different calls; no duration can be longer.
 REACH_SECONDS = 31 * 86400
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
+_PLACE = re.compile(r"[1-9][0-9]{0,3}")
 _NO_AGENT = ("", "NONE", None)
 _EVENTS = {event.name: event for event in QUEUE_LOG.events}
 
@@ -63,6 +65,10 @@ class Visit:
     ended_at: int | None = None
     reconstructed: bool = False
     went_on_elsewhere: bool = False
+    caller: str = ""
+    position: int | None = None
+    last_position: int | None = None
+    transfer_data: str | None = None
     findings: set[str] = field(default_factory=set)
 
     @property
@@ -122,6 +128,7 @@ class Fold:
     oddities: list[Oddity] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     _dids: list[tuple[int, int, str]] = field(default_factory=list)
+    _caller: str = ""
     _count: int = 0
 
     def take(self, event: LogEvent) -> None:
@@ -143,6 +150,7 @@ class Fold:
         """Settle DIDs and the waits that no event carries; return the visits in the order of their entries."""
         for visit in self.visits:
             visit.did = self._did_of(visit)
+            visit.caller = visit.caller or self._caller
             if visit.ended_at is not None and not visit.answered and not visit.wait_is_settled:
                 wait = visit.ended_at - visit.entered_at
                 visit.wait = wait if wait >= 0 else None
@@ -155,6 +163,10 @@ class Fold:
     def _enter(self, event: LogEvent) -> None:
         self._end_wait(event)
         visit = Visit(event.queue, event.epoch, event.order_epoch, self._count, enter=(event.load, event.line))
+        visit.caller = [*event.data.split("|", 2), ""][1]
+        # A visit whose entry is lost has the number of its callid: a channel has one caller.
+        self._caller = self._caller or visit.caller
+        visit.position = place_in_queue(event, _EVENTS[event.event].position)
         self.visits.append(visit)
 
     def _connect(self, event: LogEvent) -> None:
@@ -293,6 +305,11 @@ class Fold:
         visit.ended_at = event.epoch
         visit.outcome_event = event.event
         visit.end = (event.load, event.line)
+        declared = _EVENTS[event.event]
+        visit.position = visit.position or place_in_queue(event, declared.position)
+        visit.last_position = place_in_queue(event, declared.last_position)
+        if event.event in TRANSFERS:
+            visit.transfer_data = event.data
 
     def _note(self, kind: str, event: LogEvent) -> None:
         self.oddities.append(Oddity(kind, event.queue, event.load, event.line))
@@ -326,6 +343,17 @@ def duration(event: LogEvent, which: str) -> Duration:
     if text == "":
         return Duration(None, present=False)
     return _duration(int(text)) if _WHOLE.fullmatch(text) else Duration(None, present=True)
+
+
+def place_in_queue(event: LogEvent, position: int | None) -> int | None:
+    """Return the place in the queue that a data field of an event tells: 1 to 9999, else None."""
+    if position is None:
+        return None
+    fields = event.data.split("|")
+    if event.event == "ATTENDEDTRANSFER" and fields[0] == ATTENDED_LINK:
+        position += 1
+    text = fields[position - 1] if len(fields) >= position else ""
+    return int(text) if _PLACE.fullmatch(text) else None
 
 
 def _duration(seconds: int) -> Duration:

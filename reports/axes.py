@@ -15,6 +15,7 @@ from reports import terms
 from reports.definition import Dimension, month
 
 Key = str | int | date
+_IS_TRANSFERRED = "outcome_event IN ('TRANSFER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER')"
 
 
 @dataclass(frozen=True)
@@ -139,5 +140,35 @@ AXES = {
         "Refrigerio",
         rank=_place_in((), last=""),
         population="paused_seconds > 0",
+    ),
+    Dimension.DID: Axis(
+        "COALESCE(did, '')",
+        lambda text: "" if text == terms.NO_DID else text,
+        lambda key: key or terms.NO_DID,
+        "44200400",
+        rank=_place_in((), last=""),
+    ),
+    Dimension.POSITION: Axis(
+        "CASE WHEN position IS NULL THEN 6 WHEN position <= 3 THEN position - 1 WHEN position <= 5 THEN 3 "
+        "WHEN position <= 10 THEN 4 ELSE 5 END",
+        terms.POSITIONS.index,
+        lambda key: terms.POSITIONS[key],
+        ", ".join(terms.POSITIONS),
+    ),
+    Dimension.TRANSFER: Axis(
+        "COALESCE(transferred_to, '')",
+        lambda text: "" if text == terms.NO_TARGET_LOGGED else text,
+        lambda key: key or terms.NO_TARGET_LOGGED,
+        "310",
+        rank=_place_in((), last=""),
+        population=_IS_TRANSFERRED,
+    ),
+    Dimension.TRANSFER_KIND: Axis(
+        "COALESCE(transfer_kind, '')",
+        lambda text: tuple(terms.TRANSFER_KINDS)[tuple(terms.TRANSFER_KINDS.values()).index(text)],
+        lambda key: terms.TRANSFER_KINDS[key],
+        ", ".join(terms.TRANSFER_KINDS.values()),
+        rank=_place_in(terms.TRANSFER_KINDS, last=""),
+        population=_IS_TRANSFERRED,
     ),
 }

@@ -37,6 +37,10 @@ class Dimension(StrEnum):
     OUTCOME = "outcome"
     WAIT_CLASS = "wait_class"
     REASON = "reason"
+    DID = "did"
+    POSITION = "position"
+    TRANSFER = "transfer"
+    TRANSFER_KIND = "transfer_kind"
 
 
 class Kind(StrEnum):
@@ -70,6 +74,15 @@ class Dating(StrEnum):
     ENTERED = "entered"
     OUTCOME = "outcome"
     WORKED = "worked"
+
+
+class Facts(StrEnum):
+    """What of a call an indicator looks at, beside when it entered, where, its outcome, wait and talk."""
+
+    OUTCOME = "outcome"  # nothing: counts of calls tell it
+    CALL = "call"  # how it ended, who called: call by call
+    NEXT_CALL = "next_call"  # when the caller called the same line again
+    LATER_ANSWER = "later_answer"  # when the caller of an abandoned one was answered that day
 
 
 class PeriodError(ValueError):
@@ -144,6 +157,7 @@ class Indicator:
     units: frozenset[Unit] = frozenset(Unit)
     subject: Subject = Subject.CALLS
     dated_by: Dating = Dating.ENTERED
+    facts: Facts = Facts.OUTCOME
     target: str | None = None
     implied: tuple[Dimension, ...] = ()
 

@@ -8,16 +8,54 @@ unanswered only, an unknown wait is NULL; `talks` of the calls have a known talk
 from __future__ import annotations
 
 from reports.agent_indicators import AGENT_INDICATORS
-from reports.definition import Dating, Dimension, Indicator, Kind, Unit, ValueUnit
+from reports.definition import Dating, Dimension, Facts, Indicator, Kind, Unit, ValueUnit
 
 WHEN = frozenset({Dimension.MONTH, Dimension.DAY, Dimension.WEEKDAY, Dimension.HOUR, Dimension.INTERVAL})
 WHERE = frozenset({Dimension.SERVICE, Dimension.QUEUE})
 # What every figure of calls may be split by. Outcome, cause and wait are facts of a call that divide its own ratio.
-COMMON = WHEN | WHERE
+COMMON = WHEN | WHERE | {Dimension.DID, Dimension.POSITION}
 AGENT = frozenset({Dimension.AGENT})
 CAUSE = frozenset({Dimension.CAUSE})
 OUTCOME = frozenset({Dimension.OUTCOME})
 WAIT_CLASS = frozenset({Dimension.WAIT_CLASS})
+TRANSFER = frozenset({Dimension.TRANSFER, Dimension.TRANSFER_KIND})
+# Of a caller's call over all lines the last visit's end is known, which need not be that of the one answered.
+ENDED_BY_ITSELF = frozenset({Unit.VISIT, Unit.LINE})
+# A callid's queue visits are one call: entering a second queue is not calling again.
+CALLED = frozenset({Unit.LINE, Unit.CALL})
+_TRANSFERRED = "outcome_event IN ('TRANSFER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER')"
+_HUNG_UP = "outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER')"
+_WHO_HUNG_UP = (
+    "De las atendidas que terminaron porque alguien colgó: sin transferidas ni las que no tienen final anotado. "
+    "Los Asterisk 1.8 hasta 1.8.19 y 11 hasta 11.1 anotan siempre al cliente si la central usa la extensión h: ahí no "
+    "se sabe quién colgó."
+)
+_AGAIN = (
+    "Otra llamada del mismo número a la misma línea, haya sido atendida o no. Las llamadas de los últimos {0} del "
+    "registro no entran en el denominador: todavía no se sabe quién volverá a llamar. No es «resuelta en la primera "
+    "llamada»: quien vuelve a llamar puede traer otro asunto, y quien no vuelve pudo quedar sin solución. Un número "
+    "sin anotar o reservado no entra; uno compartido (una empresa) parece una misma persona; un hueco del registro "
+    "esconde a quienes volvieron."
+)
+
+
+def _called_again(name: str, words: str, seconds: int) -> Indicator:
+    observed = f"caller IS NOT NULL AND observed_seconds >= {seconds}"
+    return Indicator(
+        name=name,
+        label=f"Vuelven a llamar en {words}",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator=f"SUM(CASE WHEN {observed} AND next_call_seconds <= {seconds} THEN calls ELSE 0 END)",
+        denominator=f"SUM(CASE WHEN {observed} THEN calls ELSE 0 END)",
+        edge_case=_AGAIN.format(words),
+        clause="decisión del sistema (D): llamadas cuyo cliente vuelve a llamar a la misma línea / llamadas con número "
+        f"conocido y {words} de registro después",
+        dimensions=COMMON | OUTCOME | CAUSE,
+        units=CALLED,
+        facts=Facts.NEXT_CALL,
+    )
+
 
 INDICATORS: tuple[Indicator, ...] = (
     Indicator(
@@ -225,6 +263,102 @@ INDICATORS: tuple[Indicator, ...] = (
         "Si la central anota el final de una transferida cuando corta el cliente, incluye ese tiempo.",
         clause="decisión del sistema (D): segundos de conversación",
         dimensions=COMMON | AGENT,
+    ),
+    Indicator(
+        name="transferred",
+        label="Transferidas",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator=f"SUM(CASE WHEN {_TRANSFERRED} THEN calls ELSE 0 END)",
+        denominator=None,
+        edge_case="Atendidas que terminaron en una transferencia. Una hecha desde el teléfono (SIP) puede no quedar "
+        "anotada: entonces parece terminada por quien colgó.",
+        clause="decisión del sistema (D): atendidas que terminan en TRANSFER, BLINDTRANSFER o ATTENDEDTRANSFER",
+        dimensions=COMMON | AGENT | TRANSFER,
+        units=ENDED_BY_ITSELF,
+        facts=Facts.CALL,
+    ),
+    Indicator(
+        name="transfer_rate",
+        label="Tasa de transferencia",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator=f"SUM(CASE WHEN {_TRANSFERRED} THEN calls ELSE 0 END)",
+        denominator="SUM(CASE WHEN answered THEN calls ELSE 0 END)",
+        edge_case="Sin atendidas no hay valor. 4251000 casi solo transfiere: no se compara con otras líneas.",
+        clause="decisión del sistema (D): transferidas / atendidas",
+        dimensions=COMMON | AGENT,
+        units=ENDED_BY_ITSELF,
+        facts=Facts.CALL,
+    ),
+    Indicator(
+        name="hung_up_by_operator",
+        label="Colgó el operador(a)",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN outcome_event = 'COMPLETEAGENT' THEN calls ELSE 0 END)",
+        denominator=f"SUM(CASE WHEN {_HUNG_UP} THEN calls ELSE 0 END)",
+        edge_case=_WHO_HUNG_UP,
+        clause="decisión del sistema (D): COMPLETEAGENT / COMPLETEAGENT + COMPLETECALLER",
+        dimensions=COMMON | AGENT,
+        units=ENDED_BY_ITSELF,
+        facts=Facts.CALL,
+    ),
+    Indicator(
+        name="hung_up_by_caller",
+        label="Colgó el cliente",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN outcome_event = 'COMPLETECALLER' THEN calls ELSE 0 END)",
+        denominator=f"SUM(CASE WHEN {_HUNG_UP} THEN calls ELSE 0 END)",
+        edge_case=_WHO_HUNG_UP,
+        clause="decisión del sistema (D): COMPLETECALLER / COMPLETEAGENT + COMPLETECALLER",
+        dimensions=COMMON | AGENT,
+        units=ENDED_BY_ITSELF,
+        facts=Facts.CALL,
+    ),
+    Indicator(
+        name="caller_unknown",
+        label="Sin número conocido",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN caller IS NULL THEN calls ELSE 0 END)",
+        denominator=None,
+        edge_case="La central no anotó el número, o quien llamaba lo reserva. Si volvió a llamar no se puede saber.",
+        clause="decisión del sistema (D): registradas sin número de quien llama",
+        dimensions=COMMON | OUTCOME | CAUSE,
+        facts=Facts.CALL,
+    ),
+    _called_again("called_again_30min", "30 minutos", 30 * 60),
+    _called_again("called_again_24h", "24 horas", 24 * 3600),
+    _called_again("called_again_7d", "7 días", 7 * 24 * 3600),
+    Indicator(
+        name="abandoned_answered_later",
+        label="Atendidas después el mismo día",
+        kind=Kind.RATIO,
+        value_unit=ValueUnit.PERCENT,
+        numerator="SUM(CASE WHEN caller IS NOT NULL AND answered_after_seconds IS NOT NULL THEN calls ELSE 0 END)",
+        denominator="SUM(CASE WHEN caller IS NOT NULL THEN calls ELSE 0 END)",
+        edge_case="De las abandonadas de un número conocido, aquellas cuyo número fue atendido después, hasta la "
+        "medianoche, en cualquier línea. Las del último día con registro todavía pueden atenderse. Que el operador(a) "
+        "devuelva la llamada no se ve aquí: la saliente no pasa por la cola.",
+        clause="decisión del sistema (D): abandonadas cuyo número se atiende después el mismo día / abandonadas con "
+        "número conocido",
+        dimensions=COMMON | CAUSE | WAIT_CLASS,
+        facts=Facts.LATER_ANSWER,
+    ),
+    Indicator(
+        name="abandoned_not_answered_later",
+        label="Sin respuesta el mismo día",
+        kind=Kind.COUNT,
+        value_unit=ValueUnit.COUNT,
+        numerator="SUM(CASE WHEN caller IS NOT NULL AND answered_after_seconds IS NULL THEN calls ELSE 0 END)",
+        denominator=None,
+        edge_case="Abandonadas de un número conocido que hasta la medianoche no fue atendido en ninguna línea; cada "
+        "llamada cuenta, aunque varias sean del mismo número.",
+        clause="decisión del sistema (D): abandonadas con número conocido menos las atendidas después el mismo día",
+        dimensions=COMMON | CAUSE | WAIT_CLASS,
+        facts=Facts.LATER_ANSWER,
     ),
 )
 

@@ -17,10 +17,10 @@ import duckdb
 import pandas as pd
 
 from etl.model import WITHIN_SECONDS
-from etl.views import BY_HALF_HOUR, BY_WAIT, months_between
+from etl.views import BY_HALF_HOUR, BY_LATER_ANSWER, BY_NEXT_CALL, BY_WAIT, months_between
 from reports import terms
 from reports.axes import AXES, Key
-from reports.definition import Dating, Dimension, Indicator, Kind, Period, Subject, Unit
+from reports.definition import Dating, Dimension, Facts, Indicator, Kind, Period, Subject, Unit
 from reports.indicators import BY_NAME
 from reports.rollup import added_up, counted_in
 from reports.rules import Rules, RulesError
@@ -44,6 +44,10 @@ DATES = {
 # Calls lie in the month of their entry; wait and talk are at most 31 days each (rules.md, section 2).
 LONGEST_CALL = timedelta(days=62)
 VISIT_ONLY = frozenset({Dimension.QUEUE, Dimension.AGENT})
+#: What counts by wait do not tell.
+CALL_BY_CALL = VISIT_ONLY | {
+    Dimension.HOUR, Dimension.INTERVAL, Dimension.DID, Dimension.POSITION, Dimension.TRANSFER, Dimension.TRANSFER_KIND,
+}  # fmt: skip
 NUMBERS = {"numerator": "Int64", "denominator": "Int64", "value": "float64"}
 
 Where = Mapping[str, str | Sequence[str]]
@@ -110,7 +114,7 @@ def measure(
     for table, dating in dict.fromkeys(sources.values()):
         group = [item for item in asked if sources[item] == (table, dating)]
         try:
-            _check_known(connection, rules, period, table, keys)
+            _check_known(connection, rules, period, _plain(table), keys)
             scan = _scan(connection, rules, group, period, dims, keys, table, dating)
         except RulesError as error:
             raise QueryError(str(error)) from error
@@ -159,12 +163,14 @@ def select(
     resolved = resolve_unit(asked, keys, unit)
     _check_dimensions(asked, keys)
     table = TABLES[asked.subject, resolved]
-    if by_wait and not {Dimension.HOUR, Dimension.INTERVAL, *VISIT_ONLY}.intersection(keys):
+    if asked.facts in (Facts.NEXT_CALL, Facts.LATER_ANSWER):
+        table += counted_in(asked, keys, ())
+    elif by_wait and not CALL_BY_CALL.intersection(keys):
         table += BY_WAIT
     places = DATES[asked.dated_by]
     axes = {dimension: AXES[dimension].key.format(**places) for dimension in keys}
     try:
-        _check_known(connection, rules, period, table, keys)
+        _check_known(connection, rules, period, _plain(table), keys)
         condition, bound = _condition(rules, period, axes, keys, asked.dated_by)
         names = set(asked.parameters) - {asked.target}
         values = {name: _dated(rules, name, period, places["date"]) for name in names if name is not None}
@@ -332,6 +338,11 @@ def _keys(dimension: Dimension, texts: Sequence[str]) -> tuple[Key, ...]:
         except ValueError:
             raise QueryError(f"«{text}» no es un valor de {label}; se escribe {axis.example}") from None
     return tuple(dict.fromkeys(keys))
+
+
+def _plain(table: str) -> str:
+    """Return the table in which lines, queues and operators are looked for."""
+    return table.removesuffix(BY_NEXT_CALL).removesuffix(BY_LATER_ANSWER)
 
 
 def _check_known(

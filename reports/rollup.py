@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from etl.model import WITHIN_SECONDS
-from etl.views import BY_HALF_HOUR, BY_WAIT
-from reports.definition import Dating, Dimension, Indicator, Subject
+from etl.views import BY_HALF_HOUR, BY_LATER_ANSWER, BY_NEXT_CALL, BY_WAIT
+from reports.definition import Dating, Dimension, Facts, Indicator, Subject
 
 _OF_DAYS = frozenset({Dimension.MONTH, Dimension.DAY, Dimension.WEEKDAY, Dimension.SERVICE})
 #: What each table tells, the one with the fewest rows first.
@@ -38,7 +38,12 @@ _ADDED_UP = {
 
 
 def counted_in(indicator: Indicator, dimensions: Iterable[Dimension], thresholds: Sequence[int]) -> str:
-    """Return what to add to a table's name: "" for the calls themselves, BY_WAIT or BY_HALF_HOUR."""
+    """Return what to add to a table's name: "" for the calls themselves, BY_WAIT or BY_HALF_HOUR.
+
+    Of what callers did afterwards: BY_NEXT_CALL or BY_LATER_ANSWER.
+    """
+    if indicator.facts is not Facts.OUTCOME:
+        return {Facts.NEXT_CALL: BY_NEXT_CALL, Facts.LATER_ANSWER: BY_LATER_ANSWER}.get(indicator.facts, "")
     if indicator.dated_by is not Dating.ENTERED or indicator.subject is not Subject.CALLS:
         return ""
     asked = set(dimensions)

@@ -23,6 +23,10 @@ DIMENSIONS = {
     Dimension.OUTCOME: "resultado",
     Dimension.WAIT_CLASS: "tramo de espera",
     Dimension.REASON: "motivo de pausa",
+    Dimension.DID: "número marcado",
+    Dimension.POSITION: "lugar en la cola al entrar",
+    Dimension.TRANSFER: "destino de la transferencia",
+    Dimension.TRANSFER_KIND: "modo de la transferencia",
 }
 
 UNITS = {Unit.VISIT: "ingreso a cola", Unit.LINE: "llamada", Unit.CALL: "llamada del cliente"}
@@ -55,6 +59,17 @@ CAUSES_EXPLAINED = {
 }
 OUTCOMES = {"answered": "atendida", "abandoned": "abandonada"}
 WAIT_CLASSES = ("0", "1-10", "11-20", "21-30", "31-60", "61-120", "121-300", "> 300", "sin dato")
+POSITIONS = ("1", "2", "3", "4-5", "6-10", "> 10", "sin dato")
+#: How a call was transferred (etl.call_facts), and how it is said of a transfer that the log tells in no known way.
+TRANSFER_KINDS = {
+    "blind": "directa",
+    "bridge": "con consulta, a otra conversación",
+    "app": "con consulta, a una aplicación",
+    "link": "con consulta, uniendo canales",
+    "": "sin modo anotado",
+}
+NO_DID = "sin DID"
+NO_TARGET_LOGGED = "sin destino anotado"
 
 # The lines by the names of the manual, in its order.
 LINES = {
@@ -120,6 +135,13 @@ DENOMINATORS = {
     "wait_distribution": "registradas del mismo grupo",
     "occupancy": "tiempo en sesión, sin las pausas",
     "operators_on_duty": "segundos de las medias horas con alguien en turno",
+    "transfer_rate": "atendidas",
+    "hung_up_by_operator": "atendidas que alguien terminó colgando",
+    "hung_up_by_caller": "atendidas que alguien terminó colgando",
+    "called_again_30min": "de quien se conoce el número, con 30 minutos de registro después",
+    "called_again_24h": "de quien se conoce el número, con 24 horas de registro después",
+    "called_again_7d": "de quien se conoce el número, con 7 días de registro después",
+    "abandoned_answered_later": "abandonadas de quien se conoce el número",
 }
 # What is divided, in the plural.
 NUMERATORS = {
@@ -135,6 +157,13 @@ NUMERATORS = {
     "wait_distribution": "registradas del tramo",
     "occupancy": "tiempo ocupado en sesión",
     "operators_on_duty": "segundos en sesión, de todos",
+    "transfer_rate": "transferidas",
+    "hung_up_by_operator": "que el operador(a) colgó",
+    "hung_up_by_caller": "que el cliente colgó",
+    "called_again_30min": "cuyo cliente volvió a llamar",
+    "called_again_24h": "cuyo cliente volvió a llamar",
+    "called_again_7d": "cuyo cliente volvió a llamar",
+    "abandoned_answered_later": "abandonadas cuyo cliente fue atendido después ese día",
 }
 
 # The screen.
@@ -212,6 +241,26 @@ ENDED_BY = {
     "data_end": "abierta al último dato",
 }
 LINE_NAME = "Nombre de la línea"
+ABANDONED = "Abandonos y rellamadas"
+ABANDONED_COLUMNS = {
+    "entered": "Entrada",
+    "service": "Línea",
+    "cause": "Causa",
+    "wait_seconds": "Espera",
+    "position": "Lugar al entrar",
+    "number": "Número",
+    "answered": "Atendida después ese día",
+    "answered_after_seconds": "Tardó",
+    "answered_service": "En la línea",
+    "callid": "Llamada (callid)",
+}
+# Which of the abandoned, by what became of who called (reports.abandoned.Later).
+LATER = {
+    "todas": "Todas las abandonadas",
+    "sin-respuesta": "Sin respuesta el mismo día",
+    "atendidas": "Atendidas después el mismo día",
+    "sin-numero": "Sin número conocido",
+}
 CALLER_NUMBER = "Número de quien llamó"
 CALLER_NAME = "Nombre de quien llamó"
 UNMASK = "Ver el número"

@@ -149,6 +149,10 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         Question("... trece meses", "bridge-content.children", lambda c: sl(thirteen(c)), YEAR_SECONDS),
         Question("... un paso en Llamadas", "calls-content.children",
                  lambda c: {"location.search": f"?mes={c.choice(whole)}&puente=transferred"}, MONTH_SECONDS),
+        Question("Abandonos y rellamadas", "abandoned-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}"}, 4 * MONTH_SECONDS),
+        Question("... un listado", "abandoned-content.children",
+                 lambda c: {"location.search": f"?mes={c.choice(whole)}&despues=sin-respuesta"}, 4 * MONTH_SECONDS),
     ]  # fmt: skip
 
 

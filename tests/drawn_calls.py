@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+from etl.callers_again import later_answers_sql, next_calls_sql
 from etl.model import WITHIN_SECONDS
 from reports.rules import DEFAULTS, Parameter, Rules
 
@@ -23,7 +24,9 @@ COLUMNS = """
     outcome_event VARCHAR, outcome_at TIMESTAMP, outcome_local TIMESTAMP, calls INTEGER, talks INTEGER,
     entered_hour UTINYINT, entered_half_hour UTINYINT, outcome_hour UTINYINT, outcome_half_hour UTINYINT,
     reconstructed BOOLEAN, enter_load INTEGER,
-    enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER
+    enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER,
+    entered_epoch BIGINT, ended_epoch BIGINT, caller UBIGINT, position USMALLINT, last_position USMALLINT,
+    transfer_kind VARCHAR, transfer_context VARCHAR, transferred_to VARCHAR
 """
 _COUNTED_BY = "entered_date, service, counted, registered, answered, is_open, cause, wait_seconds"
 _ADDED_UP = (
@@ -40,7 +43,7 @@ _ADDED_UP = (
 )
 NAMES = re.findall(r"(\w+) [A-Z]+", COLUMNS)
 TRACE = {f"{event}_{what}" for event in ("enter", "connect", "end") for what in ("load", "line")}
-ONLY_IN_VISITS = {"queue", "did", "agent", "person", "reconstructed"} | TRACE
+ONLY_IN_VISITS = {"queue", "agent", "person", "reconstructed", "last_position", "transfer_context"} | TRACE
 UTC_AHEAD = timedelta(hours=4)
 # What questions are asked of: in October six calls of the total, three of them answered, two within 20 s; the others
 # are of a line outside the total, left out, still open, or of November.
@@ -83,7 +86,7 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
     return {
         **dict.fromkeys(NAMES),
         "pbx": "default",
-        "callid": f"{number}.1",
+        "callid": row.get("callid") or f"{number}.1",
         "ordinal": 1,
         "queue": row.get("queue", line),
         "agent": None if agent == "-" else agent,
@@ -107,6 +110,13 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
         "talks": int(talk is not None),
         "entered_hour": entered.hour,
         "entered_half_hour": _half_hour(entered),
+        "entered_epoch": _epoch(entered),
+        "ended_epoch": None if is_open else _epoch(ended),
+        "did": row.get("did") or None,
+        "caller": int(text) if (text := row.get("caller", "")) else None,
+        "position": int(text) if (text := row.get("place", "")) else None,
+        "transfer_kind": ("blind" if "TRANSFER" in event else None) if answered else None,
+        "transferred_to": row.get("to") or None,
         "outcome_hour": None if is_open else ended.hour,
         "outcome_half_hour": None if is_open else _half_hour(ended),
     }
@@ -117,13 +127,20 @@ def with_parameter(*parameters: Parameter) -> Rules:
     return Rules((*(item for item in DEFAULTS if item.name != parameters[0].name), *parameters))
 
 
+def _epoch(local: datetime) -> int:
+    return int((local + UTC_AHEAD - datetime(1970, 1, 1)).total_seconds())
+
+
 def _half_hour(at: datetime) -> int:
     return at.hour * 2 + at.minute // 30
 
 
-def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "") -> duckdb.DuckDBPyConnection:
+def warehouse(
+    calls: str = "", log: str = "", queues: str = "", mapping: str = "", until: str = "2026-12-31 00:00"
+) -> duckdb.DuckDBPyConnection:
     """A connection as etl.warehouse hands one over, filled from drawings.
 
+    `until` is the last event on record.
     `log`: pbx | day covered; `queues`: pbx | day | queue named on it; `mapping`: queue | did | line | from | to.
     """
     connection = duckdb.connect(config={"threads": 1})
@@ -152,6 +169,13 @@ def warehouse(calls: str = "", log: str = "", queues: str = "", mapping: str = "
                 CAST(SUM(calls) AS INTEGER) AS calls, {", ".join(_ADDED_UP)}
             FROM core.{table} WHERE registered
             GROUP BY entered_date, entered_hour, entered_half_hour, service, counted, registered""")
+    end = _epoch(datetime.fromisoformat(until))
+    answers = "SELECT * FROM core.queue_visits WHERE answered AND caller IS NOT NULL"
+    for table in ("queue_visits", "line_calls", "calls"):
+        again = next_calls_sql(f"SELECT * FROM core.{table}", str(end))
+        abandoned = f"SELECT * FROM core.{table} WHERE NOT answered AND NOT is_open"
+        connection.execute(f"CREATE VIEW core.{table}_by_next_call AS {again}")
+        connection.execute(f"CREATE VIEW core.{table}_by_later_answer AS {later_answers_sql(abandoned, answers)}")
     for row in drawn(log) if log else []:
         hour = datetime.fromisoformat(row["day"]) + timedelta(hours=9)
         connection.execute("INSERT INTO core.log_hours VALUES (?, ?, 10)", [row.get("pbx", "default"), hour])

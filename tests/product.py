@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import duckdb
 
 from etl import pipeline
 from etl import store as stores
+from etl.call_facts import caller_key
+from etl.pseudonyms import pseudonym
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.settings import Settings
+from etl.store import store_key
 from etl.warehouse import open_generation
 from tests.reference_counter import Call, LogFile, QueueRule, Visit
 
@@ -34,6 +37,8 @@ class Product:
         (self.folder / "in").mkdir(parents=True, exist_ok=True)
         self.files = 0
         self._kept: duckdb.DuckDBPyConnection | None = None
+        self._numbers: set[str] = set()
+        self._callers: dict[object, str] = {}
         self._stores: dict[tuple[str, int, int, int], stores.OpenStore] = {}
 
     def settings(self, pbx: str = "pbx") -> Settings:
@@ -67,6 +72,8 @@ class Product:
     def write(self, file: LogFile) -> Path:
         self.files += 1
         path = self.folder / "in" / f"{self.files}-{file.name}"
+        entries = (line.split("|") for line in file.lines if "|ENTERQUEUE|" in line)
+        self._numbers |= {entry[6] for entry in entries if len(entry) > 6 and entry[6]}
         path.write_bytes("".join(line + "\n" for line in file.lines).encode())
         return path
 
@@ -99,17 +106,29 @@ class Product:
     def visits(self) -> list[Visit]:
         found = self.rows(
             """SELECT pbx, callid, queue, entered_epoch, registered, answered, is_open, cause, wait_seconds,
-            talk_seconds, agent, did, service, reconstructed, outcome_event FROM core.queue_visits
+            talk_seconds, agent, did, service, reconstructed, outcome_event, caller, position, last_position,
+            transfer_kind, transfer_context, transferred_to FROM core.queue_visits
             ORDER BY entered_epoch, pbx, callid, queue, ordinal"""
         )
-        return [Visit(*row) for row in found]
+        return [replace(visit, caller=self.clear(visit.caller)) for visit in (Visit(*row) for row in found)]
 
     def calls(self, unit: str) -> list[Call]:
         found = self.rows(
             f"""SELECT pbx, callid, CAST(epoch(entered_at) AS BIGINT), service, registered, answered, is_open, cause,
-            wait_seconds, talk_seconds FROM {_UNITS[unit]} ORDER BY entered_at, pbx, callid, ordinal"""
+            wait_seconds, talk_seconds, did, caller, position, transfer_kind, transferred_to
+            FROM {_UNITS[unit]} ORDER BY entered_at, pbx, callid, ordinal"""
         )
-        return [Call(*row) for row in found]
+        return [replace(call, caller=self.clear(call.caller)) for call in (Call(*row) for row in found)]
+
+    def clear(self, caller: object) -> str | None:
+        """The number behind a caller's key, where this product was given it; else the key."""
+        if caller is None:
+            return None
+        if self._numbers:
+            key = store_key(self.settings())
+            self._callers |= {caller_key(pseudonym(number, key)): number for number in self._numbers}
+            self._numbers.clear()
+        return self._callers.get(caller, str(caller))
 
     def findings(self) -> list[str]:
         return [str(row[0]) for row in self.rows("SELECT kind FROM meta.findings ORDER BY kind")]

@@ -106,6 +106,12 @@ class Visit:
     service: str | None
     reconstructed: bool
     outcome_event: str | None
+    caller: str | None = None
+    position: int | None = None
+    last_position: int | None = None
+    transfer_kind: str | None = None
+    transfer_context: str | None = None
+    transferred_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,11 @@ class Call:
     cause: str | None
     wait: int | None
     talk: int | None
+    did: str | None = None
+    caller: str | None = None
+    position: int | None = None
+    transfer_kind: str | None = None
+    transferred_to: str | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -321,6 +332,41 @@ class Event:
         return None
 
     @property
+    def places(self) -> tuple[int | None, int | None]:
+        """The caller's place in the queue at the entry, and at leaving it unanswered (queue_log.md)."""
+        match self.name:
+            case "ENTERQUEUE" | "COMPLETEAGENT" | "COMPLETECALLER":
+                return place(self.at(2)), None
+            case "TRANSFER" | "BLINDTRANSFER":
+                return place(self.at(4)), None
+            case "ATTENDEDTRANSFER":
+                return place(self.at(5 if self.at(0) == "LINK" else 4)), None
+            case "ABANDON" | "EXITEMPTY" | "EXITWITHTIMEOUT" | "WITHDRAW":
+                return place(self.at(1)), place(self.at(0))
+            case "EXITWITHKEY":
+                return place(self.at(2)), place(self.at(1))
+        return None, None
+
+    @property
+    def transfer(self) -> tuple[str | None, str | None, str | None]:
+        """How, in which context and to whom a call was transferred. Reading: a number of seven digits or more that is
+        none of the site's lines is only "número externo"; into another conversation the log does not say whose.
+        """
+        if self.name in ("TRANSFER", "BLINDTRANSFER"):
+            return "blind", self.at(1), target(self.at(0))
+        if self.name != "ATTENDEDTRANSFER":
+            return None, None, None
+        match self.at(0):
+            case "BRIDGE":
+                return "bridge", None, None
+            case "APP":
+                return "app", None, target(self.at(1))
+            case "LINK":
+                channel = re.sub(r"(-[0-9a-fA-F]+)?(;[12])?$", "", self.at(2) or "", count=1)
+                return "link", None, target(channel or None)
+        return None, None, None
+
+    @property
     def start(self) -> int | None:
         """Rule: t - hold - talk, "a missing talk counts as 0"; None without a whole number for the hold.
 
@@ -328,6 +374,24 @@ class Event:
         """
         hold = whole(self.wait_field)
         return None if hold is None else self.epoch - hold - (whole(self.talk_field) or 0)
+
+
+def place(text: str | None) -> int | None:
+    """A place in a queue: 1 to 9999, written plainly."""
+    return int(text) if text is not None and re.fullmatch("[1-9][0-9]{0,3}", text) else None
+
+
+def target(text: str | None) -> str | None:
+    return "número externo" if text and text not in LINE_NUMBERS and re.search("[0-9]{7}", text) else text
+
+
+def known(number: str | None) -> str | None:
+    """A caller's number, None where the exchange wrote that it is withheld or nothing."""
+    words = (
+        "anonymous unknown restricted unavailable private withheld asterisk anonimo anónimo desconocido privado s 0 -"
+    )
+    plain = {form for word in words.split() for form in (word, word.capitalize(), word.upper())}
+    return None if number in plain else number
 
 
 def whole(text: str | None) -> int | None:
@@ -474,6 +538,7 @@ class Story:
         self.findings: list[Finding] = []
         self.set_aside: list[Event] = []
         self.last: Event | None = None
+        self.numbers: list[str] = []
 
     def read(self, event: Event) -> None:
         """Reads the next event."""
@@ -497,6 +562,8 @@ class Story:
         # Rule: "a callid waits in one queue at a time: its ENTERQUEUE in any queue ... ends the wait at that instant"
         self.lose_wait(event)
         self.attempts.append(Attempt(event.queue, event.epoch, event, self.step))
+        if number := event.at(1):
+            self.numbers.append(number)
 
     def connect(self, event: Event) -> None:
         here = self.waiting(event.queue)
@@ -625,6 +692,11 @@ class Story:
     def settle(self, attempt: Attempt, rules: Sequence[QueueRule], parameters: Parameters) -> Visit:
         """Writes the visit down: its durations, its agent and its line."""
         did = self.last_did(attempt)
+        # Reading: a visit whose entry is lost, or tells no number, has the first number that its callid tells.
+        number = attempt.opened_by.at(1) if not attempt.reconstructed else None
+        at_entry = attempt.opened_by.places[0] if not attempt.reconstructed else None
+        at_end, left = attempt.end.places if attempt.end else (None, None)
+        kind, context, to = attempt.end.transfer if attempt.end else (None, None, None)
         return Visit(
             pbx=self.pbx,
             callid=self.callid,
@@ -641,6 +713,12 @@ class Story:
             service=service_of(attempt.queue, did, attempt.entered_at, rules),
             reconstructed=attempt.reconstructed,
             outcome_event=attempt.end.name if attempt.end else None,
+            caller=known(number or next(iter(self.numbers), None)),
+            position=at_entry or at_end,
+            last_position=left,
+            transfer_kind=kind,
+            transfer_context=context,
+            transferred_to=to,
         )
 
     def wait(self, attempt: Attempt, parameters: Parameters) -> int | None:
@@ -804,6 +882,11 @@ def joined(visits: Sequence[Visit], final: Visit | None) -> Call:
         cause=None if answered else final.cause,
         wait=wait,
         talk=None if not talks or None in talks else sum(talk for talk in talks if talk is not None),
+        did=first.did,
+        caller=next((visit.caller for visit in visits if visit.caller), None),
+        position=first.position,
+        transfer_kind=visits[-1].transfer_kind,
+        transferred_to=visits[-1].transferred_to,
     )
 
 

@@ -32,17 +32,21 @@ def invented_log(
         wait = chance.choice(["0", "1", "2", "5", "10", "", "-3", "x"])
         talk = chance.choice(["0", "1", "5", "10", "", "-2"])
         head = f"{time}|{callid}|{queue}"
+        number = chance.choice(["70711111", "70711112", "70711113", "", "anonymous", "Unknown"])
+        place, other = (chance.choice(["1", "2", "13", "", "x", "0"]) for _ in range(2))
+        to = chance.choice(["310", "4200400", "71234567", "q2", ""])
         events = (
-            [f"{head}|NONE|ENTERQUEUE||7|1"] * 5
+            [f"{head}|NONE|ENTERQUEUE||{number}|{place}", f"{head}|NONE|ENTERQUEUE||{number}"] * 3
             + [f"{head}|{agent}|CONNECT|{wait}|x|1"] * 4
-            + [f"{head}|{agent}|COMPLETEAGENT|{wait}|{talk}|1"] * 3
+            + [f"{head}|{agent}|COMPLETEAGENT|{wait}|{talk}|{other}"] * 3
             + [
-                f"{head}|{agent}|BLINDTRANSFER|1|c|{wait}|{talk}|1",
-                f"{head}|{agent}|ATTENDEDTRANSFER|LINK|a|b|{wait}|{talk}",
-                f"{head}|NONE|ABANDON|1|1|{wait}",
+                f"{head}|{agent}|BLINDTRANSFER|{to}|c|{wait}|{talk}|{other}",
+                f"{head}|{agent}|ATTENDEDTRANSFER|LINK|a|SIP/{to}-00a1|{wait}|{talk}|{other}",
+                f"{head}|{agent}|ATTENDEDTRANSFER|{chance.choice(['BRIDGE', 'APP'])}|{to}|{wait}|{talk}|{other}",
+                f"{head}|NONE|ABANDON|{place}|{other}|{wait}",
                 f"{head}|NONE|EXITEMPTY|1|1|{wait}",
-                f"{head}|NONE|EXITWITHTIMEOUT|1",
-                f"{head}|NONE|EXITWITHKEY|1|1|1|{wait}",
+                f"{head}|NONE|EXITWITHTIMEOUT|{place}",
+                f"{head}|NONE|EXITWITHKEY|1|{place}|{other}|{wait}",
                 f"{head}|NONE|WITHDRAW|1|1|{wait}|x",
                 f"{head}|{agent}|SYSCOMPAT|",
                 f"{head}|{agent}|RINGNOANSWER|1000",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports import terms
-from reports.definition import Dimension, Indicator, Kind, Period, PeriodError, Unit, ValueUnit, month
+from reports.definition import Dimension, Facts, Indicator, Kind, Period, PeriodError, Unit, ValueUnit, month
 from reports.indicators import BY_NAME, INDICATORS
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
@@ -51,6 +51,11 @@ EXAMPLES = """
     max_wait                     |           |             | 21
     short_abandons               | 1         |             | 1
     talk_seconds                 | 600       |             | 600
+    transferred                  | 1         |             | 1
+    transfer_rate                | 1         | 7           | 0.142857
+    hung_up_by_operator          | 2         | 6           | 0.333333
+    hung_up_by_caller            | 4         | 6           | 0.666667
+    caller_unknown               | 11        |             | 11
 """
 DISTRIBUTION = """
     outcome    | wait_class | numerator | denominator
@@ -73,6 +78,8 @@ DISTRIBUTION = """
     abandonada | > 300      | 0         | 4
     abandonada | sin dato   | 1         | 4
 """
+#: These have theirs in test_callers_again.
+OF_CALLERS = {item.name for item in INDICATORS if item.facts in (Facts.NEXT_CALL, Facts.LATER_ANSWER)}
 EXPECTED = {row["indicator"]: row for row in drawn(EXAMPLES)}
 
 
@@ -81,8 +88,8 @@ def value_of(calls: str, name: str, rules: Rules = RULES, unit: str | None = Non
 
 
 def test_every_indicator_has_a_worked_example() -> None:
-    assert {*EXPECTED, "wait_distribution"} == {item.name for item in INDICATORS}
-    assert {*EXPECTED, "wait_distribution", *AGENT_EXPECTED} == set(BY_NAME)
+    assert {*EXPECTED, "wait_distribution", *OF_CALLERS} == {item.name for item in INDICATORS}
+    assert {*EXPECTED, "wait_distribution", *OF_CALLERS, *AGENT_EXPECTED} == set(BY_NAME)
 
 
 @pytest.mark.duckdb
@@ -285,7 +292,8 @@ def test_names_and_labels_are_unique() -> None:
 
 
 def test_only_the_abandoned_are_split_by_cause_and_only_the_answered_by_operator() -> None:
-    assert [item.name for item in INDICATORS if Dimension.CAUSE in item.dimensions] == ["abandoned"]
+    by_cause = {item.name for item in INDICATORS if Dimension.CAUSE in item.dimensions}
+    assert by_cause == {"abandoned", "caller_unknown", *OF_CALLERS}
     by_agent = {item.name for item in INDICATORS if Dimension.AGENT in item.dimensions}
     assert not by_agent & {"registered", "abandoned", "service_level", "abandonment_rate"}
 

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from dashboard.context import Context
 from dashboard.pages import (
+    abandoned,
     accounts,
     audit,
     before_queue,
@@ -42,6 +43,7 @@ PAGES: tuple[Page, ...] = (
     month,
     service_level,
     operators,
+    abandoned,
     bridge,
     before_queue,
     calls,
@@ -52,4 +54,4 @@ PAGES: tuple[Page, ...] = (
     own_account,
 )
 #: Lists that the worker saves where they are long, by the path of their page.
-LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit)}
+LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit, abandoned)}

@@ -166,9 +166,14 @@ def _may_unmask(identity: Identity) -> bool:
 def _callers(
     context: Context, generation: Generation, cursor: Cursor, call: CallAsked, mask: Mask
 ) -> list[Caller]:  # fmt: skip
+    clear = clear_callers(context, generation)
+    return list_callers(cursor, clear, call.pbx, call.callid, call.near, mask=mask)
+
+
+def clear_callers(context: Context, generation: Generation) -> ClearCallers:
+    """Return where the clear numbers of a generation are looked up; who asks hides what comes out. WarehouseError."""
     try:
         key = store_key(context.settings)
     except StoreError as error:
         raise WarehouseError(str(error)) from None
-    clear = ClearCallers(context.settings.warehouse, generation, key)
-    return list_callers(cursor, clear, call.pbx, call.callid, call.near, mask=mask)
+    return ClearCallers(context.settings.warehouse, generation, key)

@@ -101,6 +101,7 @@ _KINDS: Mapping[str, Kind] = {
     "cellRendererData": _cell,
 }
 _OWN: Mapping[str, Kind] = {
+    "abandoned-shown.data": _with(search=_text, generation=_number),
     "accounts-changed.data": _text,
     "audit-shown.data": _with(search=_text, generation=_number),
     "before-shown.data": _with(search=_text, generation=_number),

@@ -27,7 +27,12 @@ final AS (
         SUM(CASE WHEN answered AND talk_seconds IS NULL THEN 1 ELSE 0 END) AS unknown_talks,
         SUM(CASE WHEN answered THEN talk_seconds END) AS talk_seconds,
         MAX(CASE WHEN place_from_end = 1 THEN outcome_event END) AS outcome_event,
-        MAX(CASE WHEN place_from_end = 1 THEN ended_epoch END) AS ended_epoch
+        MAX(CASE WHEN place_from_end = 1 THEN ended_epoch END) AS ended_epoch,
+        MAX(CASE place WHEN 1 THEN did END) AS did,
+        ARG_MIN(caller, place) FILTER (WHERE caller IS NOT NULL) AS caller,
+        MAX(CASE place WHEN 1 THEN position END) AS position,
+        MAX(CASE WHEN place_from_end = 1 THEN transfer_kind END) AS transfer_kind,
+        MAX(CASE WHEN place_from_end = 1 THEN transferred_to END) AS transferred_to
     FROM placed
     GROUP BY pbx, callid
 )
@@ -49,5 +54,10 @@ SELECT
     END AS wait_seconds,
     CASE WHEN unknown_talks = 0 THEN CAST(talk_seconds AS INTEGER) END AS talk_seconds,
     outcome_event,
-    ended_epoch
+    ended_epoch,
+    did,
+    caller,
+    position,
+    transfer_kind,
+    transferred_to
 FROM final

@@ -56,7 +56,12 @@ final AS (
         MAX(CASE WHEN place_from_end = 1 THEN wait_seconds END) AS last_wait,
         MAX(CASE WHEN place_from_end = 1 THEN talk_seconds END) AS talk_seconds,
         MAX(CASE WHEN place_from_end = 1 THEN outcome_event END) AS outcome_event,
-        MAX(CASE WHEN place_from_end = 1 THEN ended_epoch END) AS ended_epoch
+        MAX(CASE WHEN place_from_end = 1 THEN ended_epoch END) AS ended_epoch,
+        MAX(CASE place WHEN 1 THEN did END) AS did,
+        ARG_MIN(caller, place) FILTER (WHERE caller IS NOT NULL) AS caller,
+        MAX(CASE place WHEN 1 THEN position END) AS position,
+        MAX(CASE WHEN place_from_end = 1 THEN transfer_kind END) AS transfer_kind,
+        MAX(CASE WHEN place_from_end = 1 THEN transferred_to END) AS transferred_to
     FROM placed
     GROUP BY pbx, callid, chain
 )
@@ -82,5 +87,10 @@ SELECT
     END AS wait_seconds,
     talk_seconds,
     outcome_event,
-    ended_epoch
+    ended_epoch,
+    did,
+    caller,
+    position,
+    transfer_kind,
+    transferred_to
 FROM final

@@ -1,5 +1,6 @@
 -- One row per callid that one aggregate can tell: entered once, one queue, connected and ended in order with equal waits, or ended unanswered.
 -- reach: the lines of a callid within 31 days of each other; takes the relation "scope" (lines of the callids to build).
+-- :caller, :position, :end_position, :last_position, :transfer_data: what a line tells of these (etl.call_facts).
 -- :pbx and :keys: a literal and "callid" where there is one PBX, else "pbx" and "pbx, callid".
 -- "form" counts the kinds in one number (64 to the power of the kind's place); with the number of rows it is unmistakable.
 WITH per_callid AS (
@@ -28,7 +29,11 @@ WITH per_callid AS (
         MAX(CASE kind WHEN 1 THEN queue END) AS queue,
         MAX(CASE kind WHEN 2 THEN agent END) AS agent,
         MAX(CASE WHEN kind IN (3, 4) THEN event END) AS outcome_event,
-        MAX(:did_data) AS did_data
+        MAX(:did_data) AS did_data,
+        MAX(:caller) AS caller,
+        COALESCE(MAX(:position), MAX(:end_position)) AS position,
+        MAX(:last_position) AS last_position,
+        MAX(:transfer_data) AS transfer_data
     FROM scope
     WHERE kind BETWEEN 1 AND 6
     GROUP BY :keys
@@ -79,5 +84,9 @@ SELECT
     least_load AS load,
     enter_line,
     connect_line,
-    end_line
+    end_line,
+    caller,
+    position,
+    last_position,
+    transfer_data
 FROM per_callid

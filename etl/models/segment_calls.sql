@@ -53,7 +53,9 @@ CREATE TABLE :segment.raw.overlaid (
 );
 
 -- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid. What follows from these columns
--- alone (registered, counted, the instants) is added by the readers' view.
+-- alone (registered, counted, the instants) is added by the readers' view. caller: the beginning of the number's
+-- pseudonym, as a number; none where it is unknown or withheld. position, last_position: places in the queue at the entry
+-- and at leaving it unanswered.
 CREATE TABLE :segment.core.queue_visits (
     pbx VARCHAR USING COMPRESSION dictionary,
     callid VARCHAR USING COMPRESSION dictionary,
@@ -79,7 +81,13 @@ CREATE TABLE :segment.core.queue_visits (
     connect_load INTEGER,
     connect_line INTEGER,
     end_load INTEGER,
-    end_line INTEGER
+    end_line INTEGER,
+    caller UBIGINT,
+    position USMALLINT,
+    last_position USMALLINT,
+    transfer_kind VARCHAR USING COMPRESSION dictionary,
+    transfer_context VARCHAR USING COMPRESSION dictionary,
+    transferred_to VARCHAR USING COMPRESSION dictionary
 );
 
 -- One row per line call (unit 'line') or caller's call (unit 'call') of a callid with several visits.
@@ -98,7 +106,12 @@ CREATE TABLE :segment.core.chained_calls (
     wait_seconds INTEGER,
     talk_seconds INTEGER,
     outcome_event :event_type,
-    ended_epoch BIGINT
+    ended_epoch BIGINT,
+    did VARCHAR,
+    caller UBIGINT,
+    position USMALLINT,
+    transfer_kind VARCHAR,
+    transferred_to VARCHAR
 );
 
 -- One row per part, day of entry, line, outcome, cause and second of wait: how many calls, how many of them have a known

@@ -112,6 +112,7 @@ def _simulate(firsts: Sequence[date], seed: int) -> tuple[dict[str, Roster], lis
             Call(line.number, line.did, caller, [visit])
             for (_, line), caller, visit in zip(arriving, callers, visits, strict=True)
         ]
+        _call_again(of_queue, np.random.default_rng([seed, 5, number]))
         if queue == NARROW_LINE:
             for part in _by_month(of_queue, firsts):
                 settle_in_time([call.visits[0] for call in part], NARROW_SHARE)
@@ -121,6 +122,23 @@ def _simulate(firsts: Sequence[date], seed: int) -> tuple[dict[str, Roster], lis
         calls += of_queue
     calls.sort(key=attrgetter("entered"))
     return rosters, calls
+
+
+def _call_again(calls: Sequence[Call], rng: np.random.Generator) -> None:
+    """Give the numbers of callers who were not answered to some of the calls of the next hour and a half.
+
+    Half of them try again, most within minutes; who calls how often else is draw_callers' matter.
+    """
+    tries, delays = rng.random(len(calls)) < 0.5, rng.exponential(12 * 60, len(calls))
+    taken: set[int] = set()
+    for position, call in enumerate(calls):
+        if call.visits[0].outcome == "answered" or not tries[position] or delays[position] > 90 * 60:
+            continue
+        at = call.visits[0].wait_ended + delays[position]
+        again = bisect_left(calls, at, key=attrgetter("entered"))
+        if again < len(calls) and again not in taken and calls[again].entered - at < 30 * 60:
+            taken.add(again)
+            calls[again].caller = call.caller
 
 
 def _expected(line: LineProfile, firsts: Sequence[date]) -> np.ndarray:

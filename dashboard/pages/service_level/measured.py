@@ -14,7 +14,7 @@ from dashboard.context import Cursor
 from dashboard.question import Question
 from reports import terms
 from reports.completeness import Completeness, completeness
-from reports.definition import Dimension
+from reports.definition import Dimension, Facts
 from reports.indicators import BY_NAME, INDICATORS
 from reports.measured import LineFigures, Verdict, figures_of, lines_of, open_calls, verdict_of
 from reports.query import by_hour, wait_curve
@@ -49,7 +49,11 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     """Measure everything of the page. Raises QueryError."""
     asked = question.filters
     step = Dimension.DAY if asked.period.days <= DAYS_SHOWN else Dimension.MONTH
-    names = [each.name for each in INDICATORS if asked.unit in each.units and not each.implied]
+    names = [
+        each.name
+        for each in INDICATORS
+        if asked.unit in each.units and each.facts is Facts.OUTCOME and not each.implied
+    ]
     figures = figures_of(question.ask(cursor, *names))
     by_line = question.ask(cursor, *LINE_FIGURES, by=(Dimension.SERVICE,))
     on_record = completeness(cursor, question.rules, asked.period).narrowed(asked.lines)
