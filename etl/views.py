@@ -133,7 +133,7 @@ def months_between(
     again = (f"{unit}{again}" for unit in _UNITS for again in (BY_NEXT_CALL, BY_LATER_ANSWER))
     known = (LINES, *BESIDE, *CALL_TABLES, *AGENT_TABLES, *again)
     if table not in known:
-        raise ValueError(f"{table} is none of {, '.join(known)}")
+        raise ValueError(f"{table} is none of {', '.join(known)}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
     if table.endswith((BY_NEXT_CALL, BY_LATER_ANSWER)):
         return f"({_again(table, months, first, last)})" if months else table
