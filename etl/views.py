@@ -46,6 +46,19 @@ BY_WAIT, BY_HALF_HOUR = "_by_wait", "_by_half_hour"
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
+#: Lines by their places alone, and those that are odd by themselves: an event that no source knows, or a clock that is
+#: behind that of an earlier line of the file.
+PLACES, ODD_LINES = "raw.places", "raw.odd_lines"
+#: What else lies in the months of calls, by the instants of lines.
+BESIDE = ("raw.duplicates", "raw.overlaid", "meta.findings", "meta.strays", PLACES, ODD_LINES)
+_NARROWED = {
+    PLACES: ("raw.queue_log", "load, line, epoch", ""),
+    ODD_LINES: (
+        "raw.queue_log",
+        "load, line, epoch, order_epoch, callid, queue, other_event",
+        "other_event IS NOT NULL OR order_epoch <> epoch",
+    ),
+}
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], loads: str) -> None:
@@ -57,14 +70,17 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"INSERT INTO meta.call_months VALUES {months}")
     for table in CALL_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
-    for table in ("raw.duplicates", "raw.overlaid", "meta.findings", "meta.strays"):
-        connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
+    for table in BESIDE:
+        connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
     # Small, and asked for by every page: read once.
     for table in ("core.log_hours", "core.log_queues"):
         connection.execute(f"CREATE TABLE {table} AS {_union(table, calls)}")
     for table in ("core.restarts", "core.queue_lines", "core.agent_persons"):
         connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {loads}.{table}")
     connection.execute(f"CREATE VIEW {LINES} AS {_rows_of(LINES, calls, loads)}")
+    # As they were read, before what was found among the calls: what asks for some months adds that of those.
+    connection.execute(f"CREATE VIEW meta.pieces AS SELECT * FROM {loads}.meta.loads")
+    connection.execute(f"CREATE VIEW meta.rejected AS SELECT * FROM {loads}.meta.quarantine")
     connection.execute(
         f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {loads}.meta.quarantine
         UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
@@ -86,13 +102,14 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
 def months_between(
     connection: duckdb.DuckDBPyConnection, table: str, first: date, last: date, within: Iterable[int] = WITHIN_SECONDS
 ) -> str:
-    """Return what stands behind FROM for the rows of the months between two days, of LINES or one of CALL_TABLES.
+    """Return what stands behind FROM for the rows of the months between two days, of LINES, CALL_TABLES or BESIDE.
 
-    Calls lie in the month of their entry, lines in that of their instant. The days are still to be asked for. `within`:
-    of a table by half hour, the seconds within which the answered are asked for; fewer columns are planned sooner.
+    Calls lie in the month of their entry, lines and findings in that of their instant. The days are still to be
+    asked for. `within`: of a table by half hour, the seconds within which the answered are asked for; fewer columns are
+    planned sooner.
     """
-    if table not in (LINES, *CALL_TABLES):
-        raise ValueError(f"{table} is none of {', '.join((LINES, *CALL_TABLES))}")
+    if table not in (known := (LINES, *CALL_TABLES, *BESIDE)):
+        raise ValueError(f"{table} is none of {', '.join(known)}")
     months = connection.execute("SELECT month, alias, loads FROM meta.call_months").fetchall()
     near = [alias for month, alias, _ in months if _month_of(first) <= month <= _month_of(last)]
     if len(near) == len(months):
@@ -107,7 +124,10 @@ def _month_of(day: date) -> str:
 
 
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
-    """Return the SELECT of LINES or one of CALL_TABLES over some months of calls."""
+    """Return the SELECT of LINES, or one of CALL_TABLES or BESIDE, over some months of calls."""
+    if table in BESIDE:
+        source, columns, where = _NARROWED.get(table, (table, "*", ""))
+        return _union(source, aliases, columns, where)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
         return f"SELECT loads.pbx, q.* FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"

@@ -34,14 +34,12 @@ from etl.safekeeping.keys import keys_kept_at
 from etl.safekeeping.manifest import backups_in
 from etl.safekeeping.rotation import LONGEST, STALE, damaged_backups, last_backup
 from etl.safekeeping.seals import other_seals
-from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
+from etl.settings import FRESH, SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
 from etl.warehouse import WarehouseError, digest, read_current
 from reports.format import count_text, number_text
 
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
-#: How old the newest line may be before somebody should look whether the log still arrives.
-FRESH = timedelta(hours=36)
 _WAITS_LONG = timedelta(minutes=15)
 _BEAT_LOST = timedelta(minutes=1)
 _RENEW_DAYS, _LAST_DAYS = 30, 7
