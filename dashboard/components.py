@@ -168,6 +168,17 @@ def covered(text: str, *, whole: bool) -> Component:
     return html.Span([mark, text], className="covered" if whole else "covered partly")
 
 
+def fresh(text: str, *, old: bool, title: str | None = None) -> Component:
+    """Return until when the log reaches, marked where that is long ago; `title` tells more to who points at it."""
+    said: Children = [icon("alert-triangle"), text] if old else text
+    return html.Div(said, className="fresh fresh-old" if old else "fresh", title=title)
+
+
+def note(children: Children) -> Component:
+    """Return a quiet remark above figures."""
+    return html.P([icon("info-circle"), html.Span(children)], className="remark", role="note")
+
+
 def stat(label: str, value: str, lines: Sequence[Children], *, explanation: Component) -> Component:
     """Return one figure: its label, its value, and below what it is divided by and what it was before."""
     return html.Div(

@@ -21,6 +21,7 @@ CALLS_PATH = "/llamadas"
 SERVICE_LEVEL_PATH = "/nivel-de-servicio"
 LOADS_PATH = "/cargas"
 SETUP_PATH = "/puesta-en-marcha"
+QUALITY_PATH = "/calidad"
 #: Figures that open their calls wherever they stand.
 WITH_CALLS = ("registered", "answered", "answered_in_time", "abandoned")
 PRESETS = {"hoy": "Hoy", "ayer": "Ayer", "semana": "Semana", "mes": "Mes", "gestion": "Gestión"}
@@ -76,6 +77,11 @@ class Filters:
 def calls_address(asked: Filters, indicator: str) -> str:
     """Return the address of the calls behind a figure."""
     return f"{CALLS_PATH}{asked.address}&{urlencode({'cifra': indicator})}"
+
+
+def quality_address(period: Period, **words: str) -> str:
+    """Return the address of the quality of a period's data; further words name a part of it."""
+    return f"{QUALITY_PATH}{Filters(period).address}{''.join(f'&{urlencode({name: words[name]})}' for name in words)}"
 
 
 def word_of(unit: Unit) -> str:

@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     ``data`` is the folder of the store (CALLCENTER_DATA); ``memory_limit`` is what DuckDB may use, of which the whole
     process stays under 2 GB; ``round_lines`` are built at once within it; ``records_url`` replaces
     ``<data>/records.sqlite`` by another SQLAlchemy URL. ``keep_set_aside_days`` after its load, the text of a line that
-    was set aside is forgotten: it may hold anything. An hour without a log is a gap where at least ``gap_share`` of the
-    same hours of the weeks around it have one (``reports.coverage``).
+    was set aside is forgotten: it may hold anything. A silence of the log is a gap where the same hours of the weeks
+    around it usually have ``gap_lines`` lines (``reports.coverage``).
 
     ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
     where it listens, ``connections_of_address`` how many of one address may be open at once; ``certificate`` and
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
     keep_set_aside_days: int = Field(default=90, ge=1)
-    gap_share: float = Field(default=0.8, gt=0, le=1)
+    gap_lines: int = Field(default=20, ge=1)
 
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     host: str = "127.0.0.1"

@@ -126,8 +126,8 @@ def _month_of(day: date) -> str:
 def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[int] = WITHIN_SECONDS) -> str:
     """Return the SELECT of LINES, or one of CALL_TABLES or BESIDE, over some months of calls."""
     if table in BESIDE:
-        source, columns, where = _NARROWED.get(table, (table, "*", ""))
-        return _union(source, aliases, columns, where)
+        stored, narrowed_to, where = _NARROWED.get(table, (table, "*", ""))
+        return _union(stored, aliases, narrowed_to, where)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
         return f"SELECT loads.pbx, q.* FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"

@@ -1,10 +1,11 @@
 """Which hours the logs of each PBX cover, and which they lack: a gap is told from a night in which nobody called.
 
-In: a cursor, a period, the share of weeks that makes an hour usual. Out: the state of every hour, and the gaps. The rule
-(D; rules.md says nothing of hours): an hour without any line is usual silence unless at that hour of that weekday at
-least the share of the 8 weeks before and after had lines (weeks whose day has a log at all; where fewer than three have,
-that hour of the two weeks around). A gap lasts from the first to the last missing hour of one silence, what lies between
-included. Where no day tells what is usual, a silence of 12 hours is a gap, as for ``callcenter check``.
+In: a cursor, a period, how many lines make a silence a gap. Out: the state of every hour, and the gaps. The rule (D;
+rules.md says nothing of hours): a silence, hours in a row without any line, is a gap where the same hours of the same
+weekdays of the 8 weeks before and after usually (their medians, added up) have so many lines or more. Only weeks whose
+day has a log count; where fewer than three have, the same hour of the two weeks around. A gap lasts from the first to
+the last such hour of its silence. Where no day at all tells what is usual, a silence of 12 hours is a gap, as it is for
+``callcenter check``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from statistics import median
 
 import duckdb
 
@@ -82,8 +84,8 @@ class Coverage:
         )  # fmt: skip
 
 
-def read_coverage(cursor: duckdb.DuckDBPyConnection, period: Period, share: float) -> tuple[Coverage, ...]:
-    """Read what hours of a period the log of each PBX covers; `share` is what makes an hour usual (0 to 1)."""
+def read_coverage(cursor: duckdb.DuckDBPyConnection, period: Period, gap_lines: int) -> tuple[Coverage, ...]:
+    """Read what hours of a period the log of each PBX covers; `gap_lines` make a silence a gap."""
     begin, end = _midnight(period.first), _midnight(period.last) + timedelta(days=1)
     found: dict[str, dict[int, int]] = {}
     for pbx, at, lines in cursor.execute(HOURS_SQL, [begin - _REACH, end + _REACH]).fetchall():
@@ -92,7 +94,7 @@ def read_coverage(cursor: duckdb.DuckDBPyConnection, period: Period, share: floa
     for pbx, first, last in cursor.execute(SPANS_SQL).fetchall():
         hours = found.get(pbx, {})
         span = range(max(_number(first), _number(begin - _REACH)), min(_number(last), _number(end + _REACH) - 1) + 1)
-        missing = missing_hours(hours, span, share)
+        missing = missing_hours(hours, span, gap_lines)
         asked = range(_number(begin), _number(end))
         states = {_at(hour): _state(hour, hours, missing, span) for hour in asked}
         gaps = tuple(Gap(pbx, _at(run.start), _at(run.stop)) for run in _runs(sorted(missing.intersection(asked))))
@@ -101,26 +103,26 @@ def read_coverage(cursor: duckdb.DuckDBPyConnection, period: Period, share: floa
     return tuple(covered)
 
 
-def missing_hours(hours: Mapping[int, int], span: range, share: float) -> set[int]:
-    """Return the hours of a span (numbers since 1970) that have no lines and should: see the module."""
+def missing_hours(hours: Mapping[int, int], span: range, gap_lines: int) -> set[int]:
+    """Return the hours of a span (numbers since 1970) that lack their lines; `hours` are those with lines."""
     days = {hour // _DAY for hour in hours}
     missing: set[int] = set()
     for run in _runs([hour for hour in span if hour not in hours]):
-        usual = [_is_usual(hour, hours, days, share) for hour in run]
-        wanted = [hour for hour, is_usual in zip(run, usual, strict=True) if is_usual]
-        if wanted:
+        usual = [_usual_lines(hour, hours, days) for hour in run]
+        if all(each is None for each in usual):
+            missing.update(run if len(run) * 3600 >= GAP_SECONDS else ())
+        elif sum(each or 0 for each in usual) >= gap_lines:
+            wanted = [hour for hour, lines in zip(run, usual, strict=True) if lines]
             missing.update(range(wanted[0], wanted[-1] + 1))
-        elif all(each is None for each in usual) and len(run) * 3600 >= GAP_SECONDS:
-            missing.update(run)
     return missing
 
 
-def _is_usual(hour: int, hours: Mapping[int, int], days: set[int], share: float) -> bool | None:
-    """Tell whether an hour like this usually has lines; None where too little is known."""
+def _usual_lines(hour: int, hours: Mapping[int, int], days: set[int]) -> float | None:
+    """Return how many lines an hour like this usually has; None where too little is known."""
     for step, number in ((_WEEK, WEEKS), (_DAY, DAYS)):
         like = [hour + k * step for k in range(-number, number + 1) if k and (hour + k * step) // _DAY in days]
         if len(like) >= FEW:
-            return sum(each in hours for each in like) >= share * len(like)
+            return median(hours.get(each, 0) for each in like)
     return None
 
 

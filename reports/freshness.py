@@ -5,6 +5,7 @@ In: a generation, the time it is. Out: values and their words; the same on every
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,7 @@ from reports.wording import fresh_text
 class Freshness:
     """The last event of each PBX in wall time of La Paz, and those PBXs whose last event is older than FRESH."""
 
-    until: dict[str, datetime]
+    until: Mapping[str, datetime]
     old: tuple[str, ...]
 
     @property
@@ -31,7 +32,11 @@ class Freshness:
 
 def freshness(generation: Generation, now: datetime | None, limit: timedelta = FRESH) -> Freshness:
     """Return how fresh a generation is at an instant; without one (invented data) nothing is old."""
-    until = data_until(generation)
+    return freshness_of(data_until(generation), now, limit)
+
+
+def freshness_of(until: Mapping[str, datetime], now: datetime | None, limit: timedelta = FRESH) -> Freshness:
+    """Return the same of the last events of the PBXs (``reports.measured.data_until``)."""
     if now is None:
         return Freshness(until, ())
     local = local_time(now.astimezone(UTC))

@@ -7,7 +7,7 @@ loaded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -67,14 +67,20 @@ class Limit:
         )
 
     @property
+    def codes(self) -> frozenset[str]:
+        """The codes of the figures that suffer."""
+        return frozenset(code for loss in self.source.losses for code in loss.suffer)
+
+    @property
     def suffering(self) -> tuple[str, ...]:
         """The figures that suffer, as users call them, each once."""
         return suffering(self.source.losses)
 
 
-def suffering(losses: Sequence[Loss]) -> tuple[str, ...]:
-    """Return the figures that suffer from losses, as users call them, each once."""
-    return tuple(dict.fromkeys(terms.SUFFERING.get(code, code) for loss in losses for code in loss.suffer))
+def suffering(losses: Sequence[Loss], shown: Collection[str] = terms.SUFFERING) -> tuple[str, ...]:
+    """Return the figures that suffer from losses, as users call them, each once; of those `shown` by their codes."""
+    codes = dict.fromkeys(code for loss in losses for code in loss.suffer)
+    return tuple(terms.SUFFERING[code] for code in codes if code in shown and code in terms.SUFFERING)
 
 
 def epochs(period: Period) -> tuple[int, int]:

@@ -114,6 +114,19 @@ def list_odd_lines(
     ]  # fmt: skip
 
 
+def count_odd_lines(cursor: duckdb.DuckDBPyConnection, kind: str, period: Period) -> int:
+    """Count the lines of a kind of KINDS in a period. KeyError for another kind."""
+    ((number,),) = cursor.execute(f"SELECT COUNT(*) FROM ({_rows_of(cursor, kind, period)})").fetchall()
+    return int(number)
+
+
+def count_set_aside(cursor: duckdb.DuckDBPyConnection, period: Period, reason: str = "") -> int:
+    """Count the lines set aside in the loads of a period, those of a reason where one is named."""
+    sql = _set_aside_sql(cursor, period, limit=2**31, offset=0)
+    ((number,),) = cursor.execute(f"SELECT COUNT(*) FROM ({sql})", [reason, reason]).fetchall()
+    return int(number)
+
+
 def list_set_aside(
     cursor: duckdb.DuckDBPyConnection,
     period: Period,
@@ -128,9 +141,7 @@ def list_set_aside(
     Numbers and names that may be customers' are hidden, all of the text from whoever may see nothing of it.
     """
     mask = mask or Mask()
-    sql = REJECTED_SQL.format(
-        strays=strays_of(cursor, period), touches=touches(period, "pieces."), limit=limit, offset=offset
-    )
+    sql = _set_aside_sql(cursor, period, limit=limit, offset=offset)
     rows = cursor.execute(sql, [reason, reason]).fetchall()
     places = [(load, line, epoch) for _, load, line, _, _, epoch in rows if epoch is not None]
     strays = _texts_of_strays(cursor, places) if mask.level(Field.SET_ASIDE) is not Level.NONE else {}
@@ -142,6 +153,12 @@ def list_set_aside(
             shown = FORGOTTEN
         found.append(LineSetAside(str(name), int(load), int(line), str(reasons), _printable(shown)))
     return found
+
+
+def _set_aside_sql(cursor: duckdb.DuckDBPyConnection, period: Period, *, limit: int, offset: int) -> str:
+    return REJECTED_SQL.format(
+        strays=strays_of(cursor, period), touches=touches(period, "pieces."), limit=limit, offset=offset
+    )
 
 
 def reason_text(code: str) -> str:

@@ -220,7 +220,7 @@ def read_quality(
     rules: Rules,
     period: Period,
     *,
-    gap_share: float,
+    gap_lines: int,
     now: datetime | None,
 ) -> Quality:
     """Read everything of a period; `now` is the time it is, None where nothing can be late (invented data)."""
@@ -233,7 +233,7 @@ def read_quality(
     return Quality(
         period=period,
         fresh=freshness(generation, now),
-        coverage=read_coverage(cursor, period, gap_share),
+        coverage=read_coverage(cursor, period, gap_lines),
         on_record=completeness(cursor, rules, period),
         files=files,
         reasons=read_reasons(cursor, period),
@@ -303,12 +303,12 @@ def _moved(cursor: duckdb.DuckDBPyConnection, table: str, spans: list[tuple[int,
 def _findings(cursor: duckdb.DuckDBPyConnection, period: Period, visits: str) -> tuple[dict[str, int], int]:
     """Return the counts by kind, and by how many seconds a clock was behind at most."""
     days, instants = [period.first, period.last], list(epochs(period))
-    kinds = months_between(cursor, "meta.findings", *days)
+    kinds = months_between(cursor, "meta.findings", period.first, period.last)
     found = {str(kind): int(n) for kind, n in cursor.execute(FINDINGS_SQL.format(findings=kinds), instants).fetchall()}
     names = ("reconstructed", "endless", "unended_talk", "unknown_wait", "open")
     (counts,) = cursor.execute(VISITS_SQL.format(visits=visits), days).fetchall()
     found |= {name: int(number) for name, number in zip(names, counts, strict=True)}
-    odd = months_between(cursor, ODD_LINES, *days)
+    odd = months_between(cursor, ODD_LINES, period.first, period.last)
     ((behind, most),) = cursor.execute(CLOCK_SQL.format(odd=odd), instants).fetchall()
     ((restarts,),) = cursor.execute(RESTARTS_SQL, instants).fetchall()
     return {**found, "clock_behind": int(behind), "restart": int(restarts)}, int(most or 0)

@@ -8,7 +8,7 @@ from dash import Dash
 from dash.development.base_component import Component
 
 from dashboard.context import Context
-from dashboard.pages import accounts, audit, calls, loads, month, own_account, service_level, setup
+from dashboard.pages import accounts, audit, calls, loads, month, own_account, quality, service_level, setup
 from dashboard.saving import Listing
 
 
@@ -26,6 +26,6 @@ class Page(Protocol):
         """Tell the app what the page answers."""
 
 
-PAGES: tuple[Page, ...] = (month, service_level, calls, loads, setup, accounts, audit, own_account)
+PAGES: tuple[Page, ...] = (month, service_level, calls, quality, loads, setup, accounts, audit, own_account)
 #: Lists that the worker saves where they are long, by the path of their page.
 LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit)}

@@ -111,6 +111,7 @@ _OWN: Mapping[str, Kind] = {
     "month-choice.value": _text,
     "month-shown.data": _with(search=_text, generation=_number, month=_text),
     "own-changed.data": _text,
+    "quality-shown.data": _with(search=_text, scheme=_text, generation=_number),
     "scheme.data": _text,
     "setup-asked.data": _number,
     "setup-shown.data": _some_of(queues=_PART, agents=_PART, change=_number),

@@ -16,6 +16,8 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import limits_notes
 from dashboard.lines_table import register_lines_table
 from dashboard.pages.service_level import controls, tables
 from dashboard.pages.service_level.content import content, unrecorded
@@ -27,10 +29,9 @@ from reports import figures, terms
 from reports.definition import PeriodError
 from reports.export import Table
 from reports.format import period_text
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = filters.SERVICE_LEVEL_PATH
 TITLE = terms.SERVICE_LEVEL
@@ -138,11 +139,13 @@ def page_of(
             log = recorded(cursor)
             if not log.months:
                 return links.no_data(), "", None
-            fresh = fresh_text(data_until(generation))
+            fresh = fresh_badge(context, generation)
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):
                 return unrecorded(question.filters.period, log.days[0], log.days[-1]), fresh, question
-            return content(question, measure_page(cursor, question), scheme), fresh, question
+            notes = limits_notes(cursor, question.filters.period, question.filters.lines)
+            body = content(question, measure_page(cursor, question), scheme)
+            return html.Div([*notes, body], className="month") if notes else body, fresh, question
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", says), "", None
