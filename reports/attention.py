@@ -80,10 +80,12 @@ def gap_text(gap: Gap) -> str:
 
 
 def _missing(found: Quality) -> Iterator[Issue]:
+    several = len(found.fresh.until) > 1
     for pbx in found.fresh.old:
         yield Issue(
             "stale", Weight.MISSING, 10**9,  # whatever else there is, nothing new arrives
-            f"El registro de la central {pbx} llega solo hasta el {moment_text(found.fresh.until[pbx])}.",
+            f"El registro de la central{f' {pbx}' if several else ''} llega solo hasta el "
+            f"{moment_text(found.fresh.until[pbx])}.",
             "Vea si la central sigue escribiendo y enviando su registro; cargue los archivos que faltan.",
             Place.LOADS,
         )  # fmt: skip

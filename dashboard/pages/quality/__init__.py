@@ -90,7 +90,7 @@ def page_of(context: Context, search: str | None, scheme: Scheme) -> Component:
             body = listed or content.content(
                 _quality(context, generation, cursor, question), scheme, context.settings.gap_lines
             )
-            return html.Div([_head(context, generation, period, log), body], className="month")
+            return html.Div([_head(context, generation, period, log), body], className="month quality")
     except (FilterError, PeriodError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se puede mostrar la calidad de los datos", says, heading=1)

@@ -50,7 +50,7 @@ def content(found: Quality, scheme: Scheme, gap_lines: int) -> Component:
             _findings(found),
             _sources(found),
         ],
-        className="month",
+        className="month quality",
     )
 
 
@@ -147,11 +147,12 @@ def _coverage(found: Quality, scheme: Scheme, gap_lines: int) -> Component:
         whole=not missing,
     )
     body: list[Component] = [html.P(head, className="of-record"), html.P(says, className="quiet")]
-    if maps:
-        body.append(html.Div(maps, className="half-row"))
-    if gaps.rows:
-        body += [html.H3(gaps.title), _table(gaps)]
-    body += [html.H3(hours.title), _table(hours, links_of=_month_links(found))]
+    told: list[Component] = [html.H3(gaps.title), _table(gaps)] if gaps.rows else []
+    told += [html.H3(hours.title), _table(hours, links_of=_month_links(found))]
+    # One map alone has the tables beside it.
+    parts = [*maps, html.Div(told)] if len(maps) == 1 else maps
+    body.append(html.Div(parts, className="half-row"))
+    body += [] if len(maps) == 1 else told
     actions = links.saving({"hours": "Horas", **({"gaps": "Huecos"} if gaps.rows else {})})
     return components.panel("Horas que cubre el registro", body, kind="coverage", actions=actions)
 
@@ -221,7 +222,7 @@ def _files(found: Quality) -> Component:
     return components.panel(
         f"{part.title}: {number_text(len(part.rows))}",
         [html.P(says, className="quiet"), _table(part)],
-        kind="files",
+        kind="loaded-files",
         actions=links.saving("files") if part.rows else None,
     )
 
@@ -353,7 +354,10 @@ def _table(part: Part, links_of: Mapping[int, Sequence[Component | None]] | None
         [(ways[place][number] if place in ways else None) or _told(value) for place, value in enumerate(row)]
         for number, row in enumerate(part.rows[:_MOST_ROWS])
     ]
-    table = components.table(part.headings, shown)
+    numbers = [
+        heading for place, heading in enumerate(part.headings) if any(isinstance(row[place], int) for row in part.rows)
+    ]
+    table = components.table(part.headings, shown, numbers=numbers)
     left = len(part.rows) - len(shown)
     if left <= 0:
         return table
