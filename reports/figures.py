@@ -128,7 +128,7 @@ def coverage_map(
     logged = {
         "type": "heatmap", **placed, **hover, "zmin": 0, "zmax": 1,
         # Few lines are still seen: what is told is whether there is a log.
-        "z": [[0.2 + 0.8 * number / most if number else None for number in row] for row in lines],
+        "z": [[(most + 4 * number) / (5 * most) if number else None for number in row] for row in lines],
         "colorscale": [[0, scheme.neutral], [1, scheme.accent]],
     }  # fmt: skip
     lacking = {

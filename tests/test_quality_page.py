@@ -16,6 +16,7 @@ from dashboard.app import create_app
 from dashboard.components import table
 from dashboard.context import Context
 from dashboard.pages import calls, quality, service_level
+from dashboard.pages import month as home
 from dashboard.pages.quality.tables import PARTS
 from dashboard.people.accounts import Role
 from dashboard.security.access import PAGE, may
@@ -249,6 +250,7 @@ def test_pages_of_figures_say_which_share_a_source_told_that_cannot_tell_all(sto
             assert any(href.startswith(quality.PATH) for href in _hrefs(page))
         for page in (service_level.page_of(store, OCTOBER, LIGHT)[0], calls.page_of(store, OCTOBER)):
             assert "líneas de este período" not in texts(page)
+    assert "60 de 60 líneas de este período" in texts(home.page_of(store, "?mes=2026-09")[0])
     with acting(Role.OPERATOR):
         page = service_level.page_of(store, TWO_DAYS, LIGHT)[0]
     assert says in texts(page) and not any(href.startswith(quality.PATH) for href in _hrefs(page))
