@@ -283,8 +283,11 @@ def _figures(settings: Settings, engine: Engine | None, now: datetime, *, demo: 
     if until is not None:
         at = datetime.fromtimestamp(until, UTC).replace(tzinfo=None)
         stale = not demo and now - at > FRESH
-        yield Finding("Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
-                      "vea si el registro de la central sigue llegando; qué falta, en la página Calidad de datos" if stale else "")  # fmt: skip
+        remedy = "vea si el registro de la central sigue llegando; qué falta, en la página Calidad de datos"
+        yield Finding(
+            "Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
+            remedy if stale else "",
+        )  # fmt: skip
     if _is_current(engine):
         with Session(engine) as session:
             published = set(session.scalars(select(Load.load_id).where(Load.state == "published")))

@@ -81,7 +81,7 @@ def _issues(found: Quality) -> Component:
         body: Component = html.P([icon("circle-check"), html.Span("Nada: los datos del período están completos.")],
                                  className="said")  # fmt: skip
     else:
-        body = html.Ul([_issue(found.period, each) for each in issues], className="issues")
+        body = html.Ul([_issue(found.period, each) for each in issues], className="issue-list")
     return components.panel(part.title, body, kind="issues", actions=links.saving("issues") if issues else None)
 
 
