@@ -26,6 +26,7 @@ from dashboard.components import THEME, demo_strip, header, notice, page_title
 from dashboard.context import Context
 from dashboard.failures import places_of
 from dashboard.file_strip import register_strip, strip_place
+from dashboard.freshness import register_freshness
 from dashboard.pages import PAGES, own_account
 from dashboard.people.accounts import Identity
 from dashboard.plain_page import plain_page
@@ -115,6 +116,7 @@ def create_app(context: Context, door: Door) -> Dash:
     register_pictures(app)
     register_backup_warning(app, context)
     register_stale_warning(app, context)
+    register_freshness(app, context)
     register_strip(app, context)
     for page in PAGES:
         page.register_callbacks(app, context)

@@ -5,7 +5,7 @@ In: texts and numbers already written. Out: Dash components.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dash_ag_grid as dag
@@ -168,6 +168,17 @@ def covered(text: str, *, whole: bool) -> Component:
     return html.Span([mark, text], className="covered" if whole else "covered partly")
 
 
+def fresh(text: str, *, old: bool, title: str | None = None) -> Component:
+    """Return until when the log reaches, marked where that is long ago; `title` tells more to who points at it."""
+    said: Children = [icon("alert-triangle"), text] if old else text
+    return html.Div(said, className="fresh fresh-old" if old else "fresh", title=title)
+
+
+def note(children: Children) -> Component:
+    """Return a quiet remark above figures."""
+    return html.P([icon("info-circle"), html.Span(children)], className="remark", role="note")
+
+
 def stat(label: str, value: str, lines: Sequence[Children], *, explanation: Component) -> Component:
     """Return one figure: its label, its value, and below what it is divided by and what it was before."""
     return html.Div(
@@ -252,15 +263,15 @@ def facts(pairs: Sequence[tuple[str, Children]]) -> Component:
     return html.Dl([part for term, said in pairs for part in (html.Dt(term), html.Dd(said))], className="facts")
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Component:
-    """Return a plain table of texts."""
+def table(
+    headings: Sequence[str], rows: Sequence[Sequence[Children]], *, numbers: Collection[str] = ()
+) -> Component:  # fmt: skip
+    """Return a plain table of texts; `numbers` are the headings of columns that stand to the right."""
+    heads = [html.Th(heading, scope="col", className="number" if heading in numbers else None) for heading in headings]
+    cells = [[_cell(heading, cell, number=heading in numbers) for heading, cell in zip(headings, row, strict=True)]
+             for row in rows]  # fmt: skip
     return html.Div(
-        html.Table(
-            [
-                html.Thead(html.Tr([html.Th(heading, scope="col") for heading in headings])),
-                html.Tbody([html.Tr(list(map(_cell, headings, row))) for row in rows]),
-            ]
-        ),
+        html.Table([html.Thead(html.Tr(heads)), html.Tbody([html.Tr(row) for row in cells])]),
         className="scrolling",
         tabIndex=0,
         role="region",
@@ -268,9 +279,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Children]]) -> Compon
     )
 
 
-def _cell(heading: str, cell: Children) -> Component:
+def _cell(heading: str, cell: Children, *, number: bool = False) -> Component:
     """Return a cell that knows its heading: on a narrow screen the two may stand below each other."""
-    said: dict[str, Any] = {"data-heading": heading}
+    said: dict[str, Any] = {"data-heading": heading, **({"className": "number"} if number else {})}
     drawn: Component = html.Td(cell, **said)
     return drawn
 

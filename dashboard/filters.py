@@ -25,6 +25,7 @@ ABANDONED_PATH = "/abandonos"
 LOADS_PATH = "/cargas"
 BRIDGE_PATH = "/por-que-no-cuadra"
 SETUP_PATH = "/puesta-en-marcha"
+QUALITY_PATH = "/calidad"
 #: Figures that open their calls wherever they stand.
 WITH_CALLS = ("registered", "answered", "answered_in_time", "abandoned")
 PRESETS = {"hoy": "Hoy", "ayer": "Ayer", "semana": "Semana", "mes": "Mes", "gestion": "Gestión"}
@@ -95,6 +96,11 @@ def calls_address(asked: Filters, indicator: str) -> str:
 def bridge_calls_address(asked: Filters, code: str) -> str:
     """Return the address of the calls behind a part of the comparison with Asternic."""
     return CALLS_PATH + replace(asked, parts=(), bridge=code).address
+
+
+def quality_address(period: Period, **words: str) -> str:
+    """Return the address of the quality of a period's data; further words name a part of it."""
+    return f"{QUALITY_PATH}{Filters(period).address}{''.join(f'&{urlencode({name: words[name]})}' for name in words)}"
 
 
 def word_of(unit: Unit) -> str:

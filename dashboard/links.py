@@ -12,9 +12,10 @@ from dash.development.base_component import Component
 
 from dashboard import components, filters
 from dashboard.components import Children
-from dashboard.filters import CALLS_PATH, LOADS_PATH, SETUP_PATH, Filters
+from dashboard.filters import CALLS_PATH, LOADS_PATH, QUALITY_PATH, SETUP_PATH, Filters
 from dashboard.security.access import PAGE, RIGHT, may
 from dashboard.security.identity import who
+from reports.definition import Period
 
 
 def calls_href(asked: Filters, indicator: str) -> str | None:
@@ -57,6 +58,17 @@ def may_export() -> bool:
 def setup_link(text: str) -> Component | None:
     """Return the way to where queues get their lines, None for who may not assign them."""
     link: Component | None = dcc.Link(text, href=SETUP_PATH) if _offered(RIGHT, "edit_mapping") else None
+    return link
+
+
+def quality_href(period: Period, **words: str) -> str | None:
+    """Return the address of the quality of a period's data, None for who may not open it."""
+    return filters.quality_address(period, **words) if _offered(PAGE, QUALITY_PATH) else None
+
+
+def loads_link(text: str) -> Component | None:
+    """Return the way to the loads, None for who may not open them."""
+    link: Component | None = dcc.Link(text, href=LOADS_PATH) if _offered(PAGE, LOADS_PATH) else None
     return link
 
 

@@ -15,6 +15,7 @@ from dashboard.context import Context
 from dashboard.filters import LOADS_PATH
 from dashboard.security.access import CALLBACK, RIGHT
 from dashboard.security.identity import allowed
+from etl.settings import FRESH
 from etl.warehouse import Generation, WarehouseError
 from reports.format import moment_text
 from reports.measured import local_time
@@ -50,8 +51,6 @@ def register_stale_warning(app: Dash, context: Context) -> None:
 
 def stale_text(generation: Generation, now: datetime) -> str | None:
     """Return what is told of figures whose newest event is older than the examination of the site allows."""
-    from dashboard.site.doctor import FRESH
-
     newest = max(generation.last_epochs.values(), default=None)
     if newest is None or now.timestamp() - newest <= FRESH.total_seconds():
         return None

@@ -4,6 +4,7 @@ What the environment does not say is read from ``<data>/callcenter.env``, which 
 """
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,8 @@ from pydantic_settings import (
 ZONE_NAME = "America/La_Paz"
 ZONE = ZoneInfo(ZONE_NAME)
 ZONE_OFFSET_SECONDS = -4 * 3600
+#: How old the newest line of a PBX may be before somebody should look whether its log still arrives.
+FRESH = timedelta(hours=36)
 #: The file of a store that holds its settings, written as environment variables.
 SETTINGS_FILE = "callcenter.env"
 #: How the name of every setting begins in the environment.
@@ -74,7 +77,8 @@ class Settings(BaseSettings):
     ``data`` is the folder of the store (CALLCENTER_DATA); ``memory_limit`` is what DuckDB may use, of which the whole
     process stays under 2 GB; ``round_lines`` are built at once within it; ``records_url`` replaces
     ``<data>/records.sqlite`` by another SQLAlchemy URL. ``keep_set_aside_days`` after its load, the text of a line that
-    was set aside is forgotten: it may hold anything.
+    was set aside is forgotten: it may hold anything. A silence of the log is a gap where the same hours of the weeks
+    around it usually have ``gap_lines`` lines (``reports.coverage``).
 
     ``hosts`` are the names that the server answers to (commas between them in the environment), ``host`` and ``port``
     where it listens, ``connections_of_address`` how many of one address may be open at once; ``certificate`` and
@@ -97,6 +101,7 @@ class Settings(BaseSettings):
     line_limit_bytes: int = 64 * 1024
     keep_generations_seconds: int = 600
     keep_set_aside_days: int = Field(default=90, ge=1)
+    gap_lines: int = Field(default=20, ge=1)
 
     hosts: Annotated[tuple[str, ...], NoDecode] = ()
     host: str = "127.0.0.1"

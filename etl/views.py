@@ -57,9 +57,24 @@ LINES = "raw.queue_log"
 _DETAIL = " OR ".join(f"loads.source = '{source.name}'" for source in DETAILS)
 #: The lines as they are stored: no PBX, an event of none of ours is NULL. Many times as quick to filter.
 STORED_LINES = "raw.stored_lines"
+#: Lines by their places alone, and those that are odd by themselves: an event that no source knows, or a clock that is
+#: behind that of an earlier line of the file.
+PLACES, ODD_LINES = "raw.places", "raw.odd_lines"
 #: What else lies by month: the calls of several visits, and what was found about lines, each in the month of its call
-#: (a line set aside in that of its own instant).
-BESIDE = (STORED_LINES, "core.chained_calls", "meta.findings", "meta.strays")
+#: (a line by itself in that of its own instant).
+BESIDE = (
+    STORED_LINES, PLACES, ODD_LINES, "raw.duplicates", "raw.overlaid", "core.chained_calls", "meta.findings",
+    "meta.strays",
+)  # fmt: skip
+_NARROWED = {
+    STORED_LINES: (LINES, _STORED_LINE, ""),
+    PLACES: (LINES, "load, line, epoch", ""),
+    ODD_LINES: (
+        LINES,
+        "load, line, epoch, order_epoch, callid, queue, other_event",
+        "other_event IS NOT NULL OR order_epoch <> epoch",
+    ),
+}
 
 
 #: The newer load tells a table that was exported again, and a figure that tables of other periods tell too.
@@ -83,8 +98,6 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
     for table in AGENT_TABLES:
         connection.execute(f"CREATE VIEW {table} AS {agent_rows(table, calls, loads)}")
-    for table in ("raw.duplicates", "raw.overlaid"):
-        connection.execute(f"CREATE VIEW {table} AS {_union(table, calls)}")
     for table in BESIDE:
         connection.execute(f"CREATE VIEW {table} AS {_rows_of(table, calls, loads)}")
     # Small, and asked for by every page: read once.
@@ -94,6 +107,9 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     for table in ("core.restarts", "core.queue_lines", "core.agent_persons"):
         connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {loads}.{table}")
     connection.execute(f"CREATE VIEW {LINES} AS {_rows_of(LINES, calls, loads)}")
+    # As they were read, before what was found among the calls: what asks for some months adds that of those.
+    connection.execute(f"CREATE VIEW meta.pieces AS SELECT * FROM {loads}.meta.loads")
+    connection.execute(f"CREATE VIEW meta.rejected AS SELECT * FROM {loads}.meta.quarantine")
     connection.execute(
         f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {loads}.meta.quarantine
         UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
@@ -173,10 +189,9 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[in
     """Return the SELECT of LINES, BESIDE, one of CALL_TABLES or of AGENT_TABLES over some months of calls."""
     if table in AGENT_TABLES:
         return agent_rows(table, aliases, loads)
-    if table == STORED_LINES:
-        return _union(LINES, aliases, _STORED_LINE)
     if table in BESIDE:
-        return _union(table, aliases)
+        stored, narrowed_to, where = _NARROWED.get(table, (table, "*", ""))
+        return _union(stored, aliases, narrowed_to, where)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
         # Of a file of details the lines are three a row: what is shown is the row.

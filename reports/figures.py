@@ -105,6 +105,47 @@ def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) 
     return _figure([trace, veil], scheme, height=250, xaxis=across, yaxis=down)
 
 
+def coverage_map(
+    days: Sequence[str], lines: Sequence[Sequence[int | None]], states: Sequence[Sequence[str]], scheme: Scheme = LIGHT
+) -> Figure:
+    """Day by hour: how many lines the log has, and where it is missing.
+
+    `days` name the rows ("jue 01"); of each a row of 24 counts (None without a log) and of 24 states, as they are said;
+    those that begin with "falta" are marked.
+    """
+    hours = [f"{hour:02}" for hour in range(24)]
+    most = max((number for row in lines for number in row if number), default=1)
+    said = [
+        [f"{state}: {number_text(number)} líneas" if number else state for number, state in zip(*pair, strict=True)]
+        for pair in zip(lines, states, strict=True)
+    ]
+    missing = [[1 if state.startswith("falta") else None for state in row] for row in states]
+    placed = {"x": hours, "y": list(days), "xgap": 1, "ygap": 1, "showscale": False}
+    hover = {"customdata": said, "hovertemplate": "%{y}, %{x} h<br>%{customdata}<extra></extra>"}
+    quiet = {
+        "type": "heatmap", **placed, **hover, "zmin": 0, "zmax": 1,
+        "z": [[0 if state.startswith("silencio") else None for state in row] for row in states],
+        "colorscale": [[0, scheme.neutral], [1, scheme.neutral]],
+    }  # fmt: skip
+    logged = {
+        "type": "heatmap", **placed, **hover, "zmin": 0, "zmax": 1,
+        # Few lines are still seen: what is told is whether there is a log.
+        "z": [[(most + 4 * number) / (5 * most) if number else None for number in row] for row in lines],
+        "colorscale": [[0, scheme.neutral], [1, scheme.accent]],
+    }  # fmt: skip
+    lacking = {
+        "type": "heatmap", **placed, **hover, "zmin": 0, "zmax": 1, "z": missing,
+        "colorscale": [[0, scheme.bad], [1, scheme.bad]],
+        "text": [["✕" if cell else "" for cell in row] for row in missing],
+        "texttemplate": "%{text}",
+        "textfont": {"color": scheme.surface, "size": 11},
+    }  # fmt: skip
+    across = {"tickvals": hours[::3], "tickangle": 0, "type": "category", **_titled("hora", scheme)}
+    down = {"autorange": "reversed", "showgrid": False, "type": "category", "tickvals": list(days)[::2]}
+    height = 70 + 15 * max(len(days), 4)
+    return _figure([quiet, logged, lacking], scheme, height=height, xaxis=across, yaxis=down)
+
+
 def wait_curve(frame: pd.DataFrame, threshold: int | None, target: float | None, scheme: Scheme = LIGHT) -> Figure:
     """The share of the registered that were answered within each number of seconds, with threshold and target.
 

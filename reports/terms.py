@@ -413,6 +413,49 @@ VARIANTS_EXPLAINED = {
     "Se cuenta por ingreso a cola.",
 }
 
+# The quality of the data.
+QUALITY = "Calidad de datos"
+# What a figure that suffers from a lossy source is called, by the code of the source's declaration.
+SUFFERING = {
+    "cause": "no atendidas por causa",
+    "talk": "tiempo promedio de atención",
+    "transfers": "transferencias",
+    "rings": "timbrados sin respuesta",
+    "did": "línea según el DID",
+    "sessions": "sesiones y pausas de los operadores",
+    "findings": "hallazgos de esta página",
+    "wait": "espera y nivel de servicio",
+    "position": "posición en la cola",
+}
+# Odd lines by kind: label, what is counted of them.
+ODD_KINDS = {
+    "reconstructed": ("Ingresos sin su entrada", "ingresos a cola"),
+    "endless": ("Ingresos sin su final", "ingresos a cola"),
+    "unended_talk": ("Atendidos sin su final", "ingresos a cola"),
+    "unknown_wait": ("Atendidos sin espera conocida", "ingresos a cola"),
+    "open": ("En curso", "ingresos a cola"),
+    "second_end": ("Segundos finales", "líneas"),
+    "second_connect": ("Segundas conexiones", "líneas"),
+    "hold_differs": ("Esperas que no coinciden", "ingresos a cola"),
+    "wait_from_times": ("Esperas tomadas de los instantes", "ingresos a cola"),
+    "duration": ("Duraciones que no valen", "ingresos a cola"),
+    "long_duration": ("Duraciones demasiado largas", "ingresos a cola"),
+    "clock_behind": ("Hora de la central atrasada", "líneas"),
+    "unknown_event": ("Eventos desconocidos", "líneas"),
+    "restart": ("Reinicios de la central", "reinicios"),
+}
+# What is done with those that no source declares.
+ODD_KINDS_SAY = {
+    "reconstructed": "el registro no trae la entrada: se reconstruye con la espera de su final, y cuenta",
+    "endless": "el registro no dice cómo terminó: no atendida, causa desconocida",
+    "unended_talk": "el registro no dice cuándo terminó: atendida; su conversación no se conoce",
+    "unknown_wait": "registrada y atendida, pero no a tiempo: la espera no se conoce",
+    "open": "todavía en ninguna cifra: entra cuando se cargue su final",
+    "clock_behind": "la hora retrocedió dentro del archivo: vale el orden del archivo",
+    "unknown_event": "se conservan y no cambian ninguna cifra",
+    "restart": "lo que esperaba en ese momento no se atendió, causa reinicio de la central",
+}
+
 
 def line_name(service: str) -> str:
     """Return a line as users know it: "101 Reclamos Técnicos"; a number without a name stands alone."""

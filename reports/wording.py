@@ -19,9 +19,9 @@ _UNIT_SUFFIXES = {"_seconds": "s", "_hours": "h"}
 
 
 def fresh_text(data_until: Mapping[str, datetime]) -> str:
-    """Return until when there are data, by PBX where there are several."""
+    """Return until when the log reaches, by PBX where there are several."""
     many = len(data_until) > 1
-    return "datos hasta " + " · ".join(
+    return "registro hasta " + " · ".join(
         f"{f'{pbx}: ' if many else ''}{moment_text(at)}" for pbx, at in data_until.items()
     )
 

@@ -153,6 +153,12 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
                  lambda c: {"location.search": f"?mes={c.choice(whole)}"}, 4 * MONTH_SECONDS),
         Question("... un listado", "abandoned-content.children",
                  lambda c: {"location.search": f"?mes={c.choice(whole)}&despues=sin-respuesta"}, 4 * MONTH_SECONDS),
+        Question("Calidad de datos", "quality-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}"), MONTH_SECONDS),
+        # It reads calls and lines, not counts of them: over a year only held against its queries.
+        Question("... trece meses", "quality-content.children", lambda c: sl(thirteen(c))),
+        Question("... filas observadas", "quality-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}&ver=observadas"), MONTH_SECONDS),
     ]  # fmt: skip
 
 

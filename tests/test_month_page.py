@@ -210,7 +210,7 @@ def test_what_is_missing_from_the_record_is_said_in_full(drawn: Component) -> No
         "Llamadas sin línea 1 , dentro del total",
     ):
         assert text in said, said
-    assert "datos hasta 31/10/2026 08:00" in texts(drawn)
+    assert "Registro hasta 31/10/2026 08:00" in texts(drawn)
 
 
 def test_the_other_figures_have_their_denominators_and_causes(drawn: Component) -> None:

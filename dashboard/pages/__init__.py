@@ -19,6 +19,7 @@ from dashboard.pages import (
     month,
     operators,
     own_account,
+    quality,
     service_level,
     setup,
 )
@@ -47,6 +48,7 @@ PAGES: tuple[Page, ...] = (
     bridge,
     before_queue,
     calls,
+    quality,
     loads,
     setup,
     accounts,

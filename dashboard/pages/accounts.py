@@ -20,6 +20,7 @@ from dash.development.base_component import Component
 from dashboard import components
 from dashboard.components import Children, page_title
 from dashboard.context import Context
+from dashboard.freshness import fresh_place
 from dashboard.people import accounts_csv, administration
 from dashboard.people.accounts import AccountError, Identity, Role
 from dashboard.people.accounts_csv import AccountsFileError
@@ -52,7 +53,7 @@ def layout() -> Component:
         [
             dcc.Store(id="accounts-changed"),
             dcc.Download(id="accounts-file"),
-            html.Div(html.H1(TITLE), className="page-head"),
+            html.Div([html.H1(TITLE), fresh_place()], className="page-head"),
             html.Div(id="accounts-answer", role="status", className="answer"),
             html.Div(id="accounts-content"),
         ],

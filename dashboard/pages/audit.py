@@ -17,6 +17,7 @@ from dashboard import components, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_place
 from dashboard.people import audit_log
 from dashboard.people.accounts import Identity
 from dashboard.people.audit_log import AuditAsked, Chain, Wrong
@@ -51,6 +52,7 @@ def layout() -> Component:
             html.Div(
                 [
                     html.H1(TITLE),
+                    fresh_place(),
                     html.Div(id="audit-chain", role="status", className="fresh"),
                     html.Button("Comprobar todos los días", id="audit-check", type="button", className="action"),
                     components.explained(terms.AUDIT, _CHAIN_SAYS, asks="Cómo se cuida"),

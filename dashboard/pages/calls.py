@@ -21,6 +21,8 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import limits_notes
 from dashboard.people.accounts import Identity
 from dashboard.people.personal import (
     LONGEST_REASON,
@@ -48,11 +50,10 @@ from reports.definition import Dimension, PeriodError, Unit, ValueUnit
 from reports.export import Column, Table, file_word
 from reports.format import date_text, duration_text, number_text, unit_text
 from reports.indicators import BY_NAME
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.personal import Field, Level, Mask
 from reports.query import QueryError, measure
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = filters.CALLS_PATH
 TITLE = terms.CALLS
@@ -268,6 +269,7 @@ def page_of(context: Context, search: str | None) -> Component:
                 page = pages
                 calls, number = _rows_of(cursor, question, name, PAGE_CALLS, (page - 1) * PAGE_CALLS, own_mask())
             title = _title(cursor, question, name, number)
+            notes = limits_notes(cursor, asked.period, asked.lines)
             operators = [] if asked.bridge else _operators(cursor, question)
             told = None
             if "llamada" in words:
@@ -285,10 +287,11 @@ def page_of(context: Context, search: str | None) -> Component:
     return html.Div(
         [
             html.Div(
-                [html.H1(title), html.Div(fresh_text(data_until(generation)), className="fresh")],
+                [html.H1(title), fresh_badge(context, generation)],
                 className="page-head",
             ),
             html.P([f"{' · '.join(says)}. ", dcc.Link("Volver a las cifras", href=_back(question))]),
+            *notes,
             *([told] if told is not None else []),
             _part_of_bridge(asked.bridge) if asked.bridge else _form(context, asked, name, operators),
             _list(asked, name, number, calls, page, pages) if number else html.P(_none(title)),

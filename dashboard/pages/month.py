@@ -6,6 +6,7 @@ In: ?mes=2026-10 and the generation in service. Out: the page that a chief opens
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -19,7 +20,9 @@ from dashboard.context import Context
 from dashboard.definitions import rules_panel
 from dashboard.exported_panel import exported_months_links, exported_panel
 from dashboard.filters import Filters
+from dashboard.freshness import drawn, time_of
 from dashboard.headline import headline
+from dashboard.limits_note import limits_notes
 from dashboard.lines_table import LINE_TABLE_COLUMNS, line_rows, lines_table, register_lines_table
 from dashboard.saving import making, register_saving, sent_file, still_shown
 from etl.warehouse import WarehouseError
@@ -29,6 +32,7 @@ from reports.export import Column, Table, file_word
 from reports.exported import ExportedTotal, exported_instead, exported_months
 from reports.figures import Figure
 from reports.format import moment_text, month_text, number_text, percent_text, value_text
+from reports.freshness import freshness_of
 from reports.indicators import BY_NAME
 from reports.measured import LineFigures, Recorded, recorded
 from reports.on_record import CALLS_WITHOUT_LINE, missing_from_record
@@ -40,7 +44,6 @@ from reports.wording import (
     aims_text,
     clause_text,
     comparison_text,
-    fresh_text,
     no_verdict_text,
     threshold_text,
     verdict_text,
@@ -162,10 +165,11 @@ def page_of(context: Context, search: str | None) -> tuple[Component, str, str |
             summary = summarize(generation, cursor, context.rules(), text, log)
             found = summary.completeness
             exported = () if found.is_whole else exported_instead(cursor, period, (), found)
+            notes = limits_notes(cursor, summary.period)
     except (PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se puede mostrar este mes", says, heading=1), _title(), text
-    return content(summary, log, exported, others), _title(text), text
+    return content(summary, log, time_of(context), notes, exported, others), _title(text), text
 
 
 def _title(text: str | None = None) -> str:
@@ -173,15 +177,21 @@ def _title(text: str | None = None) -> str:
 
 
 def content(
-    summary: MonthSummary, log: Recorded, exported: Sequence[ExportedTotal] = (), others: Sequence[str] = ()
+    summary: MonthSummary,
+    log: Recorded,
+    now: datetime | None = None,
+    notes: Sequence[Component] = (),
+    exported: Sequence[ExportedTotal] = (),
+    others: Sequence[str] = (),
 ) -> Component:
-    """Return the whole page of a month; `exported` is what other systems say of what is not on record.
+    """Return the whole page of a month; `now` is the time by which data are late, `notes` stand above the figures.
 
-    `others` are months without a log of which there are exports.
+    `exported` is what other systems say of what is not on record, `others` are months without a log that have exports.
     """
     return html.Div(
         [
-            _head(summary, log),
+            _head(summary, log, now),
+            *notes,
             html.Div([_headline(summary), _trend(summary), _on_record(summary, others)], className="first-row"),
             _other_figures(summary),
             _by_line(summary),
@@ -256,15 +266,14 @@ def _picker(text: str, log: Recorded) -> Component:
     )
 
 
-def _head(summary: MonthSummary, log: Recorded) -> Component:
+def _head(summary: MonthSummary, log: Recorded, now: datetime | None) -> Component:
     return html.Div(
         [
             html.H1(month_text(summary.month, capital=True)),
             *([] if summary.is_over else [html.Span("mes en curso: cifras hasta la fecha", className="tag")]),
-            html.Div(
-                fresh_text(summary.data_until),
-                className="fresh",
-                title=f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
+            drawn(
+                freshness_of(summary.data_until, now),
+                f"Cifras de la generación {summary.generation}, armada el {moment_text(summary.made_at)}",
             ),
             *([_book_button()] if links.may_export() else []),
             _picker(summary.month, log),

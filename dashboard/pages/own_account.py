@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from dashboard import components
 from dashboard.components import page_title
 from dashboard.context import Context
+from dashboard.freshness import fresh_place
 from dashboard.people import administration
 from dashboard.people.accounts import Identity
 from dashboard.people.administration import SessionShown
@@ -35,7 +36,7 @@ def layout() -> Component:
     return html.Div(
         [
             dcc.Store(id="own-changed"),
-            html.Div(html.H1(TITLE), className="page-head"),
+            html.Div([html.H1(TITLE), fresh_place()], className="page-head"),
             html.Div(id="own-answer", role="status", className="answer"),
             html.Div(id="own-content"),
         ],

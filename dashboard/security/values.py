@@ -120,6 +120,7 @@ _OWN: Mapping[str, Kind] = {
     "month-shown.data": _with(search=_text, generation=_number, month=_text),
     "operators-shown.data": _with(search=_text, scheme=_text, generation=_number),
     "own-changed.data": _text,
+    "quality-shown.data": _with(search=_text, scheme=_text, generation=_number),
     "scheme.data": _text,
     "setup-asked.data": _number,
     "setup-shown.data": _some_of(queues=_PART, agents=_PART, change=_number),

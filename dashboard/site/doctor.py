@@ -34,14 +34,12 @@ from etl.safekeeping.keys import keys_kept_at
 from etl.safekeeping.manifest import backups_in
 from etl.safekeeping.rotation import LONGEST, STALE, damaged_backups, last_backup
 from etl.safekeeping.seals import other_seals
-from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
+from etl.settings import FRESH, SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
 from etl.warehouse import WarehouseError, digest, read_current
 from reports.format import count_text, number_text
 
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
-#: How old the newest line may be before somebody should look whether the log still arrives.
-FRESH = timedelta(hours=36)
 _WAITS_LONG = timedelta(minutes=15)
 _BEAT_LOST = timedelta(minutes=1)
 _RENEW_DAYS, _LAST_DAYS = 30, 7
@@ -285,8 +283,11 @@ def _figures(settings: Settings, engine: Engine | None, now: datetime, *, demo: 
     if until is not None:
         at = datetime.fromtimestamp(until, UTC).replace(tzinfo=None)
         stale = not demo and now - at > FRESH
-        yield Finding("Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
-                      "vea si el registro de la central sigue llegando" if stale else "")  # fmt: skip
+        remedy = "vea si el registro de la central sigue llegando; qué falta, en la página Calidad de datos"
+        yield Finding(
+            "Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
+            remedy if stale else "",
+        )  # fmt: skip
     if _is_current(engine):
         with Session(engine) as session:
             published = set(session.scalars(select(Load.load_id).where(Load.state == "published")))

@@ -16,6 +16,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dashboard.components import page_title
 from dashboard.context import Context
+from dashboard.freshness import fresh_place
 from dashboard.pages.loads import content
 from dashboard.security.callbacks import answer_with
 from dashboard.security.identity import current
@@ -39,7 +40,7 @@ def layout() -> Component:
         [
             dcc.Store(id="loads-shown"),
             dcc.Interval(id="loads-tick", interval=_TICK_MS, disabled=True),
-            html.Div(html.H1(TITLE), className="page-head"),
+            html.Div([html.H1(TITLE), fresh_place()], className="page-head"),
             html.Div(id="loads-worker", role="alert"),
             html.Div(id="loads-said", role="status"),
             html.Div(id="loads-undone", role="status"),

@@ -16,6 +16,8 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import limits_notes
 from dashboard.lines_table import register_lines_table
 from dashboard.pages.service_level import controls, tables
 from dashboard.pages.service_level.content import content, unrecorded
@@ -28,10 +30,9 @@ from reports.definition import PeriodError
 from reports.export import Table
 from reports.exported import ExportedTotal, exported_instead
 from reports.format import period_text
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = filters.SERVICE_LEVEL_PATH
 TITLE = terms.SERVICE_LEVEL
@@ -139,18 +140,20 @@ def page_of(
             log = recorded(cursor)
             if not log.months:
                 return links.no_data(), "", None
-            fresh = fresh_text(data_until(generation))
+            fresh = fresh_badge(context, generation)
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):
                 asked = question.filters
                 instead = exported_instead(cursor, asked.period, asked.lines, None)
                 return unrecorded(asked.period, log.days[0], log.days[-1], instead), fresh, question
+            asked = question.filters
+            notes = limits_notes(cursor, asked.period, asked.lines)
             found = measure_page(cursor, question)
             exported: tuple[ExportedTotal, ...] = ()
             if not found.on_record.is_whole:
-                asked = question.filters
                 exported = exported_instead(cursor, asked.period, asked.lines, found.on_record)
-            return content(question, found, scheme, exported), fresh, question
+            body = content(question, found, scheme, exported)
+            return html.Div([*notes, body], className="month") if notes else body, fresh, question
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se pueden mostrar estas cifras", says), "", None

@@ -13,6 +13,7 @@ from dash.development.base_component import Component
 from dashboard.browser import in_browser
 from dashboard.components import page_title
 from dashboard.context import Context
+from dashboard.freshness import fresh_place
 from dashboard.pages.loads.content import said
 from dashboard.pages.setup import content
 from dashboard.security.access import RIGHT
@@ -44,7 +45,11 @@ def layout() -> Component:
             *(dcc.Store(id=f"setup-wrong-{what}") for what in _PARTS),
             dcc.Interval(id="setup-tick", interval=_TICK_MS),
             html.Div(
-                [html.H1(TITLE), html.Button("Actualizar", id="setup-again", type="button", className="action")],
+                [
+                    html.H1(TITLE),
+                    fresh_place(),
+                    html.Button("Actualizar", id="setup-again", type="button", className="action"),
+                ],
                 className="page-head",
             ),
             html.Div(id="setup-progress", role="status"),
