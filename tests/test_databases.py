@@ -17,7 +17,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import NullPool
 
 from dashboard.work import worker, works
-from etl import landing, pipeline
+from etl import known_logs, landing, pipeline
 from etl.checkup import check
 from etl.lines import Cancelled
 from etl.pipeline import FileReport
@@ -653,5 +653,5 @@ def test_a_pull_lands_as_a_file_by_its_digest(new_mariadb: Addresses, tmp_path: 
     (report,) = pull(product, database(url))
     (sha256,) = product.rows(f"SELECT sha256 FROM meta.loads WHERE load = {report.load}")[0]
     path = landing.raw_path(product.settings(), str(sha256))
-    assert landing.piece_digest(path, 0, path.stat().st_size) == sha256
+    assert known_logs.piece_digest(path, 0, path.stat().st_size) == sha256
     assert path.read_bytes().startswith(b"PAR1")
