@@ -5,7 +5,6 @@ bytes just before the point reached, never by its name.
 """
 
 import hashlib
-import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,8 +96,7 @@ def _holds_closed(session: Session, path: Path, load: Load) -> bool:
 def _holds(session: Session, file: BinaryIO, head: bytes, load: Load, log: LogFile) -> bool:
     if hashlib.sha256(head[: log.head_bytes]).hexdigest() != log.head_sha256:
         return False
-    known = continued(file, known_logs(session, head, log.pbx))
-    if known is not None and known.end >= load.first_byte + load.bytes:
+    if any(known.end >= load.first_byte + load.bytes for known in known_logs(session, head, log.pbx)):
         return False
     file.seek(load.first_byte)
     return stream_digest(file, load.bytes) == load.sha256
@@ -121,5 +119,5 @@ def stream_digest(file: BinaryIO, length: int) -> str:
 
 def is_same_beginning(file: BinaryIO, head: bytes) -> bool:
     """Tell whether a file still begins as it did: it was not cut off while it was read."""
-    file.seek(0, io.SEEK_SET)
+    file.seek(0)
     return file.read(len(head)) == head

@@ -164,7 +164,7 @@ def land(
     if source is None:
         return _land_dump(path, records, settings, name, now, latest, receiver)
     for _ in range(_TRIES):
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:  # what is read twice may have changed
             head = file.read(HEAD_BYTES)
             if is_gzip(head):
                 return _land_closed(path, source, records, settings, name, now, latest, receiver)

@@ -392,8 +392,9 @@ def _about(job: Job, files: dict[int, Upload]) -> str:
             return "colas" if asked.get("what") == "queues" else "operadores"
         case "inbox" if asked.get("databases"):
             return ", ".join(map(str, asked["databases"]))
-        case "inbox" if asked.get("files"):
-            names = [uploads.shown_name(str(name)) for name in asked["files"]]
+        case "inbox" if asked.get("files") or asked.get("watched"):
+            followed = [PurePath(name).name for name in asked.get("watched", ())]
+            names = [uploads.shown_name(str(name)) for name in (*asked["files"], *followed)]
             return ", ".join(names[:3]) + (f" y {len(names) - 3} más" if len(names) > 3 else "")
     return ""
 
