@@ -67,10 +67,14 @@ class Follower:
         found: dict[Path, _Seen] = {}
         ready: list[Path] = []
         for path in self.paths:
-            live = path / LOG_NAME if path.is_dir() else path
-            for each in self._beside(live):
+            is_folder = path.is_dir()
+            live = path / LOG_NAME if is_folder else path
+            pieces = self._beside(live)
+            for each in pieces:
                 self._consider(each, live, found, ready, now, wall)
-            self._tell_missing(live, live in found)
+            # What the exchange's script fills has pieces alone, by other names.
+            if live.parent not in self._troubles:
+                self._tell_missing(live, bool(pieces) if is_folder else live in pieces)
         if self.inbox is not None and with_inbox:
             for each in self._in_inbox(self.inbox):
                 self._consider(each, None, found, ready, now, wall)
