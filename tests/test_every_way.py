@@ -146,10 +146,7 @@ def test_each_layout_of_a_realtime_table(
     table_of(url, kept, LINES)
     product = product_in(tmp_path / "table")
     (report,) = pull(product, database(url))
-    assert (report.state, report.read, report.loaded) == ("published", len(LINES), len(LINES)), product.rows(
-        "SELECT line, reasons, text FROM meta.quarantine"
-    )
-    print(product.rows("SELECT line, reasons, text FROM meta.quarantine"))
+    assert (report.state, report.read, report.loaded) == ("published", len(LINES), len(LINES)), report.message
     cut = [as_cut(text, kept.width, kept.width if kept.data > 1 else 255, kept.data) for text in LINES]
     if kept.width >= 100:
         assert cut == list(LINES) and facts(product) == from_file
@@ -192,15 +189,15 @@ def test_asternics_table_less_exactly_what_it_says_it_loses(new_mariadb: Address
 @pytest.mark.database
 def test_all_ways_together_count_once(new_mariadb: Addresses, from_file: dict[str, Rows], tmp_path: Path) -> None:
     """The compressed pieces, two tables and Asternic's, in an order of their own, then the file itself."""
-    realtime, classic, stats = new_mariadb(), new_mariadb(), new_mariadb()
+    realtime, other, stats = new_mariadb(), new_mariadb(), new_mariadb()
     table_of(realtime, ADAPTIVE, LINES, later=(0, 1, 2))
-    table_of(classic, CLASSIC, ODD, later=(1, 0))
+    table_of(other, FREEPBX, ODD, later=(1, 0))
     asternic(stats, ODD, later=(0, 1))
     product = product_in(tmp_path / "all")
     pull(product, database(stats, name="asternic"))
     path = product.folder / "in" / "queue_log.1.gz"
     path.write_bytes(gzip.compress(pieces(LINES, 3, Random(6))[1]))
-    pipeline.ingest(product.store(), [path], databases=[database(realtime), database(classic, name="clasica")])
+    pipeline.ingest(product.store(), [path], databases=[database(realtime), database(other, name="freepbx")])
     product.load(LogFile("queue_log", LINES))
     assert facts(product) == from_file
 
