@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.commands import figures, loads, people, safety, site
+from dashboard.commands import figures, loads, people, safety, site, watching
 from dashboard.commands.base import Chosen
 from dashboard.commands.spanish import Verbs
 
@@ -22,7 +22,7 @@ app = Verbs(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verbs in (loads.verbs, figures.verbs, people.verbs, site.verbs, safety.verbs):
+for verbs in (loads.verbs, watching.verbs, figures.verbs, people.verbs, site.verbs, safety.verbs):
     app.add_typer(verbs)
 
 

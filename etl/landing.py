@@ -1,9 +1,10 @@
 """The raw store: files in, immutable pieces by SHA-256 out, each with a row in the manifest.
 
 A plain log is taken up to its last whole line; when the same file has grown, only the growth is landed as a further
-piece. It is known again by its beginning (hash of its first bytes) and by the bytes just before the point reached,
-never by its name. A gzip file is closed: it is one piece, as it is. So are a dump of a table, and the rows pulled from
-one (``etl.pulls``), and the details of calls that other systems export (``etl.call_details``).
+piece (``etl.known_logs`` tells which file it is). A gzip file is closed: it is one piece, as it is; but of a log that
+was read in part before it was compressed, only the rest is. A dump of a table is one piece, and so are the rows pulled
+from one (``etl.pulls``), and the details of calls and the totals that other systems export (``etl.call_details``,
+``etl.exports``).
 """
 
 import gzip
@@ -27,6 +28,7 @@ from etl.export_pieces import ExportPiece, span_of
 from etl.export_tables import begins_as_report
 from etl.exports import NOTHING_TOLD, Export, Told, read_export
 from etl.faults import reach
+from etl.known_logs import HEAD_BYTES, KnownLog, continued, is_same_beginning, known_logs
 from etl.lines import Piece, Progress, no_progress
 from etl.pulls import Pulled, PullRefused, dumped, pulled, row_ids, table_slabs, told_offset
 from etl.readers import call_records
@@ -42,10 +44,13 @@ from etl.schema import Lane, LogSource
 from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings, zone_offset
 from etl.sources import CDR, QUEUE_LOG, SOURCES
 from etl.sources.exports import EXPORTS
+from etl.store import is_no_space
 from etl.warehouse import digest as file_digest
 from etl.warehouse import sync_folder
 
-_HEAD_BYTES = 64 * 1024
+_LINE_SHOWN_BYTES = 64 * 1024
+#: How often a log that is cut off while it is read is read anew.
+_TRIES = 3
 _LAST_BYTES = 16 * 1024
 _RECOGNISED_LINES = 200
 #: Lines of a delimited text among which the titles of its columns are looked for.
@@ -169,7 +174,7 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
 def _recognised_details(path: Path, lines: Sequence[bytes]) -> LogSource | None:
     """Tell which details of calls a file holds: read as a table where that is what it seems to be."""
     with path.open("rb") as file:
-        start = file.read(_HEAD_BYTES)
+        start = file.read(HEAD_BYTES)
     if not is_gzip(start) and sniff(start).could_be_log:
         texts = [line.decode("utf-8", errors="replace").replace("\0", "") for line in lines[:_TITLE_LINES]]
         split = (re.split(r"[;,\t]", text) for text in texts)
@@ -188,10 +193,10 @@ def _first_lines(file: BinaryIO, within: int) -> tuple[list[bytes], bool]:
     for block in blocks(file, within):
         empty = False
         *whole, rest = (carry + block).split(b"\n")
-        lines += [line[:_HEAD_BYTES] for line in whole if line.strip()]
+        lines += [line[:_LINE_SHOWN_BYTES] for line in whole if line.strip()]
         if len(lines) >= _RECOGNISED_LINES:
             return lines[:_RECOGNISED_LINES], empty
-        carry = rest[:_HEAD_BYTES]
+        carry = rest[:_LINE_SHOWN_BYTES]
     return [*lines, *([carry] if carry.strip() else [])], empty
 
 
@@ -220,47 +225,79 @@ def land(
         return _land_dump(path, records, settings, name, now, latest, receiver)
     if source.lane is Lane.DETAILS:
         return _land_details(path, source, records, settings, name, now, latest, receiver)
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if is_gzip(head):
-        return _land_closed(path, source, records, settings, name, now, latest, receiver)
+    for _ in range(_TRIES):
+        with path.open("rb", buffering=0) as file:  # what is read twice may have changed
+            head = file.read(HEAD_BYTES)
+            if is_gzip(head):
+                return _land_closed(path, source, records, settings, name, now, latest, receiver)
+            known = _continued(file, head, records, settings.pbx)
+            offset = _offset_of(path, source, settings, known.offset if known else None)
+            draft = settings.raw / f".draft-{os.getpid()}"
+            try:
+                # By the file that is open: whatever takes its name meanwhile is another one.
+                _copy_open(file, draft, known.end if known else 0)
+                if is_same_beginning(file, head):
+                    return _land_growth(
+                        draft, head, known, source, offset, records, settings, name, now, latest, receiver
+                    )
+            finally:
+                draft.unlink(missing_ok=True)
+    raise Refused("el archivo se vació varias veces mientras se leía; vuelva a cargarlo")
+
+
+def _continued(file: BinaryIO, head: bytes, records: Engine, pbx: str) -> KnownLog | None:
+    """Find the log that a file goes on with or equals; the records are free again before the file is read."""
     with transaction(records) as session:
-        known, last, lines_before = _known_file(path, head, session, settings.pbx)
-    end = last.first_byte + last.bytes if last else 0
-    draft = settings.raw / f".draft-{os.getpid()}"
-    offset = _offset_of(path, source, settings, last.utc_offset if last else None)
-    try:
-        _copy(path, draft, end)
-        scan = _scan_plain(draft, _stamps(source, offset, latest))
-        if scan.lines == 0:
-            return Landed(None, lines_before, scan.held, last.load_id if last else None, source.name)
-        if known is not None and scan.first_epoch is None:
-            # Growth without one good line is set aside with its file, at the instant reached before.
-            with transaction(records) as session:
-                scan.first_epoch = scan.last_epoch = file_infos(session)[known.file_id].last_epoch
-        if scan.first_epoch is None or scan.last_epoch is None:
-            raise Refused("ninguna línea tiene un instante legible")
-        os.truncate(draft, scan.bytes)
-        with draft.open("rb") as file:
-            file.seek(max(0, scan.bytes - _HEAD_BYTES))
-            tail = hashlib.sha256(file.read()).hexdigest()
-        _keep(draft, scan.sha256, settings)
-    finally:
-        draft.unlink(missing_ok=True)
+        logs = known_logs(session, head, pbx)
+    return continued(file, logs)
+
+
+def _land_growth(
+    draft: Path,
+    head: bytes,
+    known: KnownLog | None,
+    source: LogSource,
+    offset: int | None,
+    records: Engine,
+    settings: Settings,
+    name: str,
+    now: datetime,
+    latest: int,
+    receiver: Receiver,
+) -> Landed:
+    """Put what a draft holds, from the point reached of a known log on or a whole new one, into store and manifest."""
+    scan = _scan_plain(draft, _stamps(source, offset, latest))
+    end, lines_before = (known.end, known.lines) if known else (0, 0)
+    if scan.lines == 0:
+        return Landed(None, lines_before, scan.held, known.load if known else None, source.name)
+    if known is not None and scan.first_epoch is None:
+        # Growth without one good line is set aside with its file, at the instant reached before.
+        with transaction(records) as session:
+            scan.first_epoch = scan.last_epoch = file_infos(session)[known.file].last_epoch
+    if scan.first_epoch is None or scan.last_epoch is None:
+        raise Refused("ninguna línea tiene un instante legible")
+    os.truncate(draft, scan.bytes)
+    with draft.open("rb") as copied:
+        copied.seek(max(0, scan.bytes - HEAD_BYTES))
+        tail = hashlib.sha256(copied.read()).hexdigest()
+    _keep(draft, scan.sha256, settings)
     with transaction(records) as session:
-        if known is None:
+        if known is not None:
+            file_id = known.file
+        else:
             head = head[: scan.bytes]
-            known = LogFile(
+            log = LogFile(
                 source=source.name,
                 pbx=settings.pbx,
                 name=name,
                 head_bytes=len(head),
                 head_sha256=hashlib.sha256(head).hexdigest(),
             )
-            session.add(known)
+            session.add(log)
             session.flush()
+            file_id = log.file_id
         load = Load(
-            file_id=known.file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
+            file_id=file_id, sha256=scan.sha256, first_byte=end, bytes=scan.bytes, tail_sha256=tail,
             first_line=lines_before + 1, lines=scan.lines, held=scan.held, first_epoch=scan.first_epoch,
             last_epoch=scan.last_epoch, landed_at=now, state="landed", utc_offset=offset, **receiver.columns,
         )  # fmt: skip
@@ -371,7 +408,7 @@ def exported(path: Path, told: Told, refusal: Refused) -> Export:
 def _begins_as_report(path: Path) -> bool:
     """Tell whether the beginning of a text has titles of a report that is known."""
     with open_text(path) as file:
-        return begins_as_report(file.read(_HEAD_BYTES))
+        return begins_as_report(file.read(HEAD_BYTES))
 
 
 def _land_export(
@@ -486,30 +523,21 @@ def file_infos(session: Session, without: Collection[int] = ()) -> dict[int, Log
     """Return every logical file of a log with the span of its pieces that were not refused, and are not left out."""
     found: dict[int, LogFileInfo] = {}
     ranks = {source.name: source.rank for source in SOURCES}
-    query = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
+    # Columns, not objects: a log that is followed has a load for every look.
+    query = select(
+        Load.file_id, LogFile.pbx, LogFile.name, LogFile.source, Load.first_epoch, Load.last_epoch, Load.lines
+    ).join(LogFile, LogFile.file_id == Load.file_id)
     query = query.where(Load.state != "refused", Load.load_id.not_in(without), LogFile.source != EXPORTS.name)
-    for load, file in session.execute(query.order_by(Load.file_id, Load.first_line)):
-        before = found.get(file.file_id)
-        first = before.first_epoch if before else load.first_epoch
-        last = max(load.last_epoch, before.last_epoch) if before else load.last_epoch
-        lines = load.lines + (before.lines if before else 0)
-        found[file.file_id] = LogFileInfo(file.file_id, file.pbx, file.name, first, last, lines, ranks[file.source])
+    for file, pbx, name, source, first, last, lines in session.execute(query.order_by(Load.file_id, Load.first_line)):
+        if (before := found.get(file)) is not None:
+            first, last, lines = before.first_epoch, max(last, before.last_epoch), lines + before.lines
+        found[file] = LogFileInfo(file, pbx, name, first, last, lines, ranks[source])
     return found
 
 
 def raw_path(settings: Settings, sha256: str) -> Path:
     """Return where a piece lies in the raw store."""
     return settings.raw / sha256[:2] / sha256
-
-
-def piece_digest(path: Path, first_byte: int, length: int) -> str:
-    """Return the SHA-256 of a part of a file."""
-    sha = hashlib.sha256()
-    with path.open("rb") as file:
-        file.seek(first_byte)
-        for block in blocks(file, length):
-            sha.update(block)
-    return sha.hexdigest()
 
 
 def _slab_reader(load: Load, source: LogSource, settings: Settings) -> Callable[[Path], Iterator[Slab]]:
@@ -546,37 +574,6 @@ def _id_reader(load: Load, settings: Settings) -> Callable[[Path, Collection[int
     return read
 
 
-def _known_file(path: Path, head: bytes, session: Session, pbx: str) -> tuple[LogFile | None, Load | None, int]:
-    """Find the file that this one is, grown or equal: (file, its last piece, lines landed), else (None, None, 0)."""
-    size = path.stat().st_size
-    lengths = session.scalars(select(LogFile.head_bytes).where(LogFile.pbx == pbx).distinct())
-    digests = [hashlib.sha256(head[:length]).hexdigest() for length in lengths if 0 < length <= len(head)]
-    if not digests:
-        return None, None, 0
-    best: tuple[LogFile | None, Load | None, int] = (None, None, 0)
-    reached = 0
-    for file in session.scalars(select(LogFile).where(LogFile.pbx == pbx, LogFile.head_sha256.in_(digests))):
-        loads = list(
-            session.scalars(
-                select(Load).where(Load.file_id == file.file_id, Load.state != "refused").order_by(Load.first_byte)
-            )
-        )
-        if not loads:
-            continue
-        last = loads[-1]
-        end = last.first_byte + last.bytes
-        if reached < end <= size and _tail(path, end, last.bytes) == last.tail_sha256:
-            best, reached = (file, last, sum(load.lines for load in loads)), end
-    return best
-
-
-def _tail(path: Path, end: int, piece_bytes: int) -> str:
-    length = min(_HEAD_BYTES, piece_bytes)
-    with path.open("rb") as file:
-        file.seek(end - length)
-        return hashlib.sha256(file.read(length)).hexdigest()
-
-
 def _land_closed(
     path: Path,
     source: LogSource,
@@ -588,6 +585,7 @@ def _land_closed(
     receiver: Receiver,
 ) -> Landed:
     draft = settings.raw / f".draft-{os.getpid()}"
+    rest = draft.with_name(f"{draft.name}-rest")
     try:
         _copy(path, draft, 0)
         size, digest = draft.stat().st_size, file_digest(draft)
@@ -596,9 +594,21 @@ def _land_closed(
         try:
             offset = _offset_of(draft, source, settings, None)
             with open_text(draft) as file:
-                scan = _scan_lines(file, _stamps(source, offset, latest))
+                head = file.read(HEAD_BYTES)
+                known = _continued(file, head, records, settings.pbx)
+                if known is not None:
+                    # A log that was read before it was compressed: it goes on where it stood.
+                    file.seek(known.end)
+                    _write(file, rest)
+                else:
+                    file.seek(0)
+                    scan = _scan_lines(file, _stamps(source, offset, latest))
         except (OSError, EOFError, zlib.error) as error:
+            if is_no_space(error):
+                raise
             raise Refused(_DAMAGED) from error
+        if known is not None:
+            return _land_growth(rest, head, known, source, offset, records, settings, name, now, latest, receiver)
         if scan.lines == 0:
             return Landed(None, 0, scan.held, source=source.name)
         if scan.first_epoch is None or scan.last_epoch is None:
@@ -606,6 +616,7 @@ def _land_closed(
         _keep(draft, digest, settings)
     finally:
         draft.unlink(missing_ok=True)
+        rest.unlink(missing_ok=True)
     with transaction(records) as session:
         file_row = LogFile(source=source.name, pbx=settings.pbx, name=name, head_bytes=0, head_sha256=digest)
         session.add(file_row)
@@ -676,17 +687,30 @@ def _keep(draft: Path, sha256: str, settings: Settings) -> None:
 
 
 def _copy(path: Path, draft: Path, start: int) -> None:
-    """Copy a file from a byte on, as long as it is now; by the kernel where it can (a third of the time)."""
+    """Copy a file from a byte on, as long as it is now."""
+    with path.open("rb") as file:
+        _copy_open(file, draft, start)
+
+
+def _copy_open(file: BinaryIO, draft: Path, start: int) -> None:
+    """Copy an open file from a byte on, as long as it is now; by the kernel where it can (a third of the time)."""
     draft.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("rb") as file, draft.open("wb") as out:
+    with draft.open("wb") as out:
         left = os.fstat(file.fileno()).st_size - start
         if hasattr(os, "sendfile"):
             while left > 0 and (sent := os.sendfile(out.fileno(), file.fileno(), start, left)):
                 start, left = start + sent, left - sent
         else:
             file.seek(start)
-            for block in blocks(file, left):
+            for block in blocks(file, max(0, left)):
                 out.write(block)
+
+
+def _write(file: BinaryIO, draft: Path) -> None:
+    """Write the bytes of a file from where it stands on."""
+    with draft.open("wb") as out:
+        for block in blocks(file):
+            out.write(block)
 
 
 def _scan_plain(draft: Path, stamp: _Stamp) -> _Scan:
@@ -729,9 +753,9 @@ def _scan_lines(file: BinaryIO, stamp: _Stamp) -> _Scan:
                 scan.first_epoch = next((e for line in first_lines if (e := stamp(line)) is not None), None)
             last_lines = block[end - _LAST_BYTES : end] if end > _LAST_BYTES else carry + block[:end]
             scan.last_epoch = _last_epoch(last_lines[-_LAST_BYTES:], stamp, scan.last_epoch or scan.first_epoch)
-            carry = block[end:][-_HEAD_BYTES:]
+            carry = block[end:][-_LINE_SHOWN_BYTES:]
         else:
-            carry = (carry + block)[-_HEAD_BYTES:]
+            carry = (carry + block)[-_LINE_SHOWN_BYTES:]
         position += len(block)
     scan.held = int(position > scan.bytes)
     return scan

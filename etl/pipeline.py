@@ -19,6 +19,7 @@ from etl.draft import Draft
 from etl.export_pieces import ExportPiece
 from etl.exports import NOTHING_TOLD, Told
 from etl.faults import reach
+from etl.known_logs import holds_undone
 from etl.lines import Cancelled, Piece, Progress, ReconciliationError, Tally, no_progress
 from etl.pulls import UNDONE
 from etl.records import site as sites
@@ -269,15 +270,10 @@ def was_undone(session: Session, path: Path) -> bool:
 
     Such a file is loaded when somebody names it, and not because it still lies in the inbox.
     """
-    size = path.stat().st_size
-    undone = select(Load).where(Load.state == "refused", Load.refusal.startswith(UNDONE))
-    for load in session.scalars(undone):
-        again = select(Load.load_id).where(Load.sha256 == load.sha256, Load.state != "refused")
-        if load.first_byte + load.bytes > size or session.scalar(again.limit(1)) is not None:
-            continue
-        if landing.piece_digest(path, load.first_byte, load.bytes) == load.sha256:
-            return True
-    return False
+    undone = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
+    undone = undone.where(Load.state == "refused", Load.refusal.startswith(UNDONE))
+    rows = [(load, log) for load, log in session.execute(undone)]
+    return bool(rows) and holds_undone(session, path, rows)
 
 
 def undo(

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
 
     ``databases`` are the tables that logs are pulled from (in the environment as JSON, a list of what ``Database``
     takes); the worker pulls every ``pull_seconds``, 0 for never. ``table_zone`` is the clock of a dump of such a table.
+
+    ``watch`` are logs that grow, or folders with a ``queue_log`` (commas between them in the environment): the worker
+    follows them with their rotated pieces, and looks every ``watch_seconds``.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, extra="ignore", hide_input_in_errors=True)
@@ -120,6 +123,9 @@ class Settings(BaseSettings):
     pull_seconds: int = Field(default=0, ge=0)
     table_zone: str = "auto"
 
+    watch: Annotated[tuple[Path, ...], NoDecode] = ()
+    watch_seconds: float = Field(default=300, gt=0)
+
     @model_validator(mode="after")
     def _names_of_databases_differ(self) -> "Settings":
         """Refuse two connections of one name: what is known of one would be taken for the other's."""
@@ -141,6 +147,13 @@ class Settings(BaseSettings):
         """Return host names in small letters, without spaces, blanks or the brackets of an IPv6 address."""
         names = value.split(",") if isinstance(value, str) else value
         return tuple(dict.fromkeys(bare for name in names if (bare := str(name).strip().strip("[]").casefold())))
+
+    @field_validator("watch", mode="before")
+    @classmethod
+    def _paths(cls, value: Any) -> Any:
+        """Return the paths that a text names between commas."""
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(dict.fromkeys(name for each in names if (name := str(each).strip())))
 
     @field_validator("certificate", "certificate_key", "backup", mode="before")
     @classmethod

@@ -94,6 +94,8 @@ class Kept:
 ADAPTIVE = Kept("queue_log", String(26), microseconds=True)
 WITH_IDS = Kept("queue_log", pg.TIMESTAMP(precision=6), ids=True, microseconds=True, offset=0)
 ONE_COLUMN = Kept("queue_log", mysql.DATETIME(), data=1, ids=True)
+#: As the contributed scripts of Asterisk 1.8 and 11 made it.
+CLASSIC = Kept("queue_log", mysql.DATETIME(), width=50)
 FREEPBX = Kept("queuelog", mysql.DATETIME(), width=50, ids=True, serverid=True)
 
 
@@ -183,7 +185,7 @@ def asternic(url: str, lines: Iterable[str], later: Sequence[int] = (0,)) -> lis
             "datetime": datetime.fromtimestamp(at + LA_PAZ, UTC).replace(tzinfo=None),
         }
         for name, text in (("qname", queue), ("qagent", agent), ("qevent", event)):
-            row[name] = known[name].setdefault(text, len(known[name]) + 1)
+            row[name] = known[name].setdefault(text[:40], len(known[name]) + 1)
         row |= {f"info{n}": text[:40] for n, text in enumerate(_fields(data, 3), start=1)}
         rows.append(row)
         kept.append("|".join([stamp, callid, queue, agent, event, data]))

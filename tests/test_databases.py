@@ -17,7 +17,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.pool import NullPool
 
 from dashboard.work import worker, works
-from etl import landing, pipeline
+from etl import known_logs, landing, pipeline
 from etl.checkup import check
 from etl.lines import Cancelled
 from etl.pipeline import FileReport
@@ -335,9 +335,7 @@ def test_every_way_of_writing_a_value_is_read_wherever_a_block_ends(
     path.write_bytes(DUMP)
     assert write_rows(path, read_dump(path), draft) == 3
     with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"SELECT * EXCLUDE (place) FROM read_parquet('{draft}') ORDER BY place"
-        ).fetchall()
+        rows = connection.execute(f"SELECT * EXCLUDE (place) FROM read_parquet('{draft}') ORDER BY place").fetchall()
     assert rows == [
         ("1", "2024-03-05 08:00:00", "1.1", "101", "O'Brien; 'x' y", "PAUSE", "a\nb\\"),
         ("2", None, "NONE", "101", "NONE", "PAUSE", ""),
@@ -653,5 +651,5 @@ def test_a_pull_lands_as_a_file_by_its_digest(new_mariadb: Addresses, tmp_path: 
     (report,) = pull(product, database(url))
     (sha256,) = product.rows(f"SELECT sha256 FROM meta.loads WHERE load = {report.load}")[0]
     path = landing.raw_path(product.settings(), str(sha256))
-    assert landing.piece_digest(path, 0, path.stat().st_size) == sha256
+    assert known_logs.piece_digest(path, 0, path.stat().st_size) == sha256
     assert path.read_bytes().startswith(b"PAR1")

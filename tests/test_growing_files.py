@@ -7,9 +7,13 @@ import gzip
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from etl import landing, pipeline
+from etl.records.audit import SYSTEM
+from etl.records.engine import transaction
 from tests.drawn_log import (
     GOOD,
     answered,
@@ -49,9 +53,60 @@ def test_the_same_file_twice_is_all_known(product: Product) -> None:
     again = ingest(product, path, write(product, "copia.txt", content))
     assert [(r.state, r.read, r.loaded, r.duplicates) for r in again] == [("known", 7, 0, 7)] * 2
     packed = write(product, "queue_log.gz", gzip.compress(content))
-    assert observed(product, ingest(product, packed)).duplicates == 5
-    assert [(r.state, r.duplicates) for r in ingest(product, packed)] == [("known", 7)]
-    assert (product.counted(), product.findings()) == before[:2]
+    assert [(r.state, r.duplicates) for r in ingest(product, packed, packed)] == [("known", 7)] * 2
+    assert (product.counted(), product.findings(), product.set_aside()) == before
+
+
+@pytest.mark.parametrize("cut_at", [70, 130, 200, 400])
+def test_a_log_read_in_part_and_then_compressed_goes_on_where_it_stood(cut_at: int, product: Product) -> None:
+    rings = [line(70, "1", "RINGNOANSWER", 1000)] * 4
+    content = log(*GOOD, "basura", *rings, *answered(100, "2"))
+    ingest(product, write(product, "queue_log", content[:cut_at]))
+    reports = ingest(product, write(product, "queue_log.1.gz", gzip.compress(content)))
+    assert [(r.state, r.read) for r in reports] == [("published", content.count(b"\n") - content[:cut_at].count(b"\n"))]
+    assert product.rows("SELECT COUNT(DISTINCT file), SUM(lines), SUM(duplicates) FROM meta.loads") == [(1, 11, 0)]
+    assert ingest(product, write(product, "queue_log.1", content))[0].state == "known"
+    whole = loaded(product.folder / "whole", content)
+    assert (product.counted(), lines_set_aside(product)) == (whole.counted(), lines_set_aside(whole))
+    pipeline.rebuild(product.store())
+    assert (product.counted(), lines_set_aside(product)) == (whole.counted(), lines_set_aside(whole))
+
+
+def test_a_compressed_log_that_was_undone_is_not_loaded_by_itself_until_it_is_in_force_again(product: Product) -> None:
+    content = log(*GOOD, *answered(100, "2"), *answered(200, "3"))
+    ingest(product, write(product, "queue_log", content[:200]))
+    packed = write(product, "queue_log.1.gz", gzip.compress(content))
+    (report,) = ingest(product, packed)
+    pipeline.undo(product.store(), report.load or 0, by=SYSTEM)
+    plain = write(product, "queue_log", content + log(*answered(300, "4")))
+
+    def undone() -> list[bool]:
+        with transaction(product.store().records) as session:
+            return [pipeline.was_undone(session, path) for path in (packed, plain)]
+
+    assert undone() == [True, True]
+    ingest(product, plain)
+    assert undone() == [False, False]
+    assert len(product.visits()) == 4
+
+
+def test_a_log_emptied_while_it_is_copied_mixes_nothing(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off after its beginning was read, and grown again past the point reached."""
+    first, second = [*GOOD, *answered(100, "2")], [*answered(300, "3"), *answered(400, "4"), *answered(500, "5")]
+    path = write(product, "queue_log", log(*GOOD))
+    ingest(product, path)
+    path.write_bytes(log(*first))
+    copy = landing._copy_open
+
+    def cut_first(file: BinaryIO, draft: Path, start: int) -> None:
+        if start:
+            path.write_bytes(log(*second))
+        copy(file, draft, start)
+
+    monkeypatch.setattr(landing, "_copy_open", cut_first)
+    (report,) = ingest(product, path)
+    assert (report.read, report.loaded) == (9, 9)
+    assert product.counted() == loaded(product.folder / "whole", log(*GOOD, *second)).counted()
 
 
 def test_a_rotated_log_and_the_new_one_lose_and_double_nothing(product: Product) -> None:

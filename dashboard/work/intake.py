@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePath
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -415,8 +416,9 @@ def _about(job: Job, files: dict[int, Upload]) -> str:
             return "colas" if asked.get("what") == "queues" else "operadores"
         case "inbox" if asked.get("databases"):
             return ", ".join(map(str, asked["databases"]))
-        case "inbox" if asked.get("files"):
-            names = [uploads.shown_name(str(name)) for name in asked["files"]]
+        case "inbox" if asked.get("files") or asked.get("watched"):
+            followed = [PurePath(name).name for name in asked.get("watched", ())]
+            names = [uploads.shown_name(str(name)) for name in (*asked["files"], *followed)]
             return ", ".join(names[:3]) + (f" y {len(names) - 3} más" if len(names) > 3 else "")
     return ""
 

@@ -28,6 +28,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from dashboard.work.following import Following
 from etl import pulls
 from etl.faults import VARIABLE as FAULT
 from etl.lines import Cancelled
@@ -44,7 +45,7 @@ EXIT_BUSY = 75
 #: What a job's process needs to know of the settings; no secret of the web server is among it.
 _HANDED_ON = {
     "data", "records_url", "pbx", "memory_limit", "threads", "slab_bytes", "round_lines", "line_limit_bytes",
-    "keep_generations_seconds", "keep_set_aside_days", "backup",
+    "keep_generations_seconds", "keep_set_aside_days", "backup", "watch", "table_zone",
 }  # fmt: skip
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 #: A backup is due from this hour of La Paz on; what the worker does of itself is tried again after a while.
@@ -136,10 +137,14 @@ class _Worker:
     stop: threading.Event
     pace: Pace
     inbox: Inbox = field(default_factory=Inbox)
+    following: Following = field(init=False)
     next_round: float = 0.0
     next_inbox: float = 0.0
     next_sweep: float = 0.0
     running: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.following = Following(self.store)
 
     def work(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -152,6 +157,7 @@ class _Worker:
                     pass
             finally:
                 self.stop.set()
+        self.following.close()
         for lane in lanes:
             lane.result()  # where one broke, all end, and whoever keeps the worker alive starts it again
 
@@ -268,6 +274,11 @@ class _Worker:
         )  # fmt: skip
         handed = self.store.settings.model_dump(mode="json", include=_HANDED_ON)
         handed["data"] = str(self.store.settings.data.absolute())
+        if job.asked.get("databases"):
+            handed["databases"] = [
+                each.model_dump(mode="json") | {"url": each.url.get_secret_value()}
+                for each in self.store.settings.databases
+            ]
         if process.stdin is not None:
             with suppress(OSError):  # it died at once: seen soon
                 process.stdin.write(json.dumps(handed).encode() + b"\n")
@@ -288,6 +299,7 @@ class _Worker:
                 self.next_sweep = now + self.pace.rounds
                 self._sweep_exports()
             return
+        self.following.make_round()
         if now >= self.next_inbox:
             self._look_into_inbox()
             self.next_inbox = now + (min(self.pace.settled, self.pace.rounds) if self.inbox.waits else self.pace.rounds)

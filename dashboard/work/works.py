@@ -25,6 +25,7 @@ from etl import mapping, pipeline
 from etl.build import CheckError
 from etl.checkup import check
 from etl.exports import Told
+from etl.follow import is_followed
 from etl.lines import Cancelled, Progress, ReconciliationError
 from etl.readers.sniff import unpacks_beyond
 from etl.records import jobs
@@ -220,6 +221,8 @@ def _inbox(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
     asked = job.asked.get("files")
     inbox = store.settings.inbox
     files = inbox_files(store) if asked is None else [inbox / name for name in asked]
+    watched = [Path(name) for name in job.asked.get("watched", ())]
+    files += [path for path in watched if is_followed(path, [each.absolute() for each in store.settings.watch])]
     there = [path for path in files if path.is_file()]
     with transaction(store.records) as session:
         undone = {path for path in there if pipeline.was_undone(session, path)}
