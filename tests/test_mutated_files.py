@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etl.exports import read_export
@@ -113,10 +114,10 @@ def accounted(tables: tuple[FoundTable, ...]) -> None:
 KEPT_CHILD = """
 import json, runpy, struct, sys
 child = runpy.run_path(sys.argv[1])
-child["_limit"]()
+child["_limit"](int(sys.argv[4]), 600)
 while head := sys.stdin.buffer.read(4):
     content = sys.stdin.buffer.read(struct.unpack(">L", head)[0])
-    found = child["sheets"](content, int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    found = child["sheets"](content, int(sys.argv[2]), int(sys.argv[3]), sys.argv[5])
     said = "".join(json.dumps(each) + "\\n" for each in found)
     sys.stdout.write(said + "\\n")
     sys.stdout.flush()
@@ -131,7 +132,8 @@ class KeptChild:
 
     def run(self, content: bytes) -> bytes:
         if self.process is None or self.process.poll() is not None:
-            words = (str(workbook._CHILD), str(MOST_ROWS), str(MOST_COLUMNS), NO_VALUE)
+            memory = str(workbook.limits_for(b"")[0])
+            words = (str(workbook._CHILD), str(MOST_ROWS), str(MOST_COLUMNS), memory, NO_VALUE)
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-c", KEPT_CHILD, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, env=workbook.quiet_environment(),
@@ -146,6 +148,16 @@ class KeptChild:
         if not line:
             self.close()
         return said
+
+    def cpu_seconds(self) -> float:
+        """The time that it has worked, whatever else the machine does; 0 of one that has ended."""
+        if self.process is None:
+            return 0
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0
+        return times.user + times.system
 
     def close(self) -> None:
         if self.process is not None:
@@ -177,7 +189,7 @@ def test_a_file_that_came_to_harm_is_read_or_refused_and_loses_no_line(
     for number in range(MUTATIONS):
         chance = random.Random(f"{reader} {seed} {number}")
         content = change(chance.choice(originals), chance)
-        started = time.monotonic()
+        started = time.process_time() + kept_child.cpu_seconds()
         try:
             tables = tables_of(content)
         except UnreadableTable as error:
@@ -185,7 +197,8 @@ def test_a_file_that_came_to_harm_is_read_or_refused_and_loses_no_line(
         else:
             accounted(tables)
             read += 1
-        assert time.monotonic() - started < LONGEST_SECONDS, (seed, number)
+        taken = time.process_time() + kept_child.cpu_seconds() - started
+        assert taken < LONGEST_SECONDS, (seed, number)
     assert read > 0 or reader == "xls", "some of them can still be read"
 
 
@@ -203,6 +216,6 @@ def test_a_log_that_came_to_harm_keeps_every_line(seed: int, tmp_path: Path) -> 
         chance = random.Random(f"log {seed} {number}")
         content = mutated(chance.choice(originals), chance)
         feed = LineFeed(tmp_path, "log", 1 << 20, 1 << 16)
-        started = time.monotonic()
+        started = time.process_time()
         lines = sum(slab.lines for slab in feed.slabs(blocks(io.BytesIO(content))))
-        assert lines == content.count(b"\n") and time.monotonic() - started < LONGEST_SECONDS, (seed, number)
+        assert lines == content.count(b"\n") and time.process_time() - started < LONGEST_SECONDS, (seed, number)

@@ -6,10 +6,12 @@ crafted file does there, this process only learns that it ended.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ from etl.readers.workbook_guard import OLE_START, ZIP_STARTS, judge_ole, judge_z
 
 _CHILD = Path(__file__).with_name("workbook_child.py")
 _MOST_SECONDS = 90
+# A crafted file asks for memory and time out of all proportion: what an honest one of its size needs, several times.
+_LEAST_MEMORY, _MEMORY_PER_BYTE, _MOST_MEMORY = 384 * 1024**2, 20, 2 * 1024**3
+_LEAST_CPU_SECONDS, _BYTES_PER_CPU_SECOND, _MOST_CPU_SECONDS = 8, 1024**2, 60
 _REFUSED = {
     "too_many_rows": f"tiene más de {MOST_ROWS // 1000} 000 filas: expórtelo por partes (por semana o por día)",
     "too_many_columns": f"tiene más de {MOST_COLUMNS} columnas: deje solo la tabla del informe",
@@ -65,9 +70,20 @@ def quiet_environment() -> dict[str, str]:
     return {**os.environ, "RUST_BACKTRACE": "0"}
 
 
+def limits_for(content: bytes) -> tuple[int, int]:
+    """Return the bytes of memory and the seconds of CPU that a workbook of this size may take, unpacked."""
+    size = len(content)
+    if content.startswith(ZIP_STARTS):
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            size = sum(part.file_size for part in package.infolist())  # the guard has read it all
+    memory = _LEAST_MEMORY + _MEMORY_PER_BYTE * size
+    return min(memory, _MOST_MEMORY), min(_LEAST_CPU_SECONDS + size // _BYTES_PER_CPU_SECOND, _MOST_CPU_SECONDS)
+
+
 def run_child(content: bytes) -> bytes:
     """Return what a process of its own says of a workbook, as far as it came."""
-    command = [sys.executable, "-I", str(_CHILD), str(MOST_ROWS), str(MOST_COLUMNS), NO_VALUE]
+    limits = map(str, (*limits_for(content), MOST_ROWS, MOST_COLUMNS))
+    command = [sys.executable, "-I", str(_CHILD), *limits, NO_VALUE]
     try:
         return subprocess.run(
             command, input=content, capture_output=True, timeout=_MOST_SECONDS, check=False, env=quiet_environment()

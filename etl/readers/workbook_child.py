@@ -17,20 +17,18 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-_MOST_MEMORY = 2 * 1024**3
-_MOST_CPU_SECONDS = 60
 _EXACT = 10**15
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _CELL = re.compile(r"^([A-Z]{1,3})([0-9]{1,7})$")
 
 
-def _limit() -> None:
+def _limit(memory: int, cpu_seconds: int) -> None:
     try:
         import resource
     except ImportError:  # not on Windows: there the parent's clock alone ends it
         return
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_CPU_SECONDS, _MOST_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -150,8 +148,9 @@ def _used_width(sheet: Any) -> int:
 
 def main() -> None:
     """Read, print, end."""
-    _limit()
-    most_rows, most_columns, no_value = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    memory, cpu_seconds, most_rows, most_columns = map(int, sys.argv[1:5])
+    _limit(memory, cpu_seconds)
+    no_value = sys.argv[5]
     for sheet in sheets(sys.stdin.buffer.read(), most_rows, most_columns, no_value):
         print(json.dumps(sheet))
 
