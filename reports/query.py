@@ -423,7 +423,7 @@ def _condition(
             conditions.append(f"{axes[dimension]} IN ({_marks(chosen)})")
             bound += chosen
         return " AND ".join(conditions), tuple(bound)
-    conditions.append("registered")
+    conditions.insert(0, "registered")
     sql, lines = _counted_lines(rules, period, day)
     if Dimension.SERVICE not in keys:  # a queue that does not count is none of the lines that do
         conditions.append(sql)
