@@ -6,6 +6,9 @@ BIN2 := .venv-duckdb2/bin
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
        --generate-hashes --custom-compile-command "make lock" --group dev pyproject.toml
 
+# Where this is set, every process of the tests would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test fuzz check bench lock screenshots test-duckdb2 clean
 

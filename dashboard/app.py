@@ -35,7 +35,7 @@ from dashboard.security import single_sign_on
 from dashboard.security.access import PAGE, may
 from dashboard.security.callbacks import answer_with
 from dashboard.security.door import PASSWORD, SIGN_IN, SIGN_OUT, Door, guard, refused, wants_page
-from dashboard.security.headers import content_security_policy, protect
+from dashboard.security.headers import SessionsOfPages, content_security_policy, protect
 from dashboard.security.identity import allowed, who
 from dashboard.security.sign_in import SignInPage, register_sign_in
 from dashboard.stale_warning import register_stale_warning, stale_place
@@ -129,6 +129,7 @@ def create_app(context: Context, door: Door) -> Dash:
     if by_site:
         single_sign_on.register_single_sign_on(server, context, door, limits, forms)
     policy = content_security_policy(app.csp_hashes())
+    server.session_interface = SessionsOfPages()
     server.after_request(lambda response: protect(response, policy, tls=door.tls))
     server.register_error_handler(HTTPException, _refusal)
     server.register_error_handler(DependencyException, lambda _: _plain(404))  # a file that no component has

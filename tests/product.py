@@ -40,15 +40,20 @@ class Product:
         self._numbers: set[str] = set()
         self._callers: dict[object, str] = {}
         self._stores: dict[tuple[str, int, int, int], stores.OpenStore] = {}
+        self._settings: dict[tuple[str, int, int, int], Settings] = {}
 
     def settings(self, pbx: str = "pbx") -> Settings:
-        return Settings(
-            data=self.folder / "data",
-            pbx=pbx,
-            slab_bytes=self.slab_bytes,
-            threads=self.threads,
-            round_lines=self.round_lines,
-        )
+        """The settings, read once: to look into the environment and for a file each time takes 15 ms."""
+        asked = (pbx, self.slab_bytes, self.round_lines, self.threads)
+        if asked not in self._settings:
+            self._settings[asked] = Settings(
+                data=self.folder / "data",
+                pbx=pbx,
+                slab_bytes=self.slab_bytes,
+                threads=self.threads,
+                round_lines=self.round_lines,
+            )
+        return self._settings[asked]
 
     def store(self, pbx: str = "pbx") -> stores.OpenStore:
         """The store, opened once: what it costs to open one anew each time is an eighth of most of these tests."""
@@ -60,6 +65,7 @@ class Product:
     def reopen(self) -> None:
         """Open the store anew the next time, as another process would."""
         self._stores.clear()
+        self._settings.clear()
 
     def map(self, rules: Iterable[QueueRule]) -> None:
         store = self.store()

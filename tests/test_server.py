@@ -112,6 +112,20 @@ def test_every_answer_bears_the_security_headers(client: Client, path: str) -> N
     assert (headers.get("Cache-Control") == "no-store") == (not path.startswith("/assets/"))
 
 
+def test_scripts_are_kept_whoever_signs_in_and_what_says_something_of_somebody_is_not(client: Client) -> None:
+    """Nine megabytes of them: a browser that kept them for one cookie would ask for all again after each sign-in."""
+    scripts = re.findall(r'<script src="([^"]+)"', client.get("/", buffered=True).text)
+    suites = [path for path in scripts if path.startswith("/_dash-component-suites/")]
+    assert len(suites) > 5
+    for path in (*suites, "/assets/callcenter.css"):
+        headers = client.get(path, buffered=True).headers
+        assert "Vary" not in headers and "Set-Cookie" not in headers, path
+    assert all("max-age=31536000" in client.get(path, buffered=True).headers["Cache-Control"] for path in suites)
+    for path in ("/", "/_dash-layout"):
+        headers = client.get(path, buffered=True).headers
+        assert "Cookie" in headers["Vary"] and headers["Cache-Control"] == "no-store", path
+
+
 def test_the_page_is_in_spanish_and_asks_nothing_of_another_server(client: Client) -> None:
     text = client.get("/", buffered=True).text
     assert '<html lang="es-BO">' in text

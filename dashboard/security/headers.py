@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Response, request
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -18,6 +19,8 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _A_YEAR_SECONDS = 31_536_000
+#: Files that say nothing of anybody.
+_FILES = ("/assets/", "/_dash-component-suites/")
 
 
 def content_security_policy(hashes: Sequence[str]) -> str:
@@ -46,6 +49,19 @@ def protect(response: Response, policy: str, *, tls: bool) -> Response:
         response.headers.setdefault(name, value)
     if tls:
         response.headers["Strict-Transport-Security"] = f"max-age={_A_YEAR_SECONDS}"
-    if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
+    if not request.path.startswith(_FILES):
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+class SessionsOfPages(SecureCookieSessionInterface):
+    """Sessions of whatever says something of somebody: files are answered as if nobody had asked for them.
+
+    Flask would have a browser keep them for one cookie only, and fetch and compile nine megabytes of scripts again
+    after every sign-in.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the session's cookie, and that the answer depends on it."""
+        if not request.path.startswith(_FILES):
+            super().save_session(app, session, response)
