@@ -23,6 +23,8 @@ from reports.rules import Rules
 
 _VISITS = TABLES[Subject.CALLS, Unit.VISIT]
 _DAY_SECONDS = 86400
+#: So many neighbouring lines are counted together.
+_BLOCK = 256
 _LOOSE_COLUMNS = {
     "load": "int64", "line": "int64", "pbx": "str", "callid": "str", "queue": "str", "agent": "str", "service": "str",
     "event": "str", "entered_local": "datetime64[us]", "wait_seconds": "Int64", "talk_seconds": "Int64",
@@ -122,11 +124,7 @@ class Asked:
         And those that its table does not keep: equal to another one of the same second, whether a visit ends with it
         (`of_visit`) or none (item "repeated").
         """
-        loose = self.connection.execute(
-            f"""SELECT q.*, FALSE AS of_visit FROM (SELECT * FROM {self.raw} WHERE {self._lines}) AS q
-            ANTI JOIN (SELECT end_load, end_line FROM {self.visits} WHERE {self._ends}) AS v
-                ON v.end_load = q.load AND v.end_line = q.line"""
-        ).df()
+        loose = self._loose()
         equal = self._equal_ends(loose)
         if not len(loose) and not len(equal):
             return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _LOOSE_COLUMNS.items()})
@@ -135,6 +133,28 @@ class Asked:
             return self.connection.execute(self._told_lines()).df().astype(_LOOSE_COLUMNS)
         finally:
             self.connection.unregister("suspects")
+
+    def _loose(self) -> pd.DataFrame:
+        """Return the lines that Asternic counts and no visit ends with: looked for where both are not equally many."""
+        ends = f"SELECT end_load AS load, end_line AS line FROM {self.visits} WHERE {self._ends}"
+        numbers = f"SELECT load, line // {_BLOCK} AS block, COUNT(*) AS number"
+        blocks = self.connection.execute(
+            f"""WITH lines AS ({numbers} FROM {self.raw} WHERE {self._lines} GROUP BY ALL),
+                ends AS ({numbers} FROM ({ends}) GROUP BY ALL)
+            SELECT lines.load, lines.block FROM lines
+            LEFT JOIN ends ON ends.load = lines.load AND ends.block = lines.block
+            WHERE lines.number <> COALESCE(ends.number, 0)"""
+        ).df()
+        self.connection.register("blocks", blocks.astype("int64"))
+        try:
+            within = f"JOIN blocks AS b ON b.load = q.load AND b.block = q.line // {_BLOCK}"
+            return self.connection.execute(
+                f"""SELECT q.*, FALSE AS of_visit FROM (SELECT * FROM {self.raw} WHERE {self._lines}) AS q {within}
+                ANTI JOIN (SELECT q.load, q.line FROM ({ends}) AS q {within}) AS v
+                    ON v.load = q.load AND v.line = q.line"""
+            ).df()
+        finally:
+            self.connection.unregister("blocks")
 
     def _equal_ends(self, loose: pd.DataFrame) -> pd.DataFrame:
         """Return the lines that visits end with where another visit, or a loose line, ends alike in the same second."""
