@@ -130,7 +130,7 @@ def _lines_of(table: FoundTable) -> int:
 
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFD", text.casefold()).encode("ascii", "ignore").decode()
-    return _ALONE.sub(" ", plain).strip()
+    return _ALONE.sub("_", plain).strip("_")
 
 
 def _places(titles: Sequence[str], layout: DetailLayout | None) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Details of calls that other systems export, one call a row: Issabel's "Detalle de Llamadas", Asternic PRO's detail.
 
 They are calls, so each row becomes the events that a log would have of it (``etl.call_details``), counted only where no
-log tells them. Titles of columns are compared without accents, capitals and punctuation.
+log tells them. Titles of columns are compared without accents and capitals, with a _ for whatever stands between words.
 """
 
 from dataclasses import replace
@@ -42,44 +42,44 @@ OUTCOMES: dict[str, str] = {
     **dict.fromkeys(("completeagent",), "COMPLETEAGENT"),
     **dict.fromkeys(("transferida", "transferred", "transfer", "blindtransfer"), "BLINDTRANSFER"),
     **dict.fromkeys(
-        ("abandonada", "abandoned", "abandon", "no atendida", "unanswered", "noanswer", "no answer", "no contestada",
-         "sin atender", "perdida", "missed"), "ABANDON",
+        ("abandonada", "abandoned", "abandon", "no_atendida", "unanswered", "noanswer", "no_answer", "no_contestada",
+         "sin_atender", "perdida", "missed"), "ABANDON",
     ),
-    **dict.fromkeys(("exitwithtimeout", "timeout", "expirada", "expirado", "tiempo agotado"), "EXITWITHTIMEOUT"),
-    **dict.fromkeys(("exitempty", "sin operadores", "sin agentes"), "EXITEMPTY"),
-    **dict.fromkeys(("exitwithkey", "salio por opcion"), "EXITWITHKEY"),
-    **dict.fromkeys(("activa", "active", "en cola", "onqueue", "hold", "fin monitoreo", "en curso"), ""),
+    **dict.fromkeys(("exitwithtimeout", "timeout", "expirada", "expirado", "tiempo_agotado"), "EXITWITHTIMEOUT"),
+    **dict.fromkeys(("exitempty", "sin_operadores", "sin_agentes"), "EXITEMPTY"),
+    **dict.fromkeys(("exitwithkey", "salio_por_opcion"), "EXITWITHKEY"),
+    **dict.fromkeys(("activa", "active", "en_cola", "onqueue", "hold", "fin_monitoreo", "en_curso"), ""),
 }  # fmt: skip
 OUTBOUND = ("outbound", "outgoing", "saliente", "salida", "out")
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "agent_number": (
-        "no agente", "numero de agente", "numero agente", "n agente", "agent number", "agent no", "no agent",
+        "no_agente", "numero_de_agente", "numero_agente", "n_agente", "agent_number", "agent_no", "no_agent",
     ),
-    "agent": ("agente", "agent", "agent name", "nombre de agente", "nombre agente", "operador"),
+    "agent": ("agente", "agent", "agent_name", "nombre_de_agente", "nombre_agente", "operador"),
     "start": (
-        "start time", "hora de inicio", "hora inicio", "inicio", "fecha de inicio", "fecha inicio", "fecha inicial",
-        "start date", "start", "fecha y hora", "fecha hora", "datetime", "date time", "calldate",
+        "start_time", "hora_de_inicio", "hora_inicio", "inicio", "fecha_de_inicio", "fecha_inicio", "fecha_inicial",
+        "start_date", "start", "fecha_y_hora", "fecha_hora", "datetime", "date_time", "calldate",
     ),
     "date": ("fecha", "date", "dia"),
     "time": ("hora", "time"),
     "end": (
-        "end time", "hora de fin", "hora fin", "fin", "fecha de fin", "fecha fin", "fecha final", "end date", "end",
+        "end_time", "hora_de_fin", "hora_fin", "fin", "fecha_de_fin", "fecha_fin", "fecha_final", "end_date", "end",
     ),
     "talk": (
-        "duracion", "duration", "dur", "dur llamada", "duracion llamada", "talk time", "talk", "tiempo conversacion",
-        "tiempo de conversacion", "conversacion", "tiempo hablado", "call time",
+        "duracion", "duration", "dur", "dur_llamada", "duracion_llamada", "talk_time", "talk", "tiempo_conversacion",
+        "tiempo_de_conversacion", "conversacion", "tiempo_hablado", "call_time",
     ),
-    "wait": ("tiempo espera", "tiempo de espera", "espera", "wait time", "wait", "hold time", "dur espera", "hold"),
-    "queue": ("cola", "queue", "queue name", "nombre de cola"),
-    "kind": ("tipo", "type", "tipo de llamada", "call type"),
+    "wait": ("tiempo_espera", "tiempo_de_espera", "espera", "wait_time", "wait", "hold_time", "dur_espera", "hold"),
+    "queue": ("cola", "queue", "queue_name", "nombre_de_cola"),
+    "kind": ("tipo", "type", "tipo_de_llamada", "call_type"),
     "phone": (
-        "telefono", "phone", "phone number", "numero", "number", "callerid", "caller id", "clid", "caller", "origen",
-        "llamante", "numero de telefono",
+        "telefono", "phone", "phone_number", "numero", "number", "callerid", "caller_id", "clid", "caller", "origen",
+        "llamante", "numero_de_telefono",
     ),
-    "transfer": ("transferencia", "transfer", "transferida a", "transferred to"),
+    "transfer": ("transferencia", "transfer", "transferida_a", "transferred_to"),
     "outcome": ("estado", "status", "evento", "event", "resultado", "outcome", "disposition", "disposicion"),
-    "uniqueid": ("uniqueid", "unique id", "callid", "call id", "id unico"),
+    "uniqueid": ("uniqueid", "unique_id", "callid", "call_id", "id_unico"),
 }  # fmt: skip
 
 ISSABEL_DETAIL = replace(
