@@ -25,6 +25,7 @@ from etl.validate import literal
 
 #: The latest instant that a range of epochs may name: that nothing is known to end yet.
 _EVER = 2**62
+_DAY = 86_400
 _NO_EPOCH = "CAST(0 AS BIGINT)"
 _EVENT = "COALESCE(CAST(q.event AS VARCHAR), q.other_event)"
 _CUBE = (
@@ -74,7 +75,7 @@ class AgentTeller:
                 ELSE anchor_epoch BETWEEN {low} AND {high + REACH_SECONDS} END"""
         )
         self._replace_spans(low, high)
-        self._count_rings()
+        self._count_rings(low, high)
         draft.run("DROP TABLE told_spans; DROP TABLE agent_lines")
 
     def _note_visits(self) -> None:
@@ -140,7 +141,7 @@ class AgentTeller:
         start, end = month_span(period)
         fresh = f"SELECT {SPAN_COLUMNS} FROM told_spans WHERE began_epoch >= {start} AND began_epoch < {end}"
         found = draft.readable(period)
-        if found is None:
+        if found is None or draft.from_nothing:
             draft.run(f"INSERT INTO {draft.month_of(start).alias}.core.agent_spans {fresh}")
             self._widen_by(fresh)
             return
@@ -164,13 +165,18 @@ class AgentTeller:
         if low is not None:
             self._widen(low, high)
 
-    def _count_rings(self) -> None:
-        """Count the rings without answer of the months written, anew."""
+    def _count_rings(self, low: int, high: int) -> None:
+        """Count the rings without answer of the days between two epochs anew, in the months written."""
         local = f"(q.epoch + ({ZONE_OFFSET_SECONDS}))"
         for month in self.draft.months.values():
-            if not month.touched:
+            first, last = max(low, month.start), min(high, month.end - 1)
+            if not month.touched or first > last:
                 continue
-            self.draft.run(f"DELETE FROM {month.alias}.core.agent_rings")
+            first -= (first + ZONE_OFFSET_SECONDS) % _DAY
+            last += _DAY - 1 - (last + ZONE_OFFSET_SECONDS) % _DAY
+            self.draft.run(
+                f"DELETE FROM {month.alias}.core.agent_rings WHERE on_date BETWEEN {_date(first)} AND {_date(last)}"
+            )
             self.draft.run(
                 f"""INSERT INTO {month.alias}.core.agent_rings
                 SELECT CAST(make_timestamp({local} // 1800 * 1800000000) AS DATE),
@@ -178,6 +184,7 @@ class AgentTeller:
                     CAST(COALESCE(SUM(GREATEST(TRY_CAST(split_part(q.data, '|', 1) AS BIGINT), 0)), 0) AS BIGINT)
                 FROM {month.alias}.raw.queue_log AS q
                 WHERE q.event = 'RINGNOANSWER' AND q.agent <> '' AND q.agent <> 'NONE'
+                    AND q.epoch BETWEEN {first} AND {last}
                 GROUP BY {local} // 1800, q.queue, q.agent ORDER BY {local} // 1800, q.queue, q.agent"""
             )
 
@@ -219,9 +226,10 @@ class AgentTeller:
             return
         draft.insert_rows("sources", draft.last_epochs.items(), replace=True)
         low = max(low, min(month.start for month in months) - REACH_SECONDS)
-        high = min(high, ends + REACH_SECONDS)
-        low -= (low + ZONE_OFFSET_SECONDS) % 86_400
-        high += 86_400 - (high + ZONE_OFFSET_SECONDS) % 86_400
+        # Nothing goes on after the data; a talk that says so is added up when they get there.
+        high = min(high, ends)
+        low -= (low + ZONE_OFFSET_SECONDS) % _DAY
+        high += _DAY - (high + ZONE_OFFSET_SECONDS) % _DAY
         # By month, so that memory stays bounded.
         for period in periods_between(low, high - 1):
             start, end = month_span(period)
@@ -288,7 +296,7 @@ class AgentTeller:
             return
         days = f"on_date BETWEEN {_date(low)} AND {_date(high - 1)}"
         new = f"SELECT {_CUBE} FROM added_up"
-        if found is not None:
+        if found is not None and not draft.from_nothing:
             old = f"SELECT {_CUBE} FROM {found.alias}.core.agent_half_hours WHERE {days}"
             gone, come = f"({old}) EXCEPT ALL ({new})", f"({new}) EXCEPT ALL ({old})"
             if not draft.one(f"SELECT (SELECT COUNT(*) FROM ({gone})) + (SELECT COUNT(*) FROM ({come}))")[0]:
@@ -300,4 +308,4 @@ class AgentTeller:
 
 def _date(epoch: int) -> str:
     """Return the local day of an epoch as SQL."""
-    return f"DATE '1970-01-01' + {(epoch + ZONE_OFFSET_SECONDS) // 86_400}"
+    return f"DATE '1970-01-01' + {(epoch + ZONE_OFFSET_SECONDS) // _DAY}"

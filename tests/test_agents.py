@@ -341,7 +341,7 @@ def assert_counted(product: Product, found: Counted) -> None:
         )
 
 
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(2)
 def test_any_log_counts_as_the_independent_counter_counts_it(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     lines = told_log(chance, 120, 1709265600 - 40_000, [(0, 0, 1, 5, 60, 600), (0, 0, 0, 1, 2), (60, 3600)][seed % 3])
@@ -351,7 +351,7 @@ def test_any_log_counts_as_the_independent_counter_counts_it(seed: int, tmp_path
     assert_counted(product, count_spans([LogFile("log", lines)], PERSONS))
 
 
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(2)
 def test_pieces_in_any_order_tell_the_operators_as_at_once_and_as_a_rebuild(seed: int, tmp_path: Path) -> None:
     """Cut anywhere, over a month's end, loaded in any order, one undone and loaded again; mapped before or after."""
     chance = random.Random(seed)
