@@ -202,7 +202,7 @@ class CallTeller:
         event_did, rule_did = digits.format("seen.did"), digits.format("rule.did")
         self.draft.run(
             f"""CREATE OR REPLACE TABLE service_of AS
-            WITH seen AS (SELECT DISTINCT queue, did, {day} AS day FROM ({sql})),
+            WITH seen AS (SELECT DISTINCT queue, NULLIF(did, '') AS did, {day} AS day FROM ({sql})),
             matched AS (
                 SELECT seen.queue, seen.did, seen.day, rule.service, ROW_NUMBER() OVER (
                     PARTITION BY seen.queue, seen.did, seen.day

@@ -27,6 +27,8 @@ from etl.validate import (
 _COLUMNS = ", ".join(EVENT_COLUMNS)
 #: The callids that are no call's, as SQL: every month has lines of theirs, none of which tells a visit.
 NO_CALLS = ", ".join(map(literal, QUEUE_LOG.system_callids))
+#: Over a longer span it is asked which months lines fall into.
+_LONG_SECONDS = 100 * 86400
 _FIELDS = "epoch, callid, queue, agent, COALESCE(CAST(event AS VARCHAR), other_event), data"
 Progress = Callable[[str, float | None], None]
 
@@ -253,7 +255,9 @@ class LineLoader:
         return found
 
     def _insert_accepted(self, piece: Piece, low: int, high: int) -> None:
-        months = list(self.draft.months_between(low, high))
+        # One line of a wrong year must not make segments of all the months between.
+        is_long = high - low > _LONG_SECONDS
+        months = list(self.draft.months_between(low, high, only_with="SELECT epoch FROM accepted" if is_long else None))
         for month in months:
             within = f"epoch >= {month.start} AND epoch < {month.end}"
             self.draft.write(f"INSERT INTO {month.alias}.raw.queue_log SELECT {_COLUMNS} FROM accepted WHERE {within}")
@@ -353,7 +357,8 @@ class LineLoader:
         if not count:
             return 0
         pbx = literal(piece.info.pbx)
-        for month in self.draft.months_between(start, end):
+        is_long = end - start > _LONG_SECONDS
+        for month in self.draft.months_between(start, end, only_with="SELECT epoch FROM repeated" if is_long else None):
             of_month = f"epoch >= {month.start} AND epoch < {month.end}"
             self.draft.run(
                 f"""INSERT INTO {month.alias}.raw.duplicates

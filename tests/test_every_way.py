@@ -38,7 +38,7 @@ _LONG = "Local/20177700000000000000000000000000000000000000000000000000777@from-
 LONG_LINES = (
     line(2000, "901", "RINGNOANSWER", 1000, agent=_LONG),
     *[text.replace("SIP/201", _LONG) for text in answered(2010, "902")],
-    line(2100, "NONE", "PAUSE", "Reunión de todo el turno de la mañana con la supervisora; vuelve ^ luego", agent=_LONG),
+    line(2100, "NONE", "PAUSE", "Reunión de todo el turno de la mañana con supervisión; vuelve ^ luego", agent=_LONG),
     *answered(2200, "903")[:2],
     line(2290, "903", "TRANSFER", "70000000000000000000000000000000000001@x", "from-internal-xfer", 5, 60, 1,
          agent="SIP/201"),

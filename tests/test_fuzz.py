@@ -23,7 +23,8 @@ from etl.readers.lines import blocks
 from etl.readers.sql_dump import DumpRefused, read_dump, write_rows
 from etl.readers.table_rows import RowWriter, keep_rows, row_slabs
 from etl.sources import TABLES
-from tests.drawn_log import EIGHT
+from etl.warehouse import read_current
+from tests.drawn_log import EIGHT, answered, line
 from tests.product import Product
 from tests.table_log import Kept, odd_lines, table_of
 from tests.test_databases import Addresses, database, product_in, pull
@@ -104,8 +105,11 @@ def accounted(product: Product, contents: dict[Path, bytes | None]) -> None:
         assert report.held == int(not content.endswith(b"\n")), path.name
     with product.one_connection():
         ((loaded, aside),) = product.rows("SELECT SUM(loaded), SUM(quarantined) FROM meta.loads")
-        assert product.rows("SELECT COUNT(*) FROM raw.queue_log") == [(loaded,)]
+        ((strays,),) = product.rows("SELECT COUNT(*) FROM meta.strays")
+        assert product.rows("SELECT COUNT(*) FROM raw.queue_log") == [(loaded + strays,)]
         assert product.rows("SELECT COUNT(*) FROM meta.quarantine") == [(aside,)]
+        visits = "SELECT COUNT(*), COUNT(DISTINCT (pbx, callid, ordinal)) FROM core.queue_visits"
+        assert len(set(product.rows(visits)[0])) == 1, "a visit stands twice"
         assert aside > 0, "nothing was damaged"
 
 
@@ -173,6 +177,7 @@ def test_damaged_beginnings_are_recognised_or_refused(seed: int, mutants: int, t
 
 # Tables
 
+_ODD_VALUES = ("", "\n", "'", "^3B^5E", "|||||", "0000-00-00 00:00:00", "9" * 30, "Ñandú ;")
 COLUMNS = ("id", "time", "callid", "queuename", "agent", "event", "data")
 DUMP_HEAD = b"""-- MySQL dump 10.13
 CREATE TABLE `queue_log` (
@@ -244,6 +249,8 @@ def damaged_rows(chance: Random, number: int) -> Iterator[list[str | None]]:
                     )
                 case _:
                     row[at] = flipped((row[at] or "").encode(), chance, 2).decode("latin-1").replace("\0", "")
+        if row[1] is not None:
+            row[1] = row[1].replace("|", "/")  # else nobody knows where in the line the time ends
         if chance.random() < 0.9:
             yield row
 
@@ -295,11 +302,9 @@ def test_a_table_of_damaged_rows_is_loaded_and_every_row_accounted_for(
     url = new_mariadb()
     table = table_of(url, Kept("queue_log", String(200), data=1, width=200, ids=True))
     rows = values_damaged(4 * mutants, lambda n: Random(f"table {seed} {n}"))
+    values = [dict(zip(COLUMNS, [n, *row[1:]], strict=True)) for n, row in enumerate(rows, start=1)]
     with table.engine.begin() as connection:
-        connection.execute(
-            table.table.insert(),
-            [dict(zip(COLUMNS, [n, *row[1:]], strict=True)) for n, row in enumerate(rows, start=1)],
-        )
+        connection.execute(table.table.insert(), values)
     product = product_in(tmp_path / "store")
     (report,) = pull(product, database(url, zone="-04:00"))
     assert (report.state, report.read) == ("published", len(rows)), report.message
@@ -332,3 +337,23 @@ def test_a_block_may_end_anywhere(tmp_path: Path) -> None:
     (path := tmp_path / "log").write_bytes(b"\n".join(BASE))
     with path.open("rb") as file:
         assert sum(block.count(b"\n") for block in blocks(file)) == len(BASE) - 1
+
+
+# What the drawn logs found
+
+
+def test_a_did_without_a_number_doubles_nobody(product: Product) -> None:
+    calls = [f"{text}\n" for n in range(3) for text in answered(n * 100, str(n))]
+    calls.insert(3, line(100, "1", "DID", "") + "\n")
+    (path := product.folder / "in" / "queue_log").write_text("".join(calls))
+    pipeline.ingest(product.store(), [path])
+    assert len(product.visits()) == len(product.calls("line")) == 3
+
+
+def test_a_line_of_a_wrong_year_makes_no_months_between(product: Product) -> None:
+    lines = [f"{text}\n" for text in (*answered(0, "1"), f"{EIGHT - 30 * 365 * 86400}|NONE|NONE|NONE|CONFIGRELOAD|")]
+    (path := product.folder / "in" / "queue_log").write_text("".join(lines))
+    pipeline.ingest(product.store(), [path])
+    pipeline.ingest(product.store(), [path.rename(path.with_name("copy"))])
+    current = read_current(product.settings().warehouse)
+    assert current is not None and current.periods("calls") == ("1994-03", "2024-03")
