@@ -456,8 +456,8 @@ def test_a_check_tells_what_is_in_a_file_and_loads_nothing(store: stores.OpenSto
     assert verdict is not None
     (file,) = verdict["files"]
     assert file == {
-        "name": "octubre.log", "state": "checked", "source": "queue_log", "read": 5, "loaded": 4, "duplicates": 0, "quarantined": 1,
-        "blank": 0, "held": 0, "message": "",
+        "name": "octubre.log", "state": "checked", "source": "queue_log", "read": 5, "loaded": 4,
+        "duplicates": 0, "quarantined": 1, "blank": 0, "held": 0, "message": "",
     }  # fmt: skip
     assert verdict["reasons"] == {"epoch": 1, "fields": 1}
     assert (verdict["first"], verdict["last"]) == ("2024-03-05 08:00:00", "2024-03-05 08:01:40")
