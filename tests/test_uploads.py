@@ -36,6 +36,7 @@ from etl.settings import Settings
 from tests.drawn_log import answered, line, log
 from tests.people import account_of
 from tests.product import Product
+from tests.table_files import xls_of, xlsx_of
 
 LOG = log(*answered(0, "1"))
 MB = 1024 * 1024
@@ -151,7 +152,8 @@ def ole(*streams: str) -> bytes:
 FAR_CELL = '<worksheet><sheetData><row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
 LAUGHS = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><workbook>&b;</workbook>'
 OUTSIDE = '<!DOCTYPE x [<!ENTITY e SYSTEM "secreto.txt">]><workbook>&e;</workbook>'
-A_WORKBOOK = "es un libro de Excel; aquí se carga: Registro de colas de Asterisk (queue_log)."
+DAMAGED = "está cortado o dañado"
+UNKNOWN = "ninguna tabla es de un informe conocido"
 #: What reliability.md calls it: the file, and what its refusal says. Made when asked for: some are large.
 X: dict[str, tuple[Any, str]] = {
     "X01 empty": (lambda: b"", "está vacío (0 bytes)"),
@@ -163,10 +165,10 @@ X: dict[str, tuple[Any, str]] = {
     "X04 a larger bomb": (lambda: bomb(310), "ocuparía más de 300 MB"),
     "X05 a part of blanks": (lambda: workbook(xl__s="<a>" + " " * (2 * MB)), "crece más de 100 veces"),
     "X06 a directory that lies": (lying, "está cortado o dañado"),
-    "X07 a far cell": (lambda: workbook(**{"xl__worksheets__sheet1.xml": FAR_CELL}), A_WORKBOOK),
+    "X07 a far cell": (lambda: workbook(**{"xl__worksheets__sheet1.xml": FAR_CELL}), DAMAGED),
     "X09 a dimension that lies": (
         lambda: workbook(**{"xl__worksheets__sheet1.xml": '<worksheet><dimension ref="A1:XFD1048576"/></worksheet>'}),
-        A_WORKBOOK,
+        DAMAGED,
     ),
     "X10 laughs": (lambda: workbook(**{"xl__workbook.xml": LAUGHS}), "define entidades (DTD)"),
     "X10 an entity from outside": (lambda: workbook(**{"xl__sharedStrings.xml": OUTSIDE}), "define entidades (DTD)"),
@@ -183,19 +185,22 @@ X: dict[str, tuple[Any, str]] = {
     "X12 under a password": (lambda: ole("EncryptionInfo", "EncryptedPackage"), "está protegido con contraseña"),
     "X13 macros": (lambda: workbook(**{"xl__vbaProject.bin": b"x"}), "tiene macros"),
     "X13 macros in an old one": (lambda: ole("Workbook", "_VBA_PROJECT_CUR"), "tiene macros"),
-    "X14 an honest workbook": (workbook, A_WORKBOOK),
-    "an old workbook": (lambda: ole("Workbook"), "es un libro de Excel antiguo (xls); aquí se carga"),
-    "X15 a table of HTML": (lambda: b"\xef\xbb\xbf\n<HTML><table><tr><td>1", "es una página web (HTML)"),
+    "X14 a workbook without its relations": (workbook, DAMAGED),
+    "X14 an honest workbook": (lambda: xlsx_of([["Fecha", "Otra"], ["1", "2"]]), UNKNOWN),
+    "an old workbook of nothing": (lambda: ole("Workbook"), DAMAGED),
+    "an old workbook": (lambda: xls_of([["Fecha", "Otra"], ["1", "2"]]), UNKNOWN),
+    "X15 a table of HTML": (lambda: b"\xef\xbb\xbf\n<HTML><table><tr><td>1", UNKNOWN),
+    "C31 a page to sign in": (lambda: b"<!doctype html><html><form>Clave", "es una página web sin tablas"),
     "X17 XML of 2003": (
         lambda: b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
-        "es un libro de Excel en XML (2003)",
+        "no tiene ninguna fila",
     ),
     "X18 binary": (lambda: many_parts(["xl/workbook.bin"]), "es un libro de Excel binario (xlsb)"),
     "X18 LibreOffice": (lambda: _zip_of("mimetype", "content.xml"), "es un documento de OpenDocument"),
     "a PDF in a gzip": (lambda: gzip.compress(b"%PDF-1.4 ..."), "es un archivo gzip que contiene un PDF"),
     "a gzip in a gzip": (lambda: gzip.compress(gzip.compress(LOG)), "que contiene otro archivo gzip"),
     "a cut gzip": (lambda: gzip.compress(LOG * 500)[:40], "cortado o dañado"),
-    "UTF-16": (lambda: LOG.decode().encode("utf-16"), "es un texto en UTF-16"),
+    "UTF-16": (lambda: LOG.decode().encode("utf-16"), "es un texto sin columnas"),
     "U06 another source": (
         lambda: b"Fecha;Cola;Operador;Espera\n01/10/2026;101;Ana;5\n",
         "Se esperaba: Registro de colas de Asterisk (queue_log); lo que llegó es un texto separado por punto y coma "
@@ -451,8 +456,8 @@ def test_a_check_tells_what_is_in_a_file_and_loads_nothing(store: stores.OpenSto
     assert verdict is not None
     (file,) = verdict["files"]
     assert file == {
-        "name": "octubre.log", "state": "checked", "read": 5, "loaded": 4, "duplicates": 0, "quarantined": 1,
-        "blank": 0, "held": 0, "message": "",
+        "name": "octubre.log", "state": "checked", "source": "queue_log", "read": 5, "loaded": 4,
+        "duplicates": 0, "quarantined": 1, "blank": 0, "held": 0, "message": "",
     }  # fmt: skip
     assert verdict["reasons"] == {"epoch": 1, "fields": 1}
     assert (verdict["first"], verdict["last"]) == ("2024-03-05 08:00:00", "2024-03-05 08:01:40")
