@@ -284,9 +284,7 @@ def crawled(settings: Settings, role: Role, of_others: list[Crawl]) -> Crawl:
     rows_at_once = saving.AT_ONCE_ROWS
     saving.AT_ONCE_ROWS = 5  # so that the worker makes the lists
     parse = limits.parse
-    limits.parse = lambda text: parse(
-        text.replace("30 per minute", "3000 per minute")
-    )  # all files at once
+    limits.parse = lambda text: parse(text.replace("30 per minute", "3000 per minute"))  # all files at once
     try:
         with redirect_stdout(printed), redirect_stderr(printed), served(settings) as address:
             address.cookie(role)  # signed in elsewhere too
