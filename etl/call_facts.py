@@ -66,13 +66,20 @@ def line_facts_sql(*, from_ends: bool) -> dict[str, str]:
     }
 
 
+def _of(column: str) -> str:
+    # DuckDB 2.0 fails to compare a part of what is NULL in every row.
+    return f"COALESCE({column}, '')"
+
+
 def _field_of(which: str) -> str:
     branches = ""
     for event in QUEUE_LOG.events:
         position = getattr(event, which)
         if position is None or event.kind is EventKind.ENTER:
             continue
-        link = f"CASE WHEN split_part(data, '|', 1) = '{ATTENDED_LINK}' THEN {position + 1} ELSE {position} END"
+        link = (
+            f"CASE WHEN split_part({_of('data')}, '|', 1) = '{ATTENDED_LINK}' THEN {position + 1} ELSE {position} END"
+        )
         branches += f" WHEN '{event.name}' THEN {link if event.name == 'ATTENDEDTRANSFER' else position}"
     return f"CASE event{branches} END"
 
@@ -91,21 +98,20 @@ def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
     OUTSIDE. Into another conversation (BRIDGE) the log does not say whose.
     """
     withheld = ", ".join(map(str, withheld_keys(key)))
-    first, second, third = (f"split_part(v.transfer_data, '|', {place})" for place in (1, 2, 3))
-    attended = "v.outcome_event = 'ATTENDEDTRANSFER'"
+    first, second, third = (f"split_part({_of('v.transfer_data')}, '|', {place})" for place in (1, 2, 3))
+    blind = "v.outcome_event IN ('TRANSFER', 'BLINDTRANSFER')"
     # A channel's name ends in what tells it from others of its peer.
     peer = f"regexp_replace({third}, '(-[0-9a-fA-F]+)?(;[12])?$', '')"
     target = (
-        f"CASE WHEN NOT {attended} THEN {first} WHEN {first} = 'APP' THEN {second} "
+        f"CASE WHEN {blind} THEN {first} WHEN {first} = 'APP' THEN {second} "
         f"WHEN {first} = '{ATTENDED_LINK}' THEN {peer} END"
     )
     own = ", ".join("'" + number.replace("'", "''") + "'" for number in lines)
     return f"""CASE WHEN v.caller IN ({withheld}) THEN NULL ELSE v.caller END,
         v.position, v.last_position,
-        CASE WHEN v.transfer_data IS NULL THEN NULL WHEN NOT {attended} THEN '{BLIND}' WHEN {first} = 'BRIDGE'
-            THEN '{BRIDGE}' WHEN {first} = 'APP' THEN '{APPLICATION}'
-            WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END,
-        CASE WHEN v.transfer_data IS NOT NULL AND NOT {attended} THEN NULLIF({second}, '') END,
-        CASE WHEN v.transfer_data IS NULL THEN NULL WHEN {target} IN ({own or "''"}) THEN {target}
+        CASE WHEN {blind} THEN '{BLIND}' WHEN {first} = 'BRIDGE' THEN '{BRIDGE}' WHEN {first} = 'APP'
+            THEN '{APPLICATION}' WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END,
+        CASE WHEN {blind} THEN NULLIF({second}, '') END,
+        CASE WHEN {target} IN ({own or "''"}) THEN {target}
             WHEN regexp_matches({target}, '[0-9]{{{_PUBLIC_DIGITS},}}') THEN '{OUTSIDE}'
             ELSE NULLIF({target}, '') END"""
