@@ -285,17 +285,7 @@ def crawled(settings: Settings, role: Role, of_others: list[Crawl]) -> Crawl:
     followed = CANARIES if role is Role.CHIEF else CANARIES[:6]  # in these six every kind of line
     rows_at_once = saving.AT_ONCE_ROWS
     saving.AT_ONCE_ROWS = 5  # so that the worker makes the lists
-<<<<<<< HEAD
     parse, limits.parse = limits.parse, lambda text: parse(EXPORTS_OF_A_CRAWL.get(text, text))
-||||||| b1b2630
-    parse = limits.parse
-    limits.parse = lambda text: parse(
-        text.replace("30 per minute", "3000 per minute")
-    )  # all files at once
-=======
-    parse = limits.parse
-    limits.parse = lambda text: parse(text.replace("30 per minute", "3000 per minute"))  # all files at once
->>>>>>> 86af938dd27d405a540215b46650821f40831863
     try:
         with redirect_stdout(printed), redirect_stderr(printed), served(settings) as address:
             address.cookie(role)  # signed in elsewhere too
