@@ -88,7 +88,10 @@ def page_of(context: Context, search: str | None, scheme: Scheme) -> Component:
             period = question.filters.period
             listed = _list_of(cursor, period, search)
             body = listed or content.content(
-                _quality(context, generation, cursor, question), scheme, context.settings.gap_lines
+                _quality(context, generation, cursor, question),
+                scheme,
+                context.settings.gap_lines,
+                context.settings.keep_set_aside_days,
             )
             return html.Div([_head(context, generation, period, log), body], className="month quality")
     except (FilterError, PeriodError, RulesError, WarehouseError) as error:
