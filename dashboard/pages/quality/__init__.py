@@ -87,9 +87,10 @@ def page_of(context: Context, search: str | None, scheme: Scheme) -> Component:
             question = _question(context, search, log)
             period = question.filters.period
             listed = _list_of(cursor, period, search)
-            body = listed or content.content(
-                _quality(context, generation, cursor, question), scheme, context.settings.gap_lines
-            )
+            body = listed
+            if body is None:
+                quality, settings = _quality(context, generation, cursor, question), context.settings
+                body = content.content(quality, scheme, settings.gap_lines, settings.keep_set_aside_days)
             return html.Div([_head(context, generation, period, log), body], className="month quality")
     except (FilterError, PeriodError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]

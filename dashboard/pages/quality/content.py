@@ -38,13 +38,13 @@ _MOST_ROWS = 100
 _KINDS_OF_WEIGHT = {Weight.MISSING: "bad", Weight.MISPLACED: "warn", Weight.LOOK: "quiet"}
 
 
-def content(found: Quality, scheme: Scheme, gap_lines: int) -> Component:
-    """Return everything below the head."""
+def content(found: Quality, scheme: Scheme, gap_lines: int, kept_days: int) -> Component:
+    """Return everything below the head; texts of lines set aside are kept for `kept_days`."""
     return html.Div(
         [
             _issues(found),
             _coverage(found, scheme, gap_lines),
-            html.Div([_lines(found), _reasons(found)], className="half-row"),
+            html.Div([_lines(found), _reasons(found, kept_days)], className="half-row"),
             _files(found),
             html.Div([_queues(found), _interfaces(found)], className="half-row"),
             _findings(found),
@@ -192,7 +192,7 @@ def _lines(found: Quality) -> Component:
     )
 
 
-def _reasons(found: Quality) -> Component:
+def _reasons(found: Quality, kept_days: int) -> Component:
     part = tables.reasons(found, own_mask())
     number = found.set_aside
     if not number:
@@ -202,8 +202,8 @@ def _reasons(found: Quality) -> Component:
         html.P(
             [
                 _own_link(found.period, count_text(number, "fila", "filas"), ver="observadas") or number_text(number),
-                " en los archivos con líneas de este período; una con dos motivos está en los dos. Su texto se borra "
-                "a los 90 días de la carga.",
+                " en los archivos con líneas de este período; una con dos motivos está en los dos. "
+                f"Su texto se borra a los {kept_days} días de la carga.",
             ],
             className="quiet",
         ),
