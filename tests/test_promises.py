@@ -95,3 +95,10 @@ def test_no_other_way_in_is_open(store_context: Context) -> None:
     assert own <= rules and not [rule for rule in rules if "mcp" in rule or "ws" in rule or "api" in rule]
     assert {rule for rule in rules - own - of_dash if not rule.startswith(("/_", "/assets"))} == set()
     assert not [name for name, found in app.callback_map.items() if found.get("background") or found.get("manager")]
+
+
+def test_workbooks_are_read_by_the_parser_that_refuses_entities() -> None:
+    import openpyxl.xml.functions
+
+    assert not openpyxl.xml.LXML
+    assert openpyxl.xml.functions.fromstring.__module__.startswith("defusedxml")
