@@ -8,6 +8,8 @@ import csv
 import gzip
 import json
 import random
+from contextlib import closing
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +19,10 @@ from typer.testing import CliRunner
 from dashboard.cli import app
 from etl import pipeline
 from etl.settings import Settings
+from etl.warehouse import open_generation
+from reports.bridge import measure_bridge
+from reports.definition import Period, Unit
+from reports.rules import Rules
 from tests.product import Product
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
@@ -36,6 +42,7 @@ COUNTS = {
     "wait_answered": ("asa", "numerator"),
     "talk": ("aht", "numerator"),
 }
+JANUARY = Period(date(1999, 1, 1), date(1999, 1, 31))
 LINES, CALLS = 87_382, 30_161
 Counts = dict[str, dict[str, int]]
 
@@ -123,6 +130,15 @@ def test_days_add_up_to_the_month(month: Settings) -> None:
         days = rows(month.data, name, "--by", "day")
         assert sum(int(row["value"]) for row in days) == int(whole["value"])
         assert len(days) == 30, "one day of the month nobody called"
+
+
+@pytest.mark.parametrize("unit", Unit)
+def test_asternic_would_show_every_call_of_it(month: Settings, expected: Counts, unit: Unit) -> None:
+    with closing(open_generation(month.warehouse)[1]) as connection:
+        bridge = measure_bridge(connection, Rules.default(), JANUARY, (), unit)
+    of_month = expected["month 1999-01"]
+    assert (bridge.shown.answered, bridge.shown.total) == (of_month["answered"], of_month["registered"])
+    assert (bridge.registered, bridge.unexplained, [step for step in bridge.steps if step.number]) == (CALLS, 0, [])
 
 
 def test_rotated_pieces_in_any_order_count_as_the_whole(text: bytes, expected: Counts, tmp_path: Path) -> None:
