@@ -24,6 +24,7 @@ _PROBLEMS = {"nul": "nul", "encoding": "encoding", "line_too_long": "columns", "
 _ALL = ("todas", "todos", "all")
 _SHOWN = 500
 _LONG_NUMBER = re.compile(r"\d{7,}")
+_NO_TITLE = re.compile(r"\d{4}")
 _GIVE = "indíquelo al cargar: --from aaaa-mm-dd --to aaaa-mm-dd (en la página Cargas, «Desde» y «Hasta»)"
 _GIVE_QUEUE = "indíquela al cargar: --queue NOMBRE, o --queue todas (en la página Cargas, «Cola»)"
 
@@ -132,7 +133,7 @@ def read_export(tables: Sequence[FoundTable], told: Told = NOTHING_TOLD) -> Expo
     if not known:
         # A first row with long numbers is no header: a list of calls, say, which is not told here.
         heads = [table.rows[0] for table in tables if len(table.rows[0].cells) > 1 and not table.rows[0].problem]
-        is_table = any(not any(_LONG_NUMBER.search(cell) for cell in head.cells) for head in heads)
+        is_table = any(not any(_NO_TITLE.search(cell) for cell in head.cells) for head in heads)
         raise UnreadableTable(
             "unknown" if is_table else "no_table",
             f"ninguna tabla es de un informe conocido (se ve: {seen_titles(tables)}); se leen los informes de Asternic "

@@ -407,8 +407,11 @@ def exported(path: Path, told: Told, refusal: Refused) -> Export:
 
 def _begins_as_report(path: Path) -> bool:
     """Tell whether the beginning of a text has titles of a report that is known."""
-    with open_text(path) as file:
-        return begins_as_report(file.read(HEAD_BYTES))
+    try:
+        with open_text(path) as file:
+            return begins_as_report(file.read(HEAD_BYTES))
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _land_export(

@@ -126,12 +126,12 @@ def test_a_refused_file_is_answered_with_its_reason_and_a_status(store_context: 
 
 
 def test_a_refused_file_waits_with_its_reason_folded_until_it_is_discarded(store_context: Context) -> None:
-    sent(store_context, data_url(b"%PDF-1.7"), "informe")
+    sent(store_context, data_url(b"%PDF-1.7"), "oficio")
     told = page_texts(store_context, Role.SUPERVISOR)
-    assert "informe" in told and "No se acepta. Por qué Es un PDF" in told and "Descartar" in told
+    assert "oficio" in told and "No se acepta. Por qué Es un PDF" in told and "Descartar" in told
     assert "Descartar" not in page_texts(store_context, Role.QUALITY)
     assert "se descartó" in said(pressed(store_context, "discard", 1))
-    assert "informe" not in page_texts(store_context, Role.SUPERVISOR)
+    assert "oficio" not in page_texts(store_context, Role.SUPERVISOR)
 
 
 def test_queues_without_a_line_are_told_with_the_way_to_give_them_one_to_who_may(store_context: Context) -> None:
