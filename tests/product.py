@@ -11,12 +11,13 @@ import duckdb
 from etl import pipeline
 from etl import store as stores
 from etl.call_facts import caller_key
+from etl.callers import ClearCallers
 from etl.pseudonyms import pseudonym
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.settings import Settings
 from etl.store import store_key
-from etl.warehouse import open_generation
+from etl.warehouse import open_generation, read_current
 from tests.reference_counter import Call, LogFile, QueueRule, Visit
 
 Rows = list[tuple[Any, ...]]
@@ -127,14 +128,20 @@ class Product:
         return [replace(call, caller=self.clear(call.caller)) for call in (Call(*row) for row in found)]
 
     def clear(self, caller: object) -> str | None:
-        """The number behind a caller's key, where this product was given it; else the key."""
+        """The number behind a caller's key, as the product keeps it."""
         if caller is None:
             return None
         if self._numbers:
             key = store_key(self.settings())
             self._callers |= {caller_key(pseudonym(number, key)): number for number in self._numbers}
             self._numbers.clear()
-        return self._callers.get(caller, str(caller))
+        if caller not in self._callers:  # its file was not written here
+            current = read_current(self.settings().warehouse)
+            assert current is not None
+            clear = ClearCallers(self.settings().warehouse, current, store_key(self.settings()))
+            for month in current.periods("callers"):
+                self._callers |= clear.by_keys(month, [int(str(caller))])
+        return self._callers[caller]
 
     def findings(self) -> list[str]:
         return [str(row[0]) for row in self.rows("SELECT kind FROM meta.findings ORDER BY kind")]
