@@ -15,7 +15,7 @@ from reports.terms import NO_LINE
 from tests.drawn_log import answered
 from tests.product import Product
 from tests.records_log import LEGS, Leg, master
-from tests.reference_counter import LogFile
+from tests.reference_counter import LogFile, QueueRule
 
 pytestmark = pytest.mark.duckdb
 DAY = Period(date(2024, 3, 5), date(2024, 3, 5))
@@ -81,8 +81,6 @@ def test_what_is_recorded_is_said(cursor: duckdb.DuckDBPyConnection, tmp_path: P
 
 
 def test_a_queue_mapped_later_gives_its_calls_their_line_without_reading_anything_again(tmp_path: Path) -> None:
-    from tests.reference_counter import QueueRule
-
     product = Product(tmp_path)
     leg = replace(LEGS[0], number=30, dst="4477123", data="ventas,t")
     product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", master([leg])))

@@ -19,7 +19,7 @@ from etl.records.audit import SYSTEM
 from etl.settings import Database
 from etl.sources import CDR
 from etl.store import open_store
-from etl.warehouse import read_current
+from etl.warehouse import Generation, read_current
 from tests import mariadb, postgresql
 from tests.drawn_log import EIGHT, answered
 from tests.mutations import mutated
@@ -48,6 +48,12 @@ def records(product: Product, columns: str = _FACTS) -> Rows:
 
 def file_of(lines: tuple[str, ...], name: str = "Master.csv") -> LogFile:
     return LogFile(name, lines)
+
+
+def in_service(product: Product) -> Generation:
+    current = read_current(product.settings().warehouse)
+    assert current is not None
+    return current
 
 
 def adds_up(product: Product) -> None:
@@ -79,7 +85,7 @@ def test_master_csv_becomes_one_row_a_leg_without_a_number_of_anybody(tmp_path: 
     assert {row[7] for row in found} == {None, "fidelizacion"}
     everything = repr(product.rows("SELECT * FROM raw.cdr") + product.rows("SELECT * FROM core.cdr_calls"))
     assert not any(number in everything for number in ("70012345", "70019999", "4200400", "Ana"))
-    (segment,) = [s for s in read_current(product.settings().warehouse).segments if s.subject == "cdr"]  # type: ignore[union-attr]
+    (segment,) = [s for s in in_service(product).segments if s.subject == "cdr"]
     assert (segment.period, segment.rows["core.cdr_calls"]) == ("2024-03", len(LEGS))
 
 
@@ -158,7 +164,7 @@ def test_records_change_no_figure_of_the_log(tmp_path: Path) -> None:
     both.load(log)
     assert both.counted() == alone.counted()
     assert both.rows("SELECT * FROM core.log_hours") == alone.rows("SELECT * FROM core.log_hours")
-    assert read_current(both.settings().warehouse).last_epochs == read_current(alone.settings().warehouse).last_epochs  # type: ignore[union-attr]
+    assert in_service(both).last_epochs == in_service(alone).last_epochs
 
 
 def test_the_awful_sample_is_set_aside_line_by_line(tmp_path: Path) -> None:

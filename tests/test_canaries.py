@@ -13,7 +13,7 @@ import re
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,21 @@ def set_aside_of(canary: Canary) -> list[str]:
 LOG = [line for canary in CANARIES for line in lines_of(canary)] + [
     line for canary in CANARIES[:6] for line in set_aside_of(canary)
 ]
+
+
+def record_of(canary: Canary) -> str:
+    """The record of the same call, who they are in every column that may tell it; every third never came to a queue."""
+    began = datetime.fromtimestamp(canary.at - 4 * 3600, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    number, name = canary.number, canary.name
+    app, data = ("BackGround", f"saludo-{number}") if canary.place % 3 == 0 else ("Queue", "101,t")
+    uniqueid = f"{canary.at}.{900 + canary.place}" if canary.place % 3 == 0 else canary.callid
+    texts = [name, number, "800131313", "from-trunk", f'"{name}" <{number}>', f"DAHDI/i1/{number}-1a", "", app, data]
+    texts += [began, began, began]
+    quoted = ",".join('"' + text.replace('"', '""') + '"' for text in texts)
+    return f'{quoted},9,9,"ANSWERED","DOCUMENTATION","{uniqueid}","{name} {number}"'
+
+
+RECORDS = [record_of(canary) for canary in CANARIES]
 #: What a page sends: a log with the same callers a day earlier, and a file that is none, customers in its first row.
 SENT_LOG = [re.sub(r"(?<![0-9])17934[0-9]{5}", lambda found: str(int(found[0]) - 86_400), line) for line in LOG]
 SENT_LIST = [f"{canary.name};{canary.number}" for canary in CANARIES]
@@ -206,6 +221,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     store = stores.open_store(settings)
     (report,) = pipeline.ingest(store, [path])
     assert (report.loaded, report.quarantined) == (len(LOG) - 36, 36)
+    path.with_name("Master.csv").write_bytes("".join(line + "\n" for line in RECORDS).encode())
+    (records,) = pipeline.ingest(store, [path.with_name("Master.csv")])
+    assert (records.source, records.loaded) == ("cdr", len(RECORDS))
     for role in Role:
         account_of(store.records, role)
     store.records.dispose()
