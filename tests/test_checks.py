@@ -28,6 +28,10 @@ FAULTS = {
     "cada línea de entrada abre un ingreso a cola": "DELETE FROM {}.core.queue_visits WHERE alone",
     "las cuentas por espera suman los ingresos a cola y las llamadas": "UPDATE {}.core.counts SET calls = calls + 1",
     "las cuentas por media hora suman las cuentas por espera": "DELETE FROM {}.core.half_hours",
+    "cada sesión y cada pausa está en el mes de su inicio": (
+        "INSERT INTO {}.core.agent_spans (began_epoch) VALUES (0)"
+    ),
+    "nadie está más de media hora en una media hora": "UPDATE {}.core.agent_half_hours SET with_activity = 2",
 }
 CALLS = (
     (0, "1.1|101|NONE|ENTERQUEUE||71|1"),

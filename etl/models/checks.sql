@@ -65,3 +65,18 @@ SELECT ABS(
     (SELECT COALESCE(SUM(talked_seconds), 0) FROM :segment.core.half_hours)
     - (SELECT COALESCE(SUM(talk_seconds), 0) FROM :segment.core.counts WHERE answered)
 );
+
+-- check: cada sesión y cada pausa está en el mes de su inicio | fail
+SELECT COUNT(*) FROM :segment.core.agent_spans
+WHERE began_epoch < :start OR began_epoch >= :end OR ended_epoch < began_epoch;
+
+-- check: nadie está más de media hora en una media hora | fail
+SELECT COUNT(*) FROM (
+    SELECT agent FROM :segment.core.agent_half_hours
+    GROUP BY on_date, half_hour, agent
+    HAVING
+        SUM(session_seconds) > 1800
+        OR SUM(staffed_seconds) > SUM(session_seconds)
+        OR SUM(busy_seconds) > SUM(staffed_seconds)
+        OR SUM(with_session + with_activity) > 1
+) AS impossible;
