@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 import pytest
 
-from etl import landing, pipeline
+from etl import pipeline
+from etl.landing import logs
 from etl.records.audit import SYSTEM
 from etl.records.engine import transaction
 from tests.drawn_log import (
@@ -96,14 +97,14 @@ def test_a_log_emptied_while_it_is_copied_mixes_nothing(product: Product, monkey
     path = write(product, "queue_log", log(*GOOD))
     ingest(product, path)
     path.write_bytes(log(*first))
-    copy = landing._copy_open
+    copy = logs.copy_open
 
     def cut_first(file: BinaryIO, draft: Path, start: int) -> None:
         if start:
             path.write_bytes(log(*second))
         copy(file, draft, start)
 
-    monkeypatch.setattr(landing, "_copy_open", cut_first)
+    monkeypatch.setattr(logs, "copy_open", cut_first)
     (report,) = ingest(product, path)
     assert (report.read, report.loaded) == (9, 9)
     assert product.counted() == loaded(product.folder / "whole", log(*GOOD, *second)).counted()

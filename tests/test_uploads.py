@@ -547,7 +547,7 @@ def test_while_somebody_waits_no_more_than_the_beginning_of_a_file_is_unpacked(
 
     hole = b"\n" * (6 * MB)
     with monkeypatch.context() as patched:
-        patched.setattr("etl.landing.blocks", counted)
+        patched.setattr("etl.landing.recognition.blocks", counted)
         sent = [send(store, gzip.compress(data), "hueco.gz") for data in (hole + LOG, hole, b"a" * len(hole))]
         assert sum(read) == 3 * uploads.LOOKED_AT_BYTES
     events, nothing, noise = (run_next(store).answer for _ in range(3))
