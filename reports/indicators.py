@@ -252,6 +252,10 @@ INDICATORS: tuple[Indicator, ...] = (
         dimensions=COMMON | OUTCOME | WAIT_CLASS,
         implied=(Dimension.OUTCOME, Dimension.WAIT_CLASS),
     ),
+)
+
+#: What only the page of operators shows of calls.
+OF_OPERATORS: tuple[Indicator, ...] = (
     Indicator(
         name="talk_seconds",
         label="Tiempo de conversación",
@@ -362,4 +366,4 @@ INDICATORS: tuple[Indicator, ...] = (
     ),
 )
 
-BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *AGENT_INDICATORS)}
+BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *OF_OPERATORS, *AGENT_INDICATORS)}

@@ -8,7 +8,7 @@ import pytest
 
 from reports import terms
 from reports.definition import Dimension, Facts, Indicator, Kind, Period, PeriodError, Unit, ValueUnit, month
-from reports.indicators import BY_NAME, INDICATORS
+from reports.indicators import BY_NAME, INDICATORS, OF_OPERATORS
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
 from tests.drawn_calls import drawn, warehouse, with_parameter
@@ -88,7 +88,7 @@ def value_of(calls: str, name: str, rules: Rules = RULES, unit: str | None = Non
 
 
 def test_every_indicator_has_a_worked_example() -> None:
-    assert {*EXPECTED, "wait_distribution", *OF_CALLERS} == {item.name for item in INDICATORS}
+    assert {*EXPECTED, "wait_distribution", *OF_CALLERS} == {item.name for item in (*INDICATORS, *OF_OPERATORS)}
     assert {*EXPECTED, "wait_distribution", *OF_CALLERS, *AGENT_EXPECTED} == set(BY_NAME)
 
 
@@ -288,7 +288,7 @@ def test_an_indicator_says_its_label_its_edge_case_and_its_rule(indicator: Indic
 
 
 def test_names_and_labels_are_unique() -> None:
-    assert len(BY_NAME) == len({item.label for item in BY_NAME.values()}) == len(INDICATORS) + len(AGENT_EXPECTED)
+    assert len(BY_NAME) == len({item.label for item in BY_NAME.values()}) == len(INDICATORS) + 1 + len(AGENT_EXPECTED)
 
 
 def test_only_the_abandoned_are_split_by_cause_and_only_the_answered_by_operator() -> None:
