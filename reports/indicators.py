@@ -254,8 +254,8 @@ INDICATORS: tuple[Indicator, ...] = (
     ),
 )
 
-#: What only the page of operators shows of calls.
-OF_OPERATORS: tuple[Indicator, ...] = (
+#: What pages of their own show of calls: who worked, who was transferred, who called again. Not in the month's book.
+OF_OTHER_PAGES: tuple[Indicator, ...] = (
     Indicator(
         name="talk_seconds",
         label="Tiempo de conversación",
@@ -366,4 +366,4 @@ OF_OPERATORS: tuple[Indicator, ...] = (
     ),
 )
 
-BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *OF_OPERATORS, *AGENT_INDICATORS)}
+BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *OF_OTHER_PAGES, *AGENT_INDICATORS)}

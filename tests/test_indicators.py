@@ -8,7 +8,7 @@ import pytest
 
 from reports import terms
 from reports.definition import Dimension, Facts, Indicator, Kind, Period, PeriodError, Unit, ValueUnit, month
-from reports.indicators import BY_NAME, INDICATORS, OF_OPERATORS
+from reports.indicators import BY_NAME, INDICATORS, OF_OTHER_PAGES
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
 from tests.drawn_calls import drawn, warehouse, with_parameter
@@ -88,7 +88,7 @@ def value_of(calls: str, name: str, rules: Rules = RULES, unit: str | None = Non
 
 
 def test_every_indicator_has_a_worked_example() -> None:
-    assert {*EXPECTED, "wait_distribution", *OF_CALLERS} == {item.name for item in (*INDICATORS, *OF_OPERATORS)}
+    assert {*EXPECTED, "wait_distribution", *OF_CALLERS} == {item.name for item in (*INDICATORS, *OF_OTHER_PAGES)}
     assert {*EXPECTED, "wait_distribution", *OF_CALLERS, *AGENT_EXPECTED} == set(BY_NAME)
 
 
