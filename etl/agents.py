@@ -249,10 +249,11 @@ class AgentTeller:
         draft.run(f"CREATE OR REPLACE TABLE sessions AS {sessions_sql('spans')}")
         draft.run(f"CREATE OR REPLACE TABLE pauses AS {pauses_sql('spans', 'sessions')}")
         columns = "person, agent, entered_epoch, wait_seconds, talk_seconds, ended_epoch, answered"
+        # A talk that reaches here began in a near month; one of them is there, with or without a visit.
         visits = " UNION ALL ".join(
             f"SELECT {columns} FROM {month.alias}.core.queue_visits "
             f"WHERE entered_epoch >= {low - REACH_SECONDS} AND entered_epoch < {high + REACH_SECONDS}"
-            for month in draft.existing_months_between(low - REACH_SECONDS, high)
+            for month in near
         )
         draft.run(
             f"""CREATE OR REPLACE TABLE talks AS SELECT * FROM ({_TALKS_FROM.format(visits=visits)})

@@ -426,6 +426,8 @@ SUFFERING = {
     "findings": "hallazgos de esta página",
     "wait": "espera y nivel de servicio",
     "position": "posición en la cola",
+    "visits": "ingresos a cola de una misma llamada",
+    "hangup": "quién colgó",
 }
 # Odd lines by kind: label, what is counted of them.
 ODD_KINDS = {

@@ -164,6 +164,7 @@ TYPED: dict[str, list[Any]] = {
     "call-reason.value": [REASON],
     "upload-file.contents": [sent(SENT_LOG), sent(SENT_LIST)],
     "upload-file.filename": ["queue_log"],
+    **{f"upload-{said}.value": [""] for said in ("first", "last", "queue")},
     "loads-list.cellRendererData": [{"value": 1, "colId": "set_aside"}, {"value": 1, "colId": "state"}],
     "sl-heat.clickData": [{"points": [{"x": "08:00", "y": "sábado", "customdata": [1, 1]}]}],
     "sl-heat-hours.clickData": [{"points": [{"x": "08:00", "y": "sábado", "customdata": [1, 1]}]}],

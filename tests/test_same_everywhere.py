@@ -347,7 +347,7 @@ def every(page: Component, kind: str) -> list[Any]:
 def test_the_draw_reaches_the_corners() -> None:
     asked = questions()
     assert {each.unit for each in asked} == set(Unit)
-    assert {name for each in asked for name in each.names} == {n for n, each in BY_NAME.items() if not each.implied}
+    assert {name for each in asked for name in each.names} == {each.name for each in INDICATORS if not each.implied}
     assert any(OUTSIDE in each.lines and each.period.last > date(2026, 10, 1) for each in asked)
     assert any(each.threshold for each in asked) and any(len(each.lines) > 1 for each in asked)
     days = {each.period.days for each in asked}

@@ -45,7 +45,10 @@ class Desk:
         body = {
             **self.body,
             "inputs": [{"id": "upload-file", "property": "contents", "value": url}],
-            "state": [{"id": "upload-file", "property": "filename", "value": name}],
+            "state": [
+                {"id": "upload-file", "property": "filename", "value": name},
+                *({"id": f"upload-{said}", "property": "value", "value": ""} for said in ("first", "last", "queue")),
+            ],
         }
         return self.browser.call(body)
 

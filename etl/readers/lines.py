@@ -8,7 +8,7 @@ line of the slabs is the n-th line of the file.
 import gzip
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -68,11 +68,16 @@ class LineFeed:
 
     def slabs(self, blocks: Iterable[bytes]) -> Iterator[Slab]:
         """Feed all blocks and yield each slab as it is full, then the last one. An unfinished last line is left out."""
-        for block in blocks:
-            self.feed(block)
+        try:
+            for block in blocks:
+                self.feed(block)
+                yield from self._drain()
+            self._close_slab()
             yield from self._drain()
-        self._close_slab()
-        yield from self._drain()
+        finally:
+            if self._file is not None:  # what was to come of it is not wanted, or there is no room for it
+                with suppress(OSError):
+                    self._file.close()
 
     def _drain(self) -> list[Slab]:
         ready, self._ready = self._ready, []
