@@ -17,6 +17,7 @@ from etl.model import WITHIN_SECONDS
 from etl.schema import LINES_A_ROW
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources.call_detail import DETAILS
+from etl.validate import literal
 
 #: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side, the place
 #: of that in the day. `calls` and `talks` are how many calls a row stands for, and how many of them have a known talk.
@@ -54,7 +55,7 @@ BY_NEXT_CALL, BY_LATER_ANSWER = "_by_next_call", "_by_later_answer"
 #: half hour (one row per day, half hour and line, with how many were answered within so many seconds).
 CALL_TABLES = tuple(f"{table}{counted}" for counted in ("", BY_WAIT, BY_HALF_HOUR) for table in _UNITS)
 LINES = "raw.queue_log"
-_DETAIL = " OR ".join(f"loads.source = '{source.name}'" for source in DETAILS)
+_DETAIL = f"loads.source IN ({', '.join(literal(source.name) for source in DETAILS)})"
 #: The lines as they are stored: no PBX, an event of none of ours is NULL. Many times as quick to filter.
 STORED_LINES = "raw.stored_lines"
 #: Lines by their places alone, and those that are odd by themselves: an event that no source knows, or a clock that is
@@ -112,8 +113,9 @@ def create_views(connection: duckdb.DuckDBPyConnection, calls: Sequence[str], lo
     connection.execute(f"CREATE VIEW meta.rejected AS SELECT * FROM {loads}.meta.quarantine")
     connection.execute(
         f"""CREATE VIEW meta.quarantine AS SELECT load, line, reasons, text FROM {loads}.meta.quarantine
-        UNION ALL SELECT s.load, s.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
-        FROM meta.strays s JOIN raw.queue_log q ON q.load = s.load AND q.line = s.line AND q.epoch = s.epoch"""
+        UNION ALL SELECT s.load, q.line, s.reason, concat_ws('|', q.epoch, q.callid, q.queue, q.agent, q.event, q.data)
+        FROM meta.strays s JOIN {loads}.meta.loads AS loads ON loads.load = s.load
+        JOIN raw.queue_log q ON q.load = s.load AND q.line = {file_line("s.line")} AND q.epoch = s.epoch"""
     )
     connection.execute(
         f"""CREATE VIEW meta.loads AS SELECT loads.* EXCLUDE (loaded, duplicates, quarantined),
@@ -135,6 +137,12 @@ def create_record_views(connection: duckdb.DuckDBPyConnection, records: Sequence
     connection.execute(f"CREATE VIEW core.line_numbers AS SELECT * FROM {loads}.core.line_numbers")
     for table in ("raw.cdr", "core.cdr_calls"):
         connection.execute(f"CREATE VIEW {table} AS {_union(table, records)}")
+
+
+def file_line(line: str, loads: str = "loads") -> str:
+    """Return the SQL of where a stored line stands in its file: of a file of details three lines are a row."""
+    detail = _DETAIL.replace("loads.", f"{loads}.", 1)
+    return f"CASE WHEN {detail} THEN ({line} - 1) // {LINES_A_ROW} + 1 ELSE {line} END"
 
 
 def months_between(
@@ -194,8 +202,7 @@ def _rows_of(table: str, aliases: Sequence[str], loads: str, within: Iterable[in
         return _union(stored, aliases, narrowed_to, where)
     if table == LINES:
         lines = _union(LINES, aliases, _LINE)
-        # Of a file of details the lines are three a row: what is shown is the row.
-        place = f"q.* REPLACE (CASE WHEN {_DETAIL} THEN (q.line - 1) // {LINES_A_ROW} + 1 ELSE q.line END AS line)"
+        place = f"q.* REPLACE ({file_line('q.line')} AS line)"
         return f"SELECT loads.pbx, {place} FROM ({lines}) AS q JOIN {loads}.meta.loads AS loads ON loads.load = q.load"
     if table.endswith(BY_WAIT):
         unit = _UNITS[table.removesuffix(BY_WAIT)]

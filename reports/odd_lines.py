@@ -15,7 +15,7 @@ import duckdb
 
 from etl.schema import Reason
 from etl.sources import SOURCES
-from etl.views import LINES, ODD_LINES, months_between
+from etl.views import LINES, ODD_LINES, file_line, months_between
 from reports.definition import Period
 from reports.format import duration_text
 from reports.limits import epochs
@@ -38,12 +38,20 @@ _OF_VISITS = {
     "open": "is_open",
 }
 _OF_LINES = {"clock_behind": "order_epoch <> epoch", "unknown_event": "other_event IS NOT NULL"}
-_OF_FOLD = ("second_end", "second_connect", "hold_differs", "wait_from_times", "duration", "long_duration")
+_OF_FOLD = (
+    "second_end",
+    "second_connect",
+    "hold_differs",
+    "wait_from_times",
+    "duration",
+    "long_duration",
+    "only_in_export",
+)
 #: Every kind whose lines can be listed, in the order of the page.
 KINDS = (*_OF_VISITS, *_OF_FOLD, *_OF_LINES, "restart")
 LISTED_SQL = """
 -- One row per line of the kind: its instant, its place.
-SELECT listed.epoch, pieces.pbx, listed.callid, listed.queue, pieces.name, listed.line, listed.detail
+SELECT listed.epoch, pieces.pbx, listed.callid, listed.queue, pieces.name, {line}, listed.detail
 FROM ({rows}) AS listed
 JOIN meta.pieces AS pieces ON pieces.load = listed.load
 ORDER BY listed.epoch, listed.load, listed.line, listed.callid
@@ -51,7 +59,8 @@ LIMIT {limit:d} OFFSET {offset:d}
 """
 REJECTED_SQL = """
 -- One row per line set aside in the loads of a period; the text of a stray lies among the lines of the log.
-SELECT pieces.name, pieces.load, aside.line, aside.reasons, aside.text, aside.epoch
+SELECT pieces.name, pieces.load, CASE WHEN aside.epoch IS NULL THEN aside.line ELSE {line} END,
+    aside.reasons, aside.text, aside.epoch
 FROM (
     SELECT load, line, reasons, text, CAST(NULL AS BIGINT) AS epoch
     FROM meta.rejected
@@ -104,7 +113,9 @@ def list_odd_lines(
     cursor: duckdb.DuckDBPyConnection, kind: str, period: Period, *, limit: int, offset: int = 0
 ) -> list[OddLine]:
     """List the lines of a kind of KINDS in a period, oldest first. KeyError for another kind."""
-    sql = LISTED_SQL.format(rows=_rows_of(cursor, kind, period), limit=limit, offset=offset)
+    sql = LISTED_SQL.format(
+        rows=_rows_of(cursor, kind, period), line=file_line("listed.line", "pieces"), limit=limit, offset=offset
+    )
     return [
         OddLine(
             local_time(datetime.fromtimestamp(epoch, UTC)), str(pbx), callid or "", queue or "", str(name), int(line),
@@ -157,7 +168,11 @@ def list_set_aside(
 
 def _set_aside_sql(cursor: duckdb.DuckDBPyConnection, period: Period, *, limit: int, offset: int) -> str:
     return REJECTED_SQL.format(
-        strays=strays_of(cursor, period), touches=touches(period, "pieces."), limit=limit, offset=offset
+        strays=strays_of(cursor, period),
+        touches=touches(period, "pieces."),
+        line=file_line("aside.line", "pieces"),
+        limit=limit,
+        offset=offset,
     )
 
 

@@ -442,6 +442,7 @@ ODD_KINDS = {
     "wait_from_times": ("Esperas tomadas de los instantes", "ingresos a cola"),
     "duration": ("Duraciones que no valen", "ingresos a cola"),
     "long_duration": ("Duraciones demasiado largas", "ingresos a cola"),
+    "only_in_export": ("Solo en la exportación", "filas de detalle"),
     "clock_behind": ("Hora de la central atrasada", "líneas"),
     "unknown_event": ("Eventos desconocidos", "líneas"),
     "restart": ("Reinicios de la central", "reinicios"),

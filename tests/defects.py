@@ -104,6 +104,7 @@ COUNTED = {
     "wait_from_times": 1,
     "duration": 1,
     "long_duration": 1,
+    "only_in_export": 0,  # tests/test_call_details.py
     "clock_behind": 1,
     "unknown_event": 1,
     "restart": 1,

@@ -1,6 +1,7 @@
 """Details of calls that other systems export: the visits of a log where there is none, and never a second count."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
@@ -16,6 +17,8 @@ from etl.readers.tables import UnreadableTable, tables_of
 from etl.records.audit import SYSTEM
 from etl.schema import LINES_A_ROW
 from etl.sources.call_detail import ASTERNIC_DETAIL, ISSABEL_DETAIL
+from reports.definition import month
+from reports.odd_lines import list_odd_lines
 from tests.business import business
 from tests.drawn_log import EIGHT, enter, line
 from tests.mutations import mutated
@@ -175,6 +178,9 @@ def test_details_beside_a_log_add_nothing_whatever_came_first(of_log: Product, t
             sources = product.rows("SELECT DISTINCT l.source FROM raw.queue_log AS q JOIN meta.loads AS l USING (load)")
             visits = product.rows("SELECT COUNT(*) FROM core.queue_visits")
         assert found == [("only_in_export", "101", EIGHT + 400)]
+        with closing(product.open()) as reading:
+            (odd,) = list_odd_lines(reading, "only_in_export", month("2024-03"), limit=5)
+        assert odd.line in (len(extra) + 1, len(extra) - 10 + 1)  # its row in the whole file, or in the half
         assert all(lines == told for lines, told in counted)
         assert sources == [("queue_log",)]
         assert visits == [(len(CALLS),)]

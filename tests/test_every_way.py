@@ -197,7 +197,7 @@ def last_alike(*seconds: int, lines: Sequence[str]) -> tuple[int, ...]:
 def test_all_ways_together_count_once(new_mariadb: Addresses, from_file: dict[str, Rows], tmp_path: Path) -> None:
     """The compressed pieces, two tables and Asternic's, in an order of their own, then the file itself.
 
-    What is open at the end of the data runs to the newest stamp, a table's where that is later: the newest line has none.
+    What is open at the end of the data runs to the newest stamp, a table's where that is later: here none is.
     """
     realtime, other, stats = new_mariadb(), new_mariadb(), new_mariadb()
     table_of(realtime, ADAPTIVE, LINES, later=last_alike(0, 1, 2, lines=LINES))
