@@ -366,4 +366,6 @@ OF_OTHER_PAGES: tuple[Indicator, ...] = (
     ),
 )
 
-BY_NAME = {indicator.name: indicator for indicator in (*INDICATORS, *OF_OTHER_PAGES, *AGENT_INDICATORS)}
+#: Every figure of calls.
+OF_CALLS = (*INDICATORS, *OF_OTHER_PAGES)
+BY_NAME = {indicator.name: indicator for indicator in (*OF_CALLS, *AGENT_INDICATORS)}

@@ -13,7 +13,7 @@ from etl.views import months_between
 from reports.abandoned import Later, list_abandoned
 from reports.calls import list_calls
 from reports.definition import Facts, Period, month
-from reports.indicators import INDICATORS
+from reports.indicators import OF_CALLS
 from reports.query import measure
 from reports.rules import Rules
 from tests.drawn_calls import drawn, warehouse
@@ -48,7 +48,7 @@ EXAMPLES = """
 
 
 def test_every_figure_of_callers_has_a_worked_example() -> None:
-    of_callers = {item.name for item in INDICATORS if item.facts in (Facts.NEXT_CALL, Facts.LATER_ANSWER)}
+    of_callers = {item.name for item in OF_CALLS if item.facts in (Facts.NEXT_CALL, Facts.LATER_ANSWER)}
     assert of_callers <= {row["indicator"] for row in drawn(EXAMPLES)}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reports.calls import list_calls, list_events
 from reports.definition import Indicator, Unit, month
-from reports.indicators import INDICATORS
+from reports.indicators import OF_CALLS
 from reports.personal import Mask
 from reports.query import QueryError, measure, wait_curve
 from reports.rules import TRIAL, Rules
@@ -20,7 +20,7 @@ from tests.reference_counter import LogFile
 pytestmark = pytest.mark.duckdb
 RULES = Rules.default()
 OCTOBER = month("2026-10")
-COUNTS = [item for item in INDICATORS if item.counted_rows is not None]
+COUNTS = [item for item in OF_CALLS if item.counted_rows is not None]
 
 
 @pytest.mark.parametrize("unit", Unit)

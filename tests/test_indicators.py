@@ -8,7 +8,7 @@ import pytest
 
 from reports import terms
 from reports.definition import Dimension, Facts, Indicator, Kind, Period, PeriodError, Unit, ValueUnit, month
-from reports.indicators import BY_NAME, INDICATORS, OF_OTHER_PAGES
+from reports.indicators import BY_NAME, OF_CALLS
 from reports.query import measure
 from reports.rules import BY_THE_SYSTEM, DEFAULTS, Parameter, Rules
 from tests.drawn_calls import drawn, warehouse, with_parameter
@@ -79,7 +79,6 @@ DISTRIBUTION = """
     abandonada | sin dato   | 1         | 4
 """
 #: These have theirs in test_callers_again.
-OF_CALLS = (*INDICATORS, *OF_OTHER_PAGES)
 OF_CALLERS = {item.name for item in OF_CALLS if item.facts in (Facts.NEXT_CALL, Facts.LATER_ANSWER)}
 EXPECTED = {row["indicator"]: row for row in drawn(EXAMPLES)}
 
@@ -233,7 +232,7 @@ def test_twenty_seconds_are_in_time_and_twenty_one_are_not() -> None:
 
 
 @pytest.mark.duckdb
-@pytest.mark.parametrize("name", [item.name for item in INDICATORS if item.kind in (Kind.RATIO, Kind.MEAN)])
+@pytest.mark.parametrize("name", [item.name for item in OF_CALLS if item.kind in (Kind.RATIO, Kind.MEAN)])
 def test_without_calls_a_ratio_is_blank_and_never_zero_or_whole(name: str) -> None:
     frame = measure(warehouse("outcome | wait\nopen | 3"), RULES, [name], OCTOBER)
     assert frame["numerator"].tolist() == [0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reports import terms
 from reports.definition import Dimension, Kind, Period, Unit, month
-from reports.indicators import BY_NAME, INDICATORS
+from reports.indicators import BY_NAME, OF_CALLS
 from reports.query import QueryError, by_hour, calls_missing, complies, exact_gap, measure
 from reports.rules import Parameter, Rules, RulesError
 from tests.drawn_calls import drawn, warehouse, with_parameter
@@ -414,7 +414,7 @@ def test_parts_add_up_to_the_total_by_every_dimension(rows: list[dict[str, objec
     connection = warehouse(drawing)
     by_hand = counted_by_hand(drawn(drawing), QUARTER.last)
     for dimension in Dimension:
-        allowed = [item for item in INDICATORS if dimension in item.dimensions]
+        allowed = [item for item in OF_CALLS if dimension in item.dimensions]
         # A distribution brings its own dimensions, which few others allow.
         for asked in ([item for item in allowed if not item.implied], [item for item in allowed if item.implied]):
             if not asked:

@@ -12,7 +12,7 @@ from etl.model import WITHIN_SECONDS
 from etl.views import BY_HALF_HOUR, BY_WAIT, CALL_TABLES, months_between
 from reports import query
 from reports.definition import Dimension, Facts, Indicator, Period
-from reports.indicators import BY_NAME, INDICATORS
+from reports.indicators import BY_NAME, OF_CALLS
 from reports.query import measure
 from reports.rollup import counted_in
 from reports.rules import Parameter, Rules
@@ -88,7 +88,7 @@ THRESHOLDS = {
     ("indicator", "rules"),
     [
         pytest.param(indicator, rules, id=f"{indicator.name}, {name}")
-        for indicator in INDICATORS
+        for indicator in OF_CALLS
         if indicator.facts is Facts.OUTCOME  # the others have no counts
         for name, rules in THRESHOLDS.items()
         if rules is RULES_OF_TEST or "threshold_seconds" in indicator.parameters
