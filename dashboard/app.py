@@ -166,7 +166,8 @@ def _frame(context: Context) -> Component:
 
 def _menu(me: Identity) -> list[tuple[str, str]]:
     """Return title and path of the pages in somebody's menu."""
-    return [(page.TITLE, page.PATH) for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
+    shown = [page for page in PAGES if page.IN_MENU and may(me.role, PAGE, page.PATH)]
+    return [(terms.IN_MENU.get(page.TITLE, page.TITLE), page.PATH) for page in shown]
 
 
 def _page(path: str | None) -> Component:

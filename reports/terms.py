@@ -467,6 +467,8 @@ def line_name(service: str) -> str:
 
 # What the record of calls shows before a queue.
 BEFORE_QUEUE = "Antes de la cola"
+# Pages whose name in the menu is shorter than their title.
+IN_MENU = {ABANDONED: "Abandonos", BRIDGE: "Asternic", QUALITY: "Calidad"}
 NOT_IN_LOG = "Lo que el registro de colas no ve"
 ENDINGS = {
     "entered": "Entraron a cola",
