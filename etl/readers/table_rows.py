@@ -132,12 +132,14 @@ def keep_rows(
             draft.rename(path)
             return RowsKept(found.rows, found.least, found.greatest)
         order, within = _order(source, found)
-        first, last = but
+        timed = f"SELECT place, {epoch_sql(offset)} AS seconds FROM {_parquet(draft)}"
+        # By their places: DuckDB would work out the instant several times over for a condition on it, at each scan.
+        kept = f"WHERE place NOT IN (SELECT place FROM ({timed}) WHERE seconds BETWEEN {but[0]} AND {but[1]})"
         connection.execute(
             f"""COPY (
                 SELECT CAST(ROW_NUMBER() OVER () AS BIGINT) AS place, {names} FROM (
-                    SELECT * FROM (SELECT *, {epoch_sql(offset)} AS seconds{within} FROM {_parquet(draft)})
-                    WHERE seconds IS NULL OR seconds NOT BETWEEN {first} AND {last} ORDER BY {order}
+                    SELECT * FROM (SELECT *{within} FROM {_parquet(draft)}) {kept if found.left_out else ""}
+                    ORDER BY {order}
                 )
             ) TO {_text(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"""
         )
