@@ -1,4 +1,4 @@
-"""What the lines of a queue visit tell beside its outcome: who called, places in the queue, where it was transferred.
+"""What the lines of a queue visit tell beside its outcome: who called, its places, how long it rang, its transfer.
 
 In: columns of lines and visits. Out: SQL expressions, the same for the aggregate and the fold. A caller is known by the
 beginning of the number's pseudonym (64 of its bits), never in the clear; a number that is empty or withheld
@@ -55,6 +55,7 @@ def line_facts_sql(*, from_ends: bool) -> dict[str, str]:
     (entry,) = {event.position for event in QUEUE_LOG.events if event.kind is EventKind.ENTER}
     ends = f"kind IN ({int(EventKind.ANSWERED_END)}, {int(EventKind.UNANSWERED_END)})"
     number = "split_part(data, '|', 2)"
+    (ring,) = {event.ring for event in QUEUE_LOG.events if event.kind is EventKind.CONNECT}
     transfers = ", ".join(f"'{name}'" for name in TRANSFERS)
     return {
         "caller": f"CASE WHEN {enters} THEN {caller_key_sql(number)} END",
@@ -63,6 +64,7 @@ def line_facts_sql(*, from_ends: bool) -> dict[str, str]:
         "last_position": f"CASE WHEN kind = {int(EventKind.UNANSWERED_END)} "
         f"THEN {_place_sql(_field_of('last_position'))} END",
         "transfer_data": f"CASE WHEN kind = {int(EventKind.ANSWERED_END)} AND event IN ({transfers}) THEN data END",
+        "ring": f"CASE WHEN kind = {int(EventKind.CONNECT)} THEN {_place_sql(str(ring), 0)} END",
     }
 
 
@@ -84,11 +86,11 @@ def _field_of(which: str) -> str:
     return f"CASE event{branches} END"
 
 
-def _place_sql(position: str) -> str:
-    """A place written plainly, from 1 on, in a data field."""
+def _place_sql(position: str, least: int = 1) -> str:
+    """A place, or a number of seconds, written plainly in a data field."""
     number = f"TRY_CAST(split_part(data, '|', {position}) AS INTEGER)"
     written = f"CAST({number} AS VARCHAR) = split_part(data, '|', {position})"
-    return f"CASE WHEN {written} AND {number} BETWEEN 1 AND {_MOST_PLACES} THEN {number} END"
+    return f"CASE WHEN {written} AND {number} BETWEEN {least} AND {_MOST_PLACES} THEN {number} END"
 
 
 def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
@@ -114,4 +116,5 @@ def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
         CASE WHEN {blind} THEN NULLIF({second}, '') END,
         CASE WHEN {target} IN ({own or "''"}) THEN {target}
             WHEN regexp_matches({target}, '[0-9]{{{_PUBLIC_DIGITS},}}') THEN '{OUTSIDE}'
-            ELSE NULLIF({target}, '') END"""
+            ELSE NULLIF({target}, '') END,
+        v.ring_seconds"""

@@ -31,7 +31,7 @@ _FOLD_TABLES = {
         "talk_seconds INTEGER, outcome_event VARCHAR, ended_epoch BIGINT, reconstructed BOOLEAN, "
         "enter_load INTEGER, enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, "
         "end_load INTEGER, end_line INTEGER, caller VARCHAR, position INTEGER, last_position INTEGER, "
-        "transfer_data VARCHAR"
+        "transfer_data VARCHAR, ring_seconds INTEGER"
     ),
     "oddities": (
         "kind VARCHAR, pbx VARCHAR, callid VARCHAR, queue VARCHAR, found_epoch BIGINT, load INTEGER, line INTEGER"
@@ -51,7 +51,8 @@ _PLAIN = f"""
         CAST(outcome_event AS VARCHAR) AS outcome_event, ended_epoch,
         FALSE AS reconstructed, load AS enter_load, enter_line,
         CASE WHEN connect_line IS NOT NULL THEN load END AS connect_load, connect_line,
-        load AS end_load, end_line, caller, position, last_position, transfer_data
+        load AS end_load, end_line, caller, position, last_position, transfer_data,
+        ring_seconds
     FROM told WHERE shape = 'plain'"""
 _FOLDED = f"SELECT * REPLACE ({caller_key_sql('caller')} AS caller) FROM folded"
 #: Files wholly within one same second: those whose first event of the callid comes first in a call.
@@ -172,6 +173,7 @@ class CallTeller:
                             *(visit.enter or (None, None)), *(visit.connect or (None, None)),
                             *(visit.end or (None, None)),
                             visit.caller, visit.position, visit.last_position, visit.transfer_data,
+                            visit.ring,
                         )
                     )  # fmt: skip
                     place = visit.end or visit.connect or visit.enter or (None, None)

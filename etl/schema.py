@@ -35,7 +35,8 @@ class Event:
 
     ``hold`` and ``talk`` are 1-based positions of the data fields that hold seconds of wait and of talk; ``cause`` is
     the code of the outcome of a visit that this event ends unanswered. ``position`` and ``last_position`` are those of
-    the caller's places in the queue: at the entry, and when this event was written.
+    the caller's places in the queue: at the entry, and when this event was written; ``ring`` that of the seconds that
+    the telephone of who answered rang.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Event:
     cause: str | None = None
     position: int | None = None
     last_position: int | None = None
+    ring: int | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ MATCH_SECONDS = 2
 REACH_SECONDS = 31 * 86400
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 _PLACE = re.compile(r"[1-9][0-9]{0,3}")
+_RING = re.compile(r"0|[1-9][0-9]{0,3}")
 _NO_AGENT = ("", "NONE", None)
 _EVENTS = {event.name: event for event in QUEUE_LOG.events}
 
@@ -69,6 +70,7 @@ class Visit:
     position: int | None = None
     last_position: int | None = None
     transfer_data: str | None = None
+    ring: int | None = None
     findings: set[str] = field(default_factory=set)
 
     @property
@@ -182,6 +184,7 @@ class Fold:
         visit.answered = True
         visit.agent = None if event.agent in _NO_AGENT else event.agent
         visit.connect = (event.load, event.line)
+        visit.ring = _ring_of(event)
         self._set_wait(visit, hold)
 
     def _answered_end(self, event: LogEvent) -> None:
@@ -354,6 +357,13 @@ def place_in_queue(event: LogEvent, position: int | None) -> int | None:
         position += 1
     text = fields[position - 1] if len(fields) >= position else ""
     return int(text) if _PLACE.fullmatch(text) else None
+
+
+def _ring_of(event: LogEvent) -> int | None:
+    position = _EVENTS[event.event].ring
+    fields = event.data.split("|")
+    text = fields[position - 1] if position is not None and len(fields) >= position else ""
+    return int(text) if _RING.fullmatch(text) else None
 
 
 def _duration(seconds: int) -> Duration:

@@ -269,6 +269,21 @@ OF_OTHER_PAGES: tuple[Indicator, ...] = (
         dimensions=COMMON | AGENT,
     ),
     Indicator(
+        name="mean_ring",
+        label="Timbre hasta atender",
+        kind=Kind.MEAN,
+        value_unit=ValueUnit.SECONDS,
+        numerator="SUM(ring_seconds)",
+        denominator="SUM(CASE WHEN ring_seconds IS NOT NULL THEN calls ELSE 0 END)",
+        edge_case="Lo que sonó el teléfono de quien atendió, parte de la espera; sin los timbres de quienes no "
+        "contestaron, que se cuentan aparte. Entran las atendidas de las que la central lo anota: Asterisk 1.4 y los "
+        "detalles exportados no lo traen.",
+        clause="decisión del sistema (D): segundos de timbre de CONNECT / atendidas que los traen",
+        dimensions=COMMON | AGENT,
+        units=frozenset({Unit.VISIT}),
+        facts=Facts.CALL,
+    ),
+    Indicator(
         name="transferred",
         label="Transferidas",
         kind=Kind.COUNT,

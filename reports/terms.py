@@ -220,6 +220,7 @@ OPERATOR_COLUMNS = {
     "answered": "Atendidas",
     "talk_seconds": "Conversación",
     "aht": "Promedio de atención",
+    "mean_ring": "Timbre hasta atender",
     "rings_unanswered": "Timbres sin atender",
     "logged_in_seconds": "En sesión",
     "paused_seconds": "En pausa",
@@ -428,6 +429,7 @@ SUFFERING = {
     "position": "posición en la cola",
     "visits": "ingresos a cola de una misma llamada",
     "hangup": "quién colgó",
+    "ring": "cuánto sonó el teléfono",
 }
 # Odd lines by kind: label, what is counted of them.
 ODD_KINDS = {

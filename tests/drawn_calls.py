@@ -26,7 +26,7 @@ COLUMNS = """
     reconstructed BOOLEAN, enter_load INTEGER,
     enter_line INTEGER, connect_load INTEGER, connect_line INTEGER, end_load INTEGER, end_line INTEGER,
     entered_epoch BIGINT, ended_epoch BIGINT, caller UBIGINT, position USMALLINT, last_position USMALLINT,
-    transfer_kind VARCHAR, transfer_context VARCHAR, transferred_to VARCHAR
+    transfer_kind VARCHAR, transfer_context VARCHAR, transferred_to VARCHAR, ring_seconds USMALLINT
 """
 _COUNTED_BY = "entered_date, service, counted, registered, answered, is_open, cause, wait_seconds"
 _ADDED_UP = (
@@ -43,7 +43,15 @@ _ADDED_UP = (
 )
 NAMES = re.findall(r"(\w+) [A-Z]+", COLUMNS)
 TRACE = {f"{event}_{what}" for event in ("enter", "connect", "end") for what in ("load", "line")}
-ONLY_IN_VISITS = {"queue", "agent", "person", "reconstructed", "last_position", "transfer_context"} | TRACE
+ONLY_IN_VISITS = {
+    "queue",
+    "agent",
+    "person",
+    "reconstructed",
+    "last_position",
+    "transfer_context",
+    "ring_seconds",
+} | TRACE
 UTC_AHEAD = timedelta(hours=4)
 # What questions are asked of: in October six calls of the total, three of them answered, two within 20 s; the others
 # are of a line outside the total, left out, still open, or of November.
@@ -117,6 +125,7 @@ def visit(row: dict[str, str], number: int) -> dict[str, object]:
         "position": int(text) if (text := row.get("place", "")) else None,
         "transfer_kind": ("blind" if "TRANSFER" in event else None) if answered else None,
         "transferred_to": row.get("to") or None,
+        "ring_seconds": None if (text := row.get("ring", "-")) == "-" else int(text),
         "outcome_hour": None if is_open else ended.hour,
         "outcome_half_hour": None if is_open else _half_hour(ended),
     }

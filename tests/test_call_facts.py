@@ -46,6 +46,21 @@ PLACES = """
 """
 
 
+RINGS = """
+    connect         | ring
+    10!9.9!3        | 3
+    10!9.9!0        | 0
+    10!9.9!9999!x   | 9999
+    10!9.9!10000    | -
+    10!9.9!-1       | -
+    10!9.9!07       | -
+    10!9.9!2.5      | -
+    10!9.9!         | -
+    10!9.9          | -
+    10              | -
+"""
+
+
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Product:
     """The calls drawn above, each with its drawing's number as the last part of its callid."""
@@ -57,6 +72,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Product:
         lines = [f"101|NONE|{enter}", *(["101|SIP/1|CONNECT|10|9.9|1"] if connected else [])]
         lines.append(f"101|{end}" if connected else f"101|NONE|{end}")
         log += [f"{AT + 100 * number + 10 * n}|{AT}.{number}|{line}" for n, line in enumerate(lines)]
+    for number, row in enumerate(drawn(RINGS)):
+        # Plainly, and entered twice, which is told event by event.
+        for times in (1, 2):
+            at, callid = AT + 10_000 * times + 100 * number, f"{AT}.{1000 * times + number}"
+            connect = row["connect"].replace("!", "|")
+            lines = [*["101|NONE|ENTERQUEUE||70712345|1"] * times, f"101|SIP/1|CONNECT|{connect}"]
+            log += [f"{at + 10 * n}|{callid}|{line}" for n, line in enumerate(lines)]
+            log.append(f"{at + 40}|{callid}|101|SIP/1|COMPLETECALLER|10|9|1")
     return load_in(tmp_path_factory.mktemp("facts"), [LogFile("log", tuple(log))])
 
 
@@ -77,6 +100,13 @@ def test_a_place_in_the_queue_is_read_where_it_is_written(number: int, visits: d
     row, visit = drawn(PLACES)[number], visits[number + len(drawn(ENDS))]
     found = ["-" if place is None else str(place) for place in (visit.position, visit.last_position)]
     assert found == [row["place"], row["last"]]
+
+
+def test_how_long_it_rang_is_read_where_it_is_written_plainly(product: Product) -> None:
+    found = dict(product.rows("SELECT callid, MAX(ring_seconds) FROM core.queue_visits GROUP BY callid"))
+    for number, row in enumerate(drawn(RINGS)):
+        expected = None if row["ring"] == "-" else int(row["ring"])
+        assert [found[f"{AT}.{1000 * times + number}"] for times in (1, 2)] == [expected, expected], row
 
 
 def test_a_visit_whose_entry_is_lost_has_the_number_of_its_callid(tmp_path: Path) -> None:

@@ -19,18 +19,18 @@ OCTOBER = month("2026-10")
 
 # One day of line 101. Threshold 20 s, short abandon 5 s.
 DAY = """
-    outcome        | wait | talk | event         | many
-    answered       | 0    | 60   | COMPLETECALLER| 1
-    answered       | 15   | 120  | COMPLETEAGENT | 2
-    answered       | 20   | 60   | COMPLETECALLER| 1
-    answered       | 21   | 200  | COMPLETECALLER| 1
-    answered       | -    | 40   | COMPLETECALLER| 1
-    answered       | 8    | -    | BLINDTRANSFER | 1
-    caller_hung_up | 3    | -    | ABANDON       | 1
-    caller_hung_up | 6    | -    | ABANDON       | 1
-    timeout        | 5    | -    | EXITWITHTIMEOUT | 1
-    restart        | -    | -    | QUEUESTART    | 1
-    open           | 90   | -    |               | 1
+    outcome        | wait | talk | ring | event           | many
+    answered       | 0    | 60   | 4    | COMPLETECALLER  | 1
+    answered       | 15   | 120  | 5    | COMPLETEAGENT   | 2
+    answered       | 20   | 60   | 3    | COMPLETECALLER  | 1
+    answered       | 21   | 200  | 2    | COMPLETECALLER  | 1
+    answered       | -    | 40   | -    | COMPLETECALLER  | 1
+    answered       | 8    | -    | 1    | BLINDTRANSFER   | 1
+    caller_hung_up | 3    | -    | -    | ABANDON         | 1
+    caller_hung_up | 6    | -    | -    | ABANDON         | 1
+    timeout        | 5    | -    | -    | EXITWITHTIMEOUT | 1
+    restart        | -    | -    | -    | QUEUESTART      | 1
+    open           | 90   | -    | -    |                 | 1
 """
 # What the manager finds by counting the table above with a pencil; per unit is the same, each row being one of each.
 EXAMPLES = """
@@ -51,6 +51,7 @@ EXAMPLES = """
     max_wait                     |           |             | 21
     short_abandons               | 1         |             | 1
     talk_seconds                 | 600       |             | 600
+    mean_ring                    | 20        | 6           | 3.333333
     transferred                  | 1         |             | 1
     transfer_rate                | 1         | 7           | 0.142857
     hung_up_by_operator          | 2         | 6           | 0.333333

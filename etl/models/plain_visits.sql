@@ -1,6 +1,6 @@
 -- One row per callid that one aggregate can tell: entered once, one queue, connected and ended in order with equal waits, or ended unanswered.
 -- reach: the lines of a callid within 31 days of each other; takes the relation "scope" (lines of the callids to build).
--- :caller, :position, :end_position, :last_position, :transfer_data: what a line tells of these (etl.call_facts).
+-- :caller, :position, :end_position, :last_position, :transfer_data, :ring: what a line tells of these (etl.call_facts).
 -- :pbx and :keys: a literal and "callid" where there is one PBX, else "pbx" and "pbx, callid".
 -- "form" counts the kinds in one number (64 to the power of the kind's place); with the number of rows it is unmistakable.
 WITH per_callid AS (
@@ -33,7 +33,8 @@ WITH per_callid AS (
         MAX(:caller) AS caller,
         COALESCE(MAX(:position), MAX(:end_position)) AS position,
         MAX(:last_position) AS last_position,
-        MAX(:transfer_data) AS transfer_data
+        MAX(:transfer_data) AS transfer_data,
+        MAX(:ring) AS ring_seconds
     FROM scope
     WHERE kind BETWEEN 1 AND 6
     GROUP BY :keys
@@ -88,5 +89,6 @@ SELECT
     caller,
     position,
     last_position,
-    transfer_data
+    transfer_data,
+    ring_seconds
 FROM per_callid

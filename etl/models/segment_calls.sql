@@ -55,7 +55,7 @@ CREATE TABLE :segment.raw.overlaid (
 -- One row per queue visit (callid, queue, n-th entry). alone: the only visit of its callid. What follows from these columns
 -- alone (registered, counted, the instants) is added by the readers' view. caller: the beginning of the number's
 -- pseudonym, as a number; none where it is unknown or withheld. position, last_position: places in the queue at the entry
--- and at leaving it unanswered.
+-- and at leaving it unanswered. ring_seconds: how long the telephone of who answered rang, where the log tells it.
 CREATE TABLE :segment.core.queue_visits (
     pbx VARCHAR USING COMPRESSION dictionary,
     callid VARCHAR USING COMPRESSION dictionary,
@@ -87,7 +87,8 @@ CREATE TABLE :segment.core.queue_visits (
     last_position USMALLINT,
     transfer_kind VARCHAR USING COMPRESSION dictionary,
     transfer_context VARCHAR USING COMPRESSION dictionary,
-    transferred_to VARCHAR USING COMPRESSION dictionary
+    transferred_to VARCHAR USING COMPRESSION dictionary,
+    ring_seconds USMALLINT
 );
 
 -- One row per line call (unit 'line') or caller's call (unit 'call') of a callid with several visits.

@@ -30,7 +30,9 @@ _LOSSES = (
         ("rings", "did", "sessions", "cause"),
     ),
     Loss("visits", "guarda una fila por llamada: los pasos de una cola a otra pueden faltar", ("visits",)),
-    Loss("end", "no dice quién colgó ni la posición en la cola", ("hangup", "position")),
+    Loss(
+        "end", "no dice quién colgó, la posición en la cola ni cuánto sonó el teléfono", ("hangup", "position", "ring")
+    ),
 )
 _ANSWERED = (
     "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completeagent",

@@ -14,7 +14,7 @@ QUEUE_LOG = LogSource(
     title="Registro de colas de Asterisk (queue_log)",
     events=(
         Event("ENTERQUEUE", EventKind.ENTER, position=3),
-        Event("CONNECT", EventKind.CONNECT, hold=1),
+        Event("CONNECT", EventKind.CONNECT, hold=1, ring=3),
         Event("COMPLETEAGENT", EventKind.ANSWERED_END, hold=1, talk=2, position=3),
         Event("COMPLETECALLER", EventKind.ANSWERED_END, hold=1, talk=2, position=3),
         Event("TRANSFER", EventKind.ANSWERED_END, hold=3, talk=4, position=5),

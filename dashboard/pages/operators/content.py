@@ -32,7 +32,7 @@ PATH = "/operadores"
 _UNITS = {
     "answered": ValueUnit.COUNT, "rings_unanswered": ValueUnit.COUNT, "occupancy": ValueUnit.PERCENT,
     **dict.fromkeys(
-        ("talk_seconds", "aht", "logged_in_seconds", "paused_seconds", "busy_seconds", "staffed_seconds"),
+        ("talk_seconds", "aht", "mean_ring", "logged_in_seconds", "paused_seconds", "busy_seconds", "staffed_seconds"),
         ValueUnit.SECONDS,
     ),
 }  # fmt: skip
@@ -46,7 +46,8 @@ _WIDTHS: dict[str, dict[str, Any]] = {
     "mark": {"minWidth": 220, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
 _EXPLAINED = (
-    "occupancy", "logged_in_seconds", "paused_seconds", "rings_unanswered", "talk_seconds", "operators_on_duty"
+    "occupancy", "logged_in_seconds", "paused_seconds", "mean_ring", "rings_unanswered", "talk_seconds",
+    "operators_on_duty",
 )  # fmt: skip
 _AT_ONCE = {"transitionProps": {"duration": 0}}
 

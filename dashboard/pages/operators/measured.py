@@ -19,7 +19,8 @@ from reports.format import count_text, duration_text
 from reports.measured import Figures, figures_of, whole
 from reports.query import measure
 
-_CALLS = ("answered", "talk_seconds", "aht")
+_MEANS = ("aht", "mean_ring")
+_CALLS = ("answered", "talk_seconds", "aht", "mean_ring")
 _TIMES = (
     "rings_unanswered", "logged_in_seconds", "ruled_session_seconds", "paused_seconds", "occupancy",
     "operators_by_activity",
@@ -41,11 +42,12 @@ class OperatorFigures:
     @property
     def cells(self) -> dict[str, str | int | float | None]:
         """What the table has of it, by column, unwritten: both sides of the occupancy beside it."""
-        aht, occupancy = self.figures.get("aht"), self.figures.get("occupancy")
+        means = {name: self.figures.get(name) for name in _MEANS}
+        occupancy = self.figures.get("occupancy")
         return {
             "agent": self.name or terms.TOTAL,
             **{name: self.count(name) for name in ("answered", "talk_seconds")},
-            "aht": aht.value if aht is not None else None,
+            **{name: mean.value if mean is not None else None for name, mean in means.items()},
             "rings_unanswered": self.count("rings_unanswered"),
             "logged_in_seconds": self.count("logged_in_seconds"),
             "paused_seconds": self.count("paused_seconds"),

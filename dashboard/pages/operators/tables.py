@@ -20,6 +20,8 @@ from reports.indicators import BY_NAME
 
 _COUNTS = ("answered", "rings_unanswered")
 _WORDS = ("agent", "mark")
+#: What stands before a mean: how many calls it is divided by.
+_DIVIDED_BY = {"aht": "Atendidas con conversación conocida", "mean_ring": "Atendidas con timbre anotado"}
 
 
 def table_of(part: str, question: Question, found: Measured, made_at: datetime, *, demo: bool) -> Table | None:
@@ -43,20 +45,20 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
 
 
 def _operators(found: Measured) -> tuple[list[Column], list[list[Any]]]:
-    known = Column("Atendidas con conversación conocida", ValueUnit.COUNT)
     columns = []
     for field, heading in terms.OPERATOR_COLUMNS.items():
+        if field in _DIVIDED_BY:
+            columns.append(Column(_DIVIDED_BY[field], ValueUnit.COUNT))
         unit = None if field in _WORDS else ValueUnit.COUNT if field in _COUNTS else ValueUnit.SECONDS
         columns.append(Column(heading, ValueUnit.PERCENT if field == "occupancy" else unit))
-    columns.insert(list(terms.OPERATOR_COLUMNS).index("aht"), known)
     return columns, [_cells(each) for each in (*found.operators, found.total)]
 
 
 def _cells(each: OperatorFigures) -> list[Any]:
     cells: list[Any] = []
     for field, value in each.cells.items():
-        if field == "aht":
-            figure = each.figures.get("aht")
+        if field in _DIVIDED_BY:
+            figure = each.figures.get(field)
             cells.append(figure.denominator if figure is not None else 0)
         cells.append(value)
     return cells
