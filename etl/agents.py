@@ -169,6 +169,8 @@ class AgentTeller:
     def _count_rings(self, low: int, high: int) -> None:
         """Count the rings without answer of the days between two epochs anew, in the months written."""
         local = f"(q.epoch + ({ZONE_OFFSET_SECONDS}))"
+        # Most have no field but this one.
+        rung = "COALESCE(TRY_CAST(q.data AS BIGINT), TRY_CAST(split_part(q.data, '|', 1) AS BIGINT))"
         for month in self.draft.months.values():
             first, last = max(low, month.start), min(high, month.end - 1)
             if not month.touched or first > last:
@@ -182,11 +184,11 @@ class AgentTeller:
                 f"""INSERT INTO {month.alias}.core.agent_rings
                 SELECT CAST(make_timestamp({local} // 1800 * 1800000000) AS DATE),
                     CAST({local} // 1800 % 48 AS UTINYINT), q.queue, q.agent, CAST(COUNT(*) AS INTEGER),
-                    CAST(COALESCE(SUM(GREATEST(TRY_CAST(split_part(q.data, '|', 1) AS BIGINT), 0)), 0) AS BIGINT)
+                    CAST(COALESCE(SUM(GREATEST({rung}, 0)), 0) AS BIGINT)
                 FROM {month.alias}.raw.queue_log AS q
                 WHERE q.event = 'RINGNOANSWER' AND q.agent <> '' AND q.agent <> 'NONE'
                     AND q.epoch BETWEEN {first} AND {last}
-                GROUP BY {local} // 1800, q.queue, q.agent ORDER BY {local} // 1800, q.queue, q.agent"""
+                GROUP BY {local} // 1800, q.queue, q.agent ORDER BY {local} // 1800"""
             )
 
     def add_up(self) -> None:
