@@ -12,6 +12,7 @@ from etl.schema import EventKind
 from etl.sources.queue_log import ATTENDED_LINK, QUEUE_LOG
 
 TRANSFERS = ("TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
+_TRANSFER_NAMES = ", ".join(f"'{name}'" for name in TRANSFERS)
 #: How a transfer was made: to an extension without asking, or with: into another conversation, to an application of the
 #: exchange, or by linking two channels.
 BLIND, BRIDGE, APPLICATION, LINK = "blind", "bridge", "app", "link"
@@ -26,7 +27,8 @@ WITHHELD = (
     "desconocido", "privado", "s", "0", "-",
 )  # fmt: skip
 KEY_DIGITS = 16
-_MOST_PLACES = 9999
+#: Of a place in the queue and of seconds of ring; more is no such number.
+_GREATEST = 9999
 
 
 def caller_key(text: str) -> int | None:
@@ -46,26 +48,45 @@ def withheld_keys(key: bytes) -> tuple[int, ...]:
     return tuple(sorted(each for each in keys if each is not None))
 
 
-def line_facts_sql(*, from_ends: bool) -> dict[str, str]:
+def line_facts_sql() -> dict[str, str]:
     """Return what a line of a log tells, by the name it has in ``models/plain_visits.sql``; NULL where it has nothing.
 
-    ``from_ends``: the place at the entry is read of the ends, too; older exchanges write it only there.
+    Places in the queue and seconds of ring are texts as written: ``place_sql`` and ``ring_sql`` read them, once a visit.
     """
     enters = f"kind = {int(EventKind.ENTER)}"
+    ends_answered = f"kind = {int(EventKind.ANSWERED_END)}"
     (entry,) = {event.position for event in QUEUE_LOG.events if event.kind is EventKind.ENTER}
-    ends = f"kind IN ({int(EventKind.ANSWERED_END)}, {int(EventKind.UNANSWERED_END)})"
     number = "split_part(data, '|', 2)"
     (ring,) = {event.ring for event in QUEUE_LOG.events if event.kind is EventKind.CONNECT}
-    transfers = ", ".join(f"'{name}'" for name in TRANSFERS)
     return {
         "caller": f"CASE WHEN {enters} THEN {caller_key_sql(number)} END",
-        "position": f"CASE WHEN {enters} THEN {_place_sql(str(entry))} END",
-        "end_position": f"CASE WHEN {ends} THEN {_place_sql(_field_of('position'))} END" if from_ends else "NULL",
+        "position": f"CASE WHEN {enters} THEN split_part(data, '|', {entry}) END",
         "last_position": f"CASE WHEN kind = {int(EventKind.UNANSWERED_END)} "
-        f"THEN {_place_sql(_field_of('last_position'))} END",
-        "transfer_data": f"CASE WHEN kind = {int(EventKind.ANSWERED_END)} AND event IN ({transfers}) THEN data END",
-        "ring": f"CASE WHEN kind = {int(EventKind.CONNECT)} THEN {_place_sql(str(ring), 0)} END",
+        f"THEN split_part(data, '|', {_field_of('last_position')}) END",
+        "transfer_data": f"CASE WHEN {ends_answered} AND event IN ({_TRANSFER_NAMES}) THEN data END",
+        "ring": f"CASE WHEN kind = {int(EventKind.CONNECT)} THEN split_part(data, '|', {ring}) END",
     }
+
+
+def end_place_sql() -> str:
+    """Return the place at the entry that a line of an end tells; older exchanges write it only there."""
+    return place_sql(f"split_part(data, '|', {_field_of('position')})")
+
+
+def place_sql(text: str) -> str:
+    """Return the place in a queue that a text tells: a number written plainly, from 1 on; else NULL."""
+    return _plain_number_sql(text, 1)
+
+
+def ring_sql(text: str) -> str:
+    """Return the seconds of ring that a text tells: a number written plainly, from 0 on; else NULL."""
+    return _plain_number_sql(text, 0)
+
+
+def _plain_number_sql(text: str, least: int) -> str:
+    number = f"TRY_CAST({text} AS INTEGER)"
+    written = f"CAST({number} AS VARCHAR) = {text}"
+    return f"CASE WHEN {written} AND {number} BETWEEN {least} AND {_GREATEST} THEN {number} END"
 
 
 def _of(column: str) -> str:
@@ -86,13 +107,6 @@ def _field_of(which: str) -> str:
     return f"CASE event{branches} END"
 
 
-def _place_sql(position: str, least: int = 1) -> str:
-    """A place, or a number of seconds, written plainly in a data field."""
-    number = f"TRY_CAST(split_part(data, '|', {position}) AS INTEGER)"
-    written = f"CAST({number} AS VARCHAR) = split_part(data, '|', {position})"
-    return f"CASE WHEN {written} AND {number} BETWEEN {least} AND {_MOST_PLACES} THEN {number} END"
-
-
 def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
     """Return the columns of a told visit `v` that end ``core.queue_visits``; `lines` are the numbers of the site's own.
 
@@ -109,12 +123,17 @@ def visit_facts_sql(key: bytes, lines: Iterable[str]) -> str:
         f"WHEN {first} = '{ATTENDED_LINK}' THEN {peer} END"
     )
     own = ", ".join("'" + number.replace("'", "''") + "'" for number in lines)
+    transferred = f"v.outcome_event IN ({_TRANSFER_NAMES})"  # one visit in ten
     return f"""CASE WHEN v.caller IN ({withheld}) THEN NULL ELSE v.caller END,
         v.position, v.last_position,
-        CASE WHEN {blind} THEN '{BLIND}' WHEN {first} = 'BRIDGE' THEN '{BRIDGE}' WHEN {first} = 'APP'
-            THEN '{APPLICATION}' WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END,
+        CASE WHEN {transferred} THEN
+            CASE WHEN {blind} THEN '{BLIND}' WHEN {first} = 'BRIDGE' THEN '{BRIDGE}' WHEN {first} = 'APP'
+                THEN '{APPLICATION}' WHEN {first} = '{ATTENDED_LINK}' THEN '{LINK}' END
+        END,
         CASE WHEN {blind} THEN NULLIF({second}, '') END,
-        CASE WHEN {target} IN ({own or "''"}) THEN {target}
-            WHEN regexp_matches({target}, '[0-9]{{{_PUBLIC_DIGITS},}}') THEN '{OUTSIDE}'
-            ELSE NULLIF({target}, '') END,
+        CASE WHEN {transferred} THEN
+            CASE WHEN {target} IN ({own or "''"}) THEN {target}
+                WHEN regexp_matches({target}, '[0-9]{{{_PUBLIC_DIGITS},}}') THEN '{OUTSIDE}'
+                ELSE NULLIF({target}, '') END
+        END,
         v.ring_seconds"""

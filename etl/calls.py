@@ -12,7 +12,7 @@ from typing import TextIO
 
 import duckdb
 
-from etl.call_facts import caller_key_sql, line_facts_sql, visit_facts_sql
+from etl.call_facts import caller_key_sql, end_place_sql, line_facts_sql, place_sql, ring_sql, visit_facts_sql
 from etl.draft import Draft, Month
 from etl.model import model
 from etl.schema import EventKind
@@ -81,9 +81,13 @@ class CallTeller:
         # Reading the data column costs: only where there are DID events.
         dids = self.draft.one(f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.DID)}")[0]
         sql = sql.replace(":did_data", "CASE kind WHEN 5 THEN data END" if dids else "CAST(NULL AS VARCHAR)")
-        for name, expression in line_facts_sql(from_ends=self._places_are_missing()).items():
+        for name, expression in line_facts_sql().items():
             sql = sql.replace(f"MAX(:{name})", f"MAX({expression})")
+        for name in ("position_text", "last_position_text"):
+            sql = sql.replace(f":place_of({name})", place_sql(name))
+        sql = sql.replace(":ring_of(ring_text)", ring_sql("ring_text"))
         self.draft.run(f"CREATE OR REPLACE TABLE told AS {sql}")
+        self._find_places()
         with ThreadPoolExecutor(1) as folder:
             # The fold is Python and keeps one core busy: the plain visits are written meanwhile.
             folding = folder.submit(self._fold_irregular)
@@ -97,11 +101,16 @@ class CallTeller:
         self._chain()
         self._note_coverage()
 
-    def _places_are_missing(self) -> bool:
-        """Tell whether an entry lacks its place in the queue: only then the ends, far more, are asked for it."""
-        place = line_facts_sql(from_ends=False)["position"]
-        entries = f"SELECT COUNT(*) FROM scope WHERE kind = {int(EventKind.ENTER)} AND {place} IS NULL"
-        return bool(self.draft.one(entries)[0])
+    def _find_places(self) -> None:
+        """Take the place in the queue from the ends of plain visits whose entry lacks it."""
+        lacking = "shape = 'plain' AND position IS NULL"
+        if self.draft.one(f"SELECT COUNT(*) FROM told WHERE {lacking}")[0]:
+            ends = f"kind IN ({int(EventKind.ANSWERED_END)}, {int(EventKind.UNANSWERED_END)})"
+            self.draft.run(
+                f"""UPDATE told SET position = ends.place
+                FROM (SELECT load, line, {end_place_sql()} AS place FROM scope WHERE {ends}) AS ends
+                WHERE {lacking} AND ends.load = told.load AND ends.line = told.end_line"""
+            )
 
     def _make_scope(self, servers: set[str]) -> None:
         """Make "scope": every line of the callids to tell, with its PBX."""

@@ -1,29 +1,10 @@
 -- One row per day, half hour, person and reason of pause (NULL: not paused) from :low to :high, the latter not included.
--- reach: 31 days; takes the relations "spans" and "pauses" (of persons), "talks" (person, began, until) and "rung".
+-- reach: 31 days; takes "persons" and "reasons" by number, "spans", "pauses", "talks" (see etl.agents) and "rung".
 -- What overlaps counts once: no second of a person is busy twice. Busy is talking, or the time after a call as logged.
 -- Seconds are ruled where only spans cover them whose end the log does not tell.
-WITH reasons AS (
-    SELECT reason, DENSE_RANK() OVER (ORDER BY reason) AS number
-    FROM (SELECT DISTINCT reason FROM pauses WHERE reason IS NOT NULL) AS named
-),
-
--- Numbers are put in order much quicker than names.
-persons AS (
-    SELECT agent, ROW_NUMBER() OVER (ORDER BY agent) AS who
-    FROM (
-        SELECT person AS agent FROM spans
-        UNION
-        SELECT agent FROM pauses
-        UNION
-        SELECT agent FROM talks
-        UNION
-        SELECT agent FROM rung
-    ) AS everybody
-),
-
--- What goes on is one number, so that one sum tells it: sessions, a thousand times those whose end the log tells, a
--- million times talks, and a milliard times the reason of the pause, of which a person has one at a time.
-layers AS (
+-- What goes on beside talks is one number, so that one sum tells it: sessions, a thousand times those whose end the log
+-- tells, and a million times the reason of the pause, of which a person has one at a time.
+WITH layers AS (
     SELECT
         person AS agent,
         began_epoch,
@@ -32,10 +13,8 @@ layers AS (
     FROM spans
     WHERE what = 'session'
     UNION ALL
-    SELECT pauses.agent, pauses.began_epoch, pauses.until_epoch, 1000000000 * reasons.number AS goes_on
+    SELECT pauses.agent, pauses.began_epoch, pauses.until_epoch, 1000000 * reasons.number AS goes_on
     FROM pauses JOIN reasons ON reasons.reason = pauses.reason
-    UNION ALL
-    SELECT agent, began_epoch, until_epoch, 1000000 AS goes_on FROM talks
 ),
 
 clipped AS (
@@ -68,37 +47,97 @@ states AS (
     WINDOW who_order AS (PARTITION BY who ORDER BY epoch)
 ),
 
-slots AS (
-    SELECT *, began_epoch // 1800 AS slot
-    FROM states
-    WHERE goes_on > 0 AND began_epoch // 1800 = (until_epoch - 1) // 1800
-    UNION ALL
+state_slots AS (
     SELECT *, UNNEST(range(began_epoch // 1800, (until_epoch - 1) // 1800 + 1)) AS slot
     FROM states
-    WHERE goes_on > 0 AND began_epoch // 1800 < (until_epoch - 1) // 1800
+    WHERE goes_on > 0
+),
+
+slots AS (
+    SELECT
+        who,
+        slot,
+        goes_on // 1000000 AS q,
+        CASE WHEN goes_on % 1000 > 0 THEN 1 ELSE 0 END AS in_session,
+        CASE WHEN goes_on % 1000 > 0 AND goes_on // 1000 % 1000 = 0 THEN 1 ELSE 0 END AS by_rule,
+        CASE WHEN goes_on >= 1000000 THEN 1 ELSE 0 END AS paused,
+        GREATEST(began_epoch, slot * 1800) AS began_epoch,
+        LEAST(until_epoch, (slot + 1) * 1800) AS until_epoch
+    FROM state_slots
+),
+
+-- The seconds of a talk that no earlier one of the person covers, by half hour: most talks lie within one.
+busy_slots AS (
+    SELECT
+        who,
+        slot,
+        fresh_epoch AS began_epoch,
+        LEAST(until_epoch, (slot + 1) * 1800) AS until_epoch,
+        connected
+    FROM talks
+    UNION ALL
+    SELECT
+        who,
+        slot,
+        GREATEST(fresh_epoch, slot * 1800) AS began_epoch,
+        LEAST(until_epoch, (slot + 1) * 1800) AS until_epoch,
+        0 AS connected
+    FROM (
+        SELECT
+            who,
+            fresh_epoch,
+            until_epoch,
+            UNNEST(range(slot + 1, (until_epoch - 1) // 1800 + 1)) AS slot
+        FROM talks
+        WHERE until_epoch > (slot + 1) * 1800
+    ) AS further
+),
+
+talked_slots AS (
+    SELECT
+        slots.who,
+        slots.slot,
+        slots.q,
+        slots.in_session,
+        slots.paused,
+        LEAST(busy_slots.until_epoch, slots.until_epoch) - GREATEST(busy_slots.began_epoch, slots.began_epoch) AS seconds
+    FROM busy_slots JOIN slots ON slots.who = busy_slots.who AND slots.slot = busy_slots.slot
+    WHERE
+        busy_slots.began_epoch < busy_slots.until_epoch
+        AND busy_slots.began_epoch < slots.until_epoch
+        AND slots.began_epoch < busy_slots.until_epoch
 ),
 
 pieces AS (
     SELECT
         who,
         slot,
-        goes_on // 1000000000 AS q,
-        goes_on % 1000 > 0 AS in_session,
-        goes_on % 1000 > 0 AND goes_on // 1000 % 1000 = 0 AS by_rule,
-        goes_on >= 1000000000 AS paused,
-        goes_on // 1000000 % 1000 > 0 AS busy,
-        CAST(LEAST(until_epoch, (slot + 1) * 1800) - GREATEST(began_epoch, slot * 1800) AS INTEGER) AS seconds,
+        q,
+        in_session * (until_epoch - began_epoch) AS session_seconds,
+        by_rule * (until_epoch - began_epoch) AS ruled_seconds,
+        paused * (until_epoch - began_epoch) AS paused_seconds,
+        0 AS busy_seconds,
+        in_session * (1 - paused) * (until_epoch - began_epoch) AS staffed_seconds,
+        0 AS talked_seconds,
         0 AS connected,
         0 AS rung
     FROM slots
     UNION ALL
-    SELECT persons.who, talks.began_epoch // 1800, 0, FALSE, FALSE, FALSE, FALSE, 0, 1, 0
-    FROM talks JOIN persons ON persons.agent = talks.agent
-    WHERE talks.is_call AND talks.began_epoch >= :low AND talks.began_epoch < :high
+    -- Who talks is not paused meanwhile, and at work if in session.
+    SELECT
+        who, slot, q, 0, 0, -paused * seconds, in_session * seconds, in_session * paused * seconds, paused * seconds, 0, 0
+    FROM talked_slots
     UNION ALL
-    SELECT persons.who, rung.slot, 0, FALSE, FALSE, FALSE, FALSE, 0, 0, 1
-    FROM rung JOIN persons ON persons.agent = rung.agent
-    WHERE rung.slot * 1800 >= :low AND rung.slot * 1800 < :high
+    -- Below, all talking stands with those not paused.
+    SELECT who, slot, 0, 0, 0, 0, 0, 0, -seconds, 0, 0
+    FROM talked_slots
+    WHERE paused = 1
+    UNION ALL
+    SELECT who, slot, 0, 0, 0, 0, 0, 0, GREATEST(until_epoch - began_epoch, 0), connected, 0
+    FROM busy_slots
+    UNION ALL
+    SELECT who, slot, 0, 0, 0, 0, 0, 0, 0, 0, 1
+    FROM rung
 ),
 
 summed AS (
@@ -106,27 +145,44 @@ summed AS (
         who,
         slot,
         q,
-        SUM(CASE WHEN in_session THEN seconds ELSE 0 END) AS session_seconds,
-        SUM(CASE WHEN by_rule THEN seconds ELSE 0 END) AS ruled_seconds,
-        SUM(CASE WHEN paused AND NOT busy THEN seconds ELSE 0 END) AS paused_seconds,
-        SUM(CASE WHEN in_session AND busy THEN seconds ELSE 0 END) AS busy_seconds,
-        SUM(CASE WHEN in_session AND (busy OR NOT paused) THEN seconds ELSE 0 END) AS staffed_seconds,
-        SUM(CASE WHEN busy THEN seconds ELSE 0 END) AS talked_seconds,
+        SUM(session_seconds) AS session_seconds,
+        SUM(ruled_seconds) AS ruled_seconds,
+        SUM(paused_seconds) AS paused_seconds,
+        SUM(busy_seconds) AS busy_seconds,
+        SUM(staffed_seconds) AS staffed_seconds,
+        SUM(talked_seconds) AS talked_seconds,
         SUM(connected) AS connected,
         SUM(rung) AS rung
     FROM pieces
     GROUP BY who, slot, q
+    HAVING q > 0 OR SUM(session_seconds + talked_seconds + connected + rung) > 0
+),
+
+-- Where a person has several rows in a half hour, one of them counts the person.
+paused_halves AS (
+    SELECT DISTINCT who, slot FROM summed WHERE q > 0
+),
+
+halves AS (
+    SELECT
+        summed.who,
+        summed.slot,
+        MIN(summed.q) AS first_q,
+        MAX(summed.session_seconds) AS session_seconds,
+        MAX(summed.talked_seconds + summed.connected + summed.rung) AS activity
+    FROM summed
+    JOIN paused_halves ON paused_halves.who = summed.who AND paused_halves.slot = summed.slot
+    GROUP BY summed.who, summed.slot
 ),
 
 known AS (
     SELECT
-        *,
-        MAX(CASE WHEN session_seconds > 0 THEN 1 ELSE 0 END) OVER (PARTITION BY who, slot) AS has_session,
-        MAX(CASE WHEN talked_seconds + connected + rung > 0 THEN 1 ELSE 0 END) OVER (
-            PARTITION BY who, slot
-        ) AS has_activity,
-        ROW_NUMBER() OVER (PARTITION BY who, slot ORDER BY q) AS place
+        summed.*,
+        COALESCE(halves.first_q, summed.q) = summed.q AS is_first,
+        COALESCE(halves.session_seconds, summed.session_seconds) > 0 AS has_session,
+        COALESCE(halves.activity, summed.talked_seconds + summed.connected + summed.rung) > 0 AS has_activity
     FROM summed
+    LEFT JOIN halves ON halves.who = summed.who AND halves.slot = summed.slot
 )
 
 SELECT
@@ -141,8 +197,8 @@ SELECT
     CAST(staffed_seconds AS INTEGER) AS staffed_seconds,
     CAST(talked_seconds AS INTEGER) AS talked_seconds,
     CAST(connected AS INTEGER) AS connected,
-    CAST(CASE WHEN place = 1 THEN has_session ELSE 0 END AS UTINYINT) AS with_session,
-    CAST(CASE WHEN place = 1 AND has_session = 0 THEN has_activity ELSE 0 END AS UTINYINT) AS with_activity
+    CAST(CASE WHEN is_first AND has_session THEN 1 ELSE 0 END AS UTINYINT) AS with_session,
+    CAST(CASE WHEN is_first AND NOT has_session AND has_activity THEN 1 ELSE 0 END AS UTINYINT) AS with_activity
 FROM known
 JOIN persons ON persons.who = known.who
 LEFT JOIN reasons ON reasons.number = known.q

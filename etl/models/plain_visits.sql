@@ -1,6 +1,6 @@
 -- One row per callid that one aggregate can tell: entered once, one queue, connected and ended in order with equal waits, or ended unanswered.
 -- reach: the lines of a callid within 31 days of each other; takes the relation "scope" (lines of the callids to build).
--- :caller, :position, :end_position, :last_position, :transfer_data, :ring: what a line tells of these (etl.call_facts).
+-- :caller, :position, :last_position, :transfer_data, :ring: what a line tells of these (etl.call_facts).
 -- :pbx and :keys: a literal and "callid" where there is one PBX, else "pbx" and "pbx, callid".
 -- "form" counts the kinds in one number (64 to the power of the kind's place); with the number of rows it is unmistakable.
 WITH per_callid AS (
@@ -31,10 +31,10 @@ WITH per_callid AS (
         MAX(CASE WHEN kind IN (3, 4) THEN event END) AS outcome_event,
         MAX(:did_data) AS did_data,
         MAX(:caller) AS caller,
-        COALESCE(MAX(:position), MAX(:end_position)) AS position,
-        MAX(:last_position) AS last_position,
+        MAX(:position) AS position_text,
+        MAX(:last_position) AS last_position_text,
         MAX(:transfer_data) AS transfer_data,
-        MAX(:ring) AS ring_seconds
+        MAX(:ring) AS ring_text
     FROM scope
     WHERE kind BETWEEN 1 AND 6
     GROUP BY :keys
@@ -87,8 +87,8 @@ SELECT
     connect_line,
     end_line,
     caller,
-    position,
-    last_position,
+    :place_of(position_text) AS position,
+    :place_of(last_position_text) AS last_position,
     transfer_data,
-    ring_seconds
+    :ring_of(ring_text) AS ring_seconds
 FROM per_callid
