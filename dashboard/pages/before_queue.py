@@ -19,6 +19,7 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
+from dashboard.freshness import fresh_badge
 from dashboard.saving import most_rows, register_saving
 from etl.warehouse import WarehouseError
 from reports import terms
@@ -35,8 +36,7 @@ from reports.cdr import (
 from reports.definition import PeriodError, ValueUnit, month
 from reports.export import Column, Table, file_word
 from reports.format import count_text, date_text, duration_text, number_text, period_text
-from reports.measured import data_until, local_time, recorded
-from reports.wording import fresh_text
+from reports.measured import local_time, recorded
 
 PATH = filters.BEFORE_QUEUE_PATH
 TITLE = terms.BEFORE_QUEUE
@@ -100,10 +100,7 @@ def page_of(context: Context, search: str | None) -> Component:
             asked = _asked(context, cursor, search)
             period = asked.filters.period
             days = recorded_days(cursor, period)
-            head = html.Div(
-                [html.H1(TITLE), html.Div(fresh_text(data_until(generation)), className="fresh")],
-                className="page-head",
-            )
+            head = html.Div([html.H1(TITLE), fresh_badge(context, generation)], className="page-head")
             if days is None:
                 return html.Div([head, _nothing_loaded()], className="month")
             lines = count_before_queue(cursor, period, asked.filters.lines)

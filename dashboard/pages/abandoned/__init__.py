@@ -19,6 +19,8 @@ from dashboard import components, filters, links
 from dashboard.components import page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import ABANDONED, limits_notes
 from dashboard.pages.abandoned import tables
 from dashboard.pages.abandoned.content import content
 from dashboard.pages.abandoned.listing import list_panel, read_page, saved_list, which_asked
@@ -34,10 +36,9 @@ from reports.abandoned import Later
 from reports.definition import PeriodError
 from reports.export import Table
 from reports.format import date_text, period_text
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = filters.ABANDONED_PATH
 TITLE = terms.ABANDONED
@@ -89,7 +90,8 @@ def page_of(context: Context, search: str | None) -> Component:
             if not log.months:
                 return links.no_data()
             question = read_question(context, search, log).whole
-            fresh, which = fresh_text(data_until(generation)), which_asked(search)
+            fresh, which = fresh_badge(context, generation), which_asked(search)
+            notes = limits_notes(cursor, question.filters.period, question.filters.lines, ABANDONED)
             body: Component
             if not any(day in question.filters.period for day in log.days):
                 says = [
@@ -106,8 +108,9 @@ def page_of(context: Context, search: str | None) -> Component:
         return components.notice("No se pueden mostrar estas cifras", why, heading=1)
     return html.Div(
         [
-            html.Div([html.H1(TITLE), html.Div(fresh, className="fresh")], className="page-head"),
+            html.Div([html.H1(TITLE), fresh], className="page-head"),
             _form(context, question, which),
+            *notes,
             body,
         ],
         className="month",

@@ -16,6 +16,8 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import BRIDGE, limits_notes
 from dashboard.pages.bridge import controls, tables
 from dashboard.pages.bridge.content import content
 from dashboard.pages.bridge.measured import measure_page
@@ -28,10 +30,9 @@ from reports import figures, terms
 from reports.definition import PeriodError
 from reports.export import Table
 from reports.format import period_text
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.query import QueryError
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = filters.BRIDGE_PATH
 TITLE = terms.BRIDGE
@@ -118,11 +119,14 @@ def page_of(
             log = recorded(cursor)
             if not log.months:
                 return links.no_data(), "", None
-            fresh = fresh_text(data_until(generation))
+            fresh = fresh_badge(context, generation)
             question = read_question(context, search, log).whole
             if not any(day in question.filters.period for day in log.days):
                 return unrecorded(question.filters.period, log.days[0], log.days[-1]), fresh, question
-            return content(question, measure_page(cursor, question), scheme), fresh, question
+            asked = question.filters
+            notes = limits_notes(cursor, asked.period, asked.lines, BRIDGE)
+            body = content(question, measure_page(cursor, question), scheme)
+            return html.Div([*notes, body], className="month"), fresh, question
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=PATH))]
         return components.notice("No se puede mostrar esta comparación", says), "", None

@@ -17,6 +17,8 @@ from dashboard import components, filters, links
 from dashboard.components import Children, page_title
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError
+from dashboard.freshness import fresh_badge
+from dashboard.limits_note import OPERATORS, limits_notes
 from dashboard.pages.operators import content
 from dashboard.pages.operators.measured import measure_one, measure_page
 from dashboard.pages.operators.tables import table_of
@@ -29,11 +31,10 @@ from reports.agent_day import read_agent_day
 from reports.definition import PeriodError
 from reports.export import Table
 from reports.format import period_text
-from reports.measured import data_until, local_time, recorded
+from reports.measured import local_time, recorded
 from reports.personal import Field, Level
 from reports.query import QueryError
 from reports.rules import RulesError
-from reports.wording import fresh_text
 
 PATH = content.PATH
 TITLE = terms.OPERATORS
@@ -92,7 +93,7 @@ def page_of(context: Context, search: str | None, scheme: figures.Scheme) -> tup
             log = recorded(cursor)
             if not log.months:
                 return links.no_data(), ""
-            fresh = fresh_text(data_until(generation))
+            fresh = fresh_badge(context, generation)
             question = read_question(context, _dates_read(search), log)
             return _content(context, cursor, question, scheme), fresh
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
@@ -102,7 +103,8 @@ def page_of(context: Context, search: str | None, scheme: figures.Scheme) -> tup
 
 def _content(context: Context, cursor: Cursor, question: Question, scheme: figures.Scheme) -> Component:
     found = measure_page(cursor, question)
-    parts: list[Component] = [content.form(context, question)]
+    notes = limits_notes(cursor, question.filters.period, question.filters.lines, OPERATORS)
+    parts: list[Component] = [content.form(context, question), *notes]
     words = dict(question.filters.parts)
     if (name := words.get("operador")) is not None:
         chosen = next((each for each in found.operators if each.name == name), None)
