@@ -1,4 +1,4 @@
-"""What every page has to tell, walked over the list of pages: until when the log reaches, what its sources cannot tell."""
+"""What every page has to tell, walked over the list of them: until when the log reaches, what sources cannot tell."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,21 @@ from dash import Dash
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import (
-    PAGES, Page, abandoned, accounts, audit, before_queue, bridge, calls, loads, month, operators, own_account, quality,
-    service_level, setup,
+    PAGES,
+    Page,
+    abandoned,
+    accounts,
+    audit,
+    before_queue,
+    bridge,
+    calls,
+    loads,
+    month,
+    operators,
+    own_account,
+    quality,
+    service_level,
+    setup,
 )  # fmt: skip
 from reports import terms
 from tests.callbacks import body_of
@@ -62,26 +75,26 @@ def filled(store: Context, app: Dash, page: Page, search: str) -> str:
     return told
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+@pytest.mark.parametrize("module", PAGES, ids=lambda module: module.PATH)
 def test_every_page_tells_until_when_the_log_reaches_and_marks_that_it_is_long_ago(
-    store: Context, app: Dash, page: Page, monkeypatch: pytest.MonkeyPatch
+    store: Context, app: Dash, module: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("dashboard.freshness.time_of", "dashboard.pages.month.time_of"):
         monkeypatch.setattr(name, lambda _context: datetime(2026, 11, 2, 22, tzinfo=UTC))
-    if page in WITHOUT_FIGURES:
-        assert "fresh-place" in ids_of(page)
+    if module in WITHOUT_FIGURES:
+        assert "fresh-place" in ids_of(module)
         return
-    told = filled(store, app, page, "?mes=2026-10")
+    told = filled(store, app, module, "?mes=2026-10")
     assert '"fresh fresh-old"' in told and "Registro hasta 31/10/2026 17:50" in told
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PATH)
+@pytest.mark.parametrize("module", PAGES, ids=lambda module: module.PATH)
 def test_every_page_of_figures_says_what_a_source_of_theirs_cannot_tell(
-    store: Context, app: Dash, page: Page
+    store: Context, app: Dash, module: Page
 ) -> None:  # fmt: skip
-    if page in (*WITHOUT_FIGURES, quality, before_queue):  # told in a panel of its own; not of the log
+    if module in (*WITHOUT_FIGURES, quality, before_queue):  # told in a panel of its own; not of the log
         return
-    told = filled(store, app, page, SEPTEMBER)
+    told = filled(store, app, module, SEPTEMBER)
     assert "60 de 60 líneas de este período vienen de: Tabla queue_stats de Asternic" in told
-    assert terms.SUFFERING[OF_THE_LOG[page]] in told
-    assert "líneas de este período vienen" not in filled(store, app, page, "?mes=2026-10")
+    assert terms.SUFFERING[OF_THE_LOG[module]] in told
+    assert "líneas de este período vienen" not in filled(store, app, module, "?mes=2026-10")

@@ -11,11 +11,11 @@ import pytest
 from dash import html
 from dash.development.base_component import Component
 
+from dashboard import period_controls as controls
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.filters import UNITS
 from dashboard.pages import calls, service_level
-from dashboard.pages.service_level import controls
 from etl.records.site import ParameterRule, reference_parameters
 from reports import terms
 from reports.definition import Period, month
@@ -349,7 +349,7 @@ def test_none_on_record_is_not_none(store: Context) -> None:
 
 
 def test_the_controls_are_there_only_once_there_is_something_to_ask(store: Context, tmp_path: Path) -> None:
-    assert controls.bar().className == controls.WAITING
+    assert service_level.SHOWS.controls.bar().className == controls.WAITING
     for context, search, look in (
         (store, "?mes=2026-10", controls.SHOWN),
         (store, "?mes=2025-01", controls.SHOWN),

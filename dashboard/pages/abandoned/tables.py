@@ -33,7 +33,7 @@ _Part = tuple[str, list[Column], list[list[Any]]]
 
 def table_of(part: str, question: Question, found: Found, made_at: datetime, *, demo: bool) -> Table | None:
     """Return the table behind a part of the page, None for a part that it does not have."""
-    told = _PARTS[part](found) if part in _PARTS else None
+    told = PARTS[part](found) if part in PARTS else None
     if told is None:
         return None
     title, columns, rows = told
@@ -118,7 +118,8 @@ def _positions(found: Found) -> _Part:
     return _split(POSITIONS_TITLE, SPLIT, found.by_position, Dimension.POSITION)
 
 
-_PARTS: dict[str, Callable[[Found], _Part | None]] = {
+#: Every part that the page shows, by the name of its file.
+PARTS: dict[str, Callable[[Found], _Part | None]] = {
     "causes": _causes,
     "abandon-waits": _waits,
     "again": _again,

@@ -1,4 +1,4 @@
-"""What the page shows: the filters, the table of operators, who was on duty, pauses by reason, one operator's day.
+"""What the page shows: the table of operators, who was on duty, pauses by reason, one operator's day.
 
 In: a question and what was measured. Out: parts of a page.
 """
@@ -10,14 +10,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import dash_mantine_components as dmc
 import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, filters, links
+from dashboard import components, links
 from dashboard.components import Children, explained
-from dashboard.context import Context
 from dashboard.filters import Filters
 from dashboard.pages.operators.measured import Measured, OneMeasured, OperatorFigures, asked_of
 from dashboard.question import Question
@@ -48,45 +46,6 @@ _WIDTHS: dict[str, dict[str, Any]] = {
 _EXPLAINED = (
     "occupancy", "logged_in_seconds", "paused_seconds", "rings_unanswered", "talk_seconds", "operators_on_duty"
 )  # fmt: skip
-_AT_ONCE = {"transitionProps": {"duration": 0}}
-
-
-def form(context: Context, question: Question) -> Component:
-    """Return the filters: a plain form, whose fields become the query of the address."""
-    asked = question.filters
-    lines = [(line.number, terms.line_name(line.number)) for line in context.lines]
-    lines += [(line, line) for line in (terms.NO_LINE, *asked.lines) if line not in dict(lines)]
-    now = filters.preset_of(asked.period, context.today())
-    presets = [
-        html.Span(label, className="quiet") if word == now else dcc.Link(label, href=f"{PATH}?periodo={word}")
-        for word, label in filters.PRESETS.items()
-    ]
-    return html.Form(
-        [
-            _day("desde", "Desde", asked.period.first),
-            _day("hasta", "Hasta", asked.period.last),
-            dmc.MultiSelect(
-                name="linea", label="Línea (atendidas y conversación)", value=list(asked.lines), size="xs",
-                clearable=True, data=[{"value": value, "label": label} for value, label in dict(lines).items()],
-                placeholder="todas", hiddenInputValuesDivider=",", comboboxProps=_AT_ONCE, className="control wide",
-            ),
-            html.Div(
-                [html.Button("Ver", type="submit", className="action strong"), *presets], className="buttons presets"
-            ),
-        ],
-        action=PATH,
-        method="get",
-        className="panel controls calls-controls",
-        **components.aria(label="Filtros"),
-    )  # fmt: skip
-
-
-def _day(name: str, label: str, day: date) -> Component:
-    field: Component = dmc.TextInput(
-        name=name, label=label, value=date_text(day), size="xs", placeholder="dd/mm/aaaa", autoComplete="off",
-        inputProps={"inputMode": "numeric"}, className="control",
-    )  # fmt: skip
-    return field
 
 
 def operators_panel(question: Question, found: Measured) -> Component:

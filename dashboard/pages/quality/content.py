@@ -10,11 +10,10 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, filters, links
+from dashboard import components, links
 from dashboard.components import Children, icon
 from dashboard.filters import Filters
 from dashboard.pages.quality import tables
@@ -25,8 +24,7 @@ from reports.attention import WEIGHTS, Issue, Place, Weight, issues_of
 from reports.coverage import Coverage, State
 from reports.definition import Period, Unit
 from reports.figures import Scheme
-from reports.format import count_text, date_text, moment_text, month_text, number_text, period_text
-from reports.measured import Recorded
+from reports.format import count_text, date_text, moment_text, number_text, period_text
 from reports.odd_lines import KINDS, LineSetAside, OddLine
 from reports.personal import Field, Level
 from reports.quality import Quality
@@ -54,23 +52,6 @@ def content(found: Quality, scheme: Scheme, gap_lines: int, kept_days: int) -> C
     )
 
 
-def picker(period: Period, log: Recorded) -> Component:
-    """Return the choice of the month: a plain form, whose field becomes the query of the address."""
-    shown = f"{period.first:%Y-%m}" if period.is_month else None
-    choice: Component = dmc.Select(
-        name="mes", data=[{"value": each, "label": month_text(each, capital=True)} for each in reversed(log.months)],
-        value=shown if shown in log.months else None, placeholder=period_text(period), allowDeselect=False,
-        checkIconPosition="right", comboboxProps={"transitionProps": {"duration": 0}}, className="month-choice",
-        **components.aria(label=terms.MONTH),
-    )  # fmt: skip
-    return html.Form(
-        [choice, html.Button("Ver", type="submit", className="action")],
-        action=filters.QUALITY_PATH,
-        method="get",
-        className="picker",
-    )
-
-
 # --- what needs a hand
 
 
@@ -82,7 +63,8 @@ def _issues(found: Quality) -> Component:
                                  className="said")  # fmt: skip
     else:
         body = html.Ul([_issue(found.period, each) for each in issues], className="issue-list")
-    return components.panel(part.title, body, kind="issues", actions=links.saving("issues") if issues else None)
+    title = f"{part.title}, {period_text(found.period)}"
+    return components.panel(title, body, kind="issues", actions=links.saving("issues") if issues else None)
 
 
 def _issue(period: Period, issue: Issue) -> Component:
