@@ -36,12 +36,12 @@ _UNITS = {
 }  # fmt: skip
 _WORDS = ("agent", "mark")
 _WIDTHS: dict[str, dict[str, Any]] = {
-    "agent": {"minWidth": 172, "flex": 3, "pinned": "left"},
+    "agent": {"minWidth": 168, "flex": 3, "pinned": "left"},
     "talk_seconds": {"minWidth": 118, "flex": 2},
     "logged_in_seconds": {"minWidth": 108, "flex": 2},
     "busy_seconds": {"minWidth": 108, "flex": 2},
     "staffed_seconds": {"minWidth": 112, "flex": 2},
-    "mark": {"minWidth": 220, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
+    "mark": {"minWidth": 150, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
 _EXPLAINED = (
     "occupancy", "logged_in_seconds", "paused_seconds", "rings_unanswered", "talk_seconds", "operators_on_duty"
@@ -56,15 +56,19 @@ def operators_panel(question: Question, found: Measured) -> Component:
     columns = _columns(terms.OPERATOR_COLUMNS)
     notes: list[str | Component] = [
         html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"),
-        "Por nombre; el nombre abre sus días, las atendidas abren sus llamadas. Ocupación = ocupado / (ocupado o "
-        "disponible), en tiempo.",
+        "El nombre abre sus días, las atendidas abren sus llamadas. Tiempos en horas:minutos:segundos; ocupación = "
+        "ocupado / (ocupado o disponible). «Sin salida»: tiempo en sesión que cerró una regla. «Sin sesión»: medias "
+        "horas con actividad y sin ingreso anotado (mínimo).",
     ]
     if asked.lines:
         notes.append(" La línea acota atendidas y conversación; el tiempo de un operador(a) no es de ninguna línea.")
-    if alike := _apart(found):
-        notes.append(alike)
-        if (way := links.setup_link("Puesta en marcha")) is not None:
-            notes += [" Se unen en ", way, "."]
+    if unnamed := sum(each.unnamed for each in found.operators):
+        one = f" La última es una interfaz {terms.UNNAMED}."
+        notes.append(one if unnamed == 1 else f" Las {number_text(unnamed)} últimas son interfaces {terms.UNNAMED}.")
+    alike = _apart(found)
+    notes += [alike] if alike else []
+    if (unnamed or alike) and (way := links.setup_link("Puesta en marcha")) is not None:
+        notes += [" Se nombran y se unen en ", way, "."]
     if not found.has_sessions:
         notes.append(
             " El registro de este período no tiene ingresos de operadores: no hay tiempo en sesión ni ocupación, y "
