@@ -79,13 +79,13 @@ def test_each_operator_has_calls_and_times_by_name_and_the_total_weighs_by_time(
 def test_what_a_rule_ended_and_who_never_logs_in_are_marked(context: Context) -> None:
     found = rows(page(context, DAY))
     assert found["Ana Pérez"]["mark"] == "sin salida: 00:30:00"
-    assert found["SIP/202"]["mark"] == "sin nombre asignado; sin sesión: 1 media hora"
+    assert found["SIP/202"]["mark"] == "sin nombre; sin sesión: 1 media hora"
 
 
 def test_interfaces_without_a_name_stand_after_the_persons_and_lead_to_where_they_get_one(context: Context) -> None:
     shown = page(context, DAY)
     assert [name for name, row in rows(shown).items() if "sin nombre" in row["mark"]] == ["Luz", "SIP/202"]
-    assert "Las 2 últimas son interfaces sin nombre asignado." in texts(shown)
+    assert "Las 2 últimas son interfaces sin nombre." in texts(shown)
 
 
 def test_the_calls_of_an_operator_and_the_operators_days_are_a_click_away(context: Context) -> None:

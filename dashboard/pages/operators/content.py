@@ -186,7 +186,9 @@ def operator_panels(
         texts["answered"] = _answered_link(asked, name, day, each)
         rows.append([dcc.Link(date_text(day), href=operator_address(asked, name, day)), *texts.values(), each.mark])
     headings = ["Día", *(terms.OPERATOR_COLUMNS[field] for field in fields), terms.OPERATOR_COLUMNS["mark"]]
-    days = components.panel(f"Días de {name}", components.table(headings, rows), kind="operator-days")
+    days = components.panel(
+        f"Días de {name}", components.table(headings, rows, numbers=headings[1:-1]), kind="operator-days"
+    )
     return [*parts, days, reasons_panel(found.reasons, whose=name)]
 
 
