@@ -120,7 +120,7 @@ def list_panel(question: Question, shown: Shown) -> Component:
     body: list[Component] = [
         html.P(dcc.Link("Volver a las cifras", href=f"{PATH}{question.filters.address}")),
         html.Nav(ways, className="lists", **components.aria(label="Cuáles abandonadas")),
-        html.P(says, className="quiet"),
+        html.P([html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"), says], className="quiet"),
         _grid(question, shown) if shown.number else html.P("No hay ninguna."),
     ]
     if shown.pages > 1:

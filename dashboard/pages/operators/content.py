@@ -193,7 +193,10 @@ def operator_panels(
 
 
 def _answered_link(asked: Filters, name: str, day: date, each: OperatorFigures) -> Component | str:
-    text = number_text(each.count("answered"))
+    number = each.count("answered")
+    if not number:
+        return number_text(number)
+    text = number_text(number)
     return links.calls_link(text, asked.narrowed(operador=name, dia=f"{day:%Y-%m-%d}"), "answered")
 
 
