@@ -141,6 +141,12 @@ def test_every_part_is_saved_as_it_is_shown(store: Context, part: str) -> None:
     assert "Período: octubre de 2026" in table.says and "71234567" not in saved
 
 
+def test_the_file_by_line_has_the_total_that_the_page_shows(store: Context) -> None:
+    table = abandoned.saved_table(store, MONTH, "ends")
+    assert table is not None and table.total
+    assert table.rows[-1][:3] == ["Total", 4, 2] and sum(row[1] for row in table.rows[:-1]) == 4
+
+
 def test_a_part_that_is_none_is_no_file(store: Context) -> None:
     assert abandoned.saved_table(store, MONTH, "nothing") is None
     assert abandoned.saved_table(store, f"{MONTH}&unidad=cliente", "transfers") is None

@@ -45,6 +45,7 @@ def table_of(part: str, question: Question, found: Found, made_at: datetime, *, 
         rows=rows,
         made_at=made_at,
         demo=demo,
+        total=part == "ends",
     )
 
 
@@ -107,7 +108,8 @@ def _transfers(found: Found) -> _Part | None:
 def _lines(found: Found) -> _Part | None:
     if found.by_line is None:
         return None
-    return _split(LINES_TITLE, ENDS, found.by_line, Dimension.SERVICE)
+    title, columns, rows = _split(LINES_TITLE, ENDS, found.by_line, Dimension.SERVICE)
+    return title, columns, [*rows, [terms.TOTAL, *(cell for name in ENDS for cell in _cells(name, found.figures))]]
 
 
 def _dids(found: Found) -> _Part:

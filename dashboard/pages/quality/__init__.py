@@ -19,6 +19,7 @@ from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed
 from dashboard.work.intake import SEE_SET_ASIDE
 from reports import terms
+from reports.definition import ValueUnit
 from reports.export import Column, Table, file_word
 from reports.figures import Scheme
 from reports.format import number_text, period_text
@@ -69,7 +70,10 @@ def table_of(asked: Asked, part: str, most: int) -> Table | None:
         name=f"calidad_{file_word(table.title)}_{period.first:%Y-%m-%d}_{period.last:%Y-%m-%d}",
         title=table.title,
         says=tuple(says),
-        columns=tuple(Column(heading, is_code=heading in table.codes) for heading in table.headings),
+        columns=tuple(
+            Column(heading, ValueUnit.COUNT if heading in table.counts else None, is_code=heading in table.codes)
+            for heading in table.headings
+        ),
         rows=table.rows,
         made_at=asked.made_at,
         demo=asked.context.is_demo,

@@ -336,10 +336,7 @@ def _table(part: Part, links_of: Mapping[int, Sequence[Component | None]] | None
         [(ways[place][number] if place in ways else None) or _told(value) for place, value in enumerate(row)]
         for number, row in enumerate(part.rows[:_MOST_ROWS])
     ]
-    numbers = [
-        heading for place, heading in enumerate(part.headings) if any(isinstance(row[place], int) for row in part.rows)
-    ]
-    table = components.table(part.headings, shown, numbers=numbers)
+    table = components.table(part.headings, shown, numbers=part.counts)
     left = len(part.rows) - len(shown)
     if left <= 0:
         return table
