@@ -148,6 +148,7 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
         heading = styles.heading(right=column.unit is not None, apart=apart[place])
         sheet.write_string(top, place, column.heading, heading)
         sheet.set_column(place, place, widths[place] + _INDENT * apart[place])
+    last = len(table.columns) - 1
     for number, row in enumerate(table.rows, start=top + 1):
         total = table.total and number == top + len(table.rows)
         for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
@@ -155,7 +156,10 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
             match value:
                 case str():
                     quoted = value.startswith(_FORMULA_STARTS)
-                    sheet.write_string(number, place, value, styles.text(quoted, apart=apart[place], total=total))
+                    # The next column would cut it; the last has room.
+                    wrapped = place < last and len(value) > widths[place]
+                    look = styles.text(quoted, apart=apart[place], total=total, wrapped=wrapped)
+                    sheet.write_string(number, place, value, look)
                 case _ if value is None or pd.isna(value):
                     if total:
                         sheet.write_blank(number, place, None, styles.text(False, apart=False, total=True))
@@ -169,7 +173,6 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
                 case _:
                     code = EXCEL_FORMATS[unit or ValueUnit.COUNT]
                     sheet.write_number(number, place, value, styles.number(code, total=total))
-    last = len(table.columns) - 1
     sheet.freeze_panes(top + 1, 1)
     if table.rows:
         sheet.autofilter(top, 0, top + len(table.rows) - table.total, last)  # a total is not sorted among the rest
@@ -194,10 +197,13 @@ class _Styles:
         aligned = {"align": "right"} if right else _APART if apart else {}
         return self._book.add_format({"bold": True, "text_wrap": True, "bottom": 1, **aligned})
 
-    def text(self, quoted: bool, *, apart: bool, total: bool) -> Any:
-        key = (quoted, apart, total)
+    def text(self, quoted: bool, *, apart: bool, total: bool, wrapped: bool = False) -> Any:
+        key = (quoted, apart, total, wrapped)
         if key not in self._made:
-            said = {**({"quote_prefix": True} if quoted else {}), **(_APART if apart else {})}
+            said = {
+                **({"quote_prefix": True} if quoted else {}), **(_APART if apart else {}),
+                **({"text_wrap": True} if wrapped else {}),
+            }  # fmt: skip
             self._made[key] = self._book.add_format({**said, **(_TOTAL if total else {})})
         return self._made[key]
 

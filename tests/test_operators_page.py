@@ -151,6 +151,13 @@ def test_what_is_seen_is_saved_with_both_sides(context: Context) -> None:
     assert saved_table(context, DAY, "other") is None
 
 
+def test_the_days_of_one_operator_are_saved_as_they_are_shown(context: Context) -> None:
+    table = saved_table(context, f"{DAY}&operador=Ana+P%C3%A9rez&dia=2024-03-05", "days")
+    assert table is not None and table.title == "Días de Ana Pérez" and table.columns[0].heading == "Día"
+    assert [(f"{row[0]:%d/%m/%Y}", row[1], row[2]) for row in table.rows] == [("05/03/2024", 1, 600)]
+    assert saved_table(context, DAY, "days") is None
+
+
 def test_without_data_the_page_says_what_to_do(empty_context: Context) -> None:
     assert "Todavía no hay datos" in texts(page(empty_context, ""))
 

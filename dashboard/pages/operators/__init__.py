@@ -61,6 +61,13 @@ def draw(asked: Asked, scheme: Scheme) -> Component:
 def table_of(asked: Asked, part: str, _most: int) -> Table | None:
     """Return what a part of the page shows, None for a part that it does not have. Raises QueryError."""
     found = measure_page(asked.cursor, asked.whole)
+    if part == "days":
+        name = dict(asked.question.filters.parts).get("operador")
+        chosen = next((each for each in found.operators if each.name == name), None)
+        if chosen is None:
+            return None
+        one = measure_one(asked.cursor, asked.question, chosen)
+        return tables.days_table(chosen.name, asked.question, one, asked.made_at, demo=asked.context.is_demo)
     return tables.table_of(part, asked.whole, found, asked.made_at, demo=asked.context.is_demo)
 
 

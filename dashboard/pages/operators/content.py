@@ -187,7 +187,10 @@ def operator_panels(
         rows.append([dcc.Link(date_text(day), href=operator_address(asked, name, day)), *texts.values(), each.mark])
     headings = ["Día", *(terms.OPERATOR_COLUMNS[field] for field in fields), terms.OPERATOR_COLUMNS["mark"]]
     days = components.panel(
-        f"Días de {name}", components.table(headings, rows, numbers=headings[1:-1]), kind="operator-days"
+        f"Días de {name}",
+        components.table(headings, rows, numbers=headings[1:-1]),
+        kind="operator-days",
+        actions=links.saving("days"),
     )
     return [*parts, days, reasons_panel(found.reasons, whose=name)]
 
