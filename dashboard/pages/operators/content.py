@@ -43,6 +43,10 @@ _WIDTHS: dict[str, dict[str, Any]] = {
     "staffed_seconds": {"minWidth": 112, "flex": 2},
     "mark": {"minWidth": 150, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
+_MARKS = (
+    "«Sin salida»: tiempo en sesión que cerró una regla. «Sin sesión»: medias horas con actividad y sin ingreso "
+    "anotado (mínimo). Ocupación = ocupado / (ocupado o disponible)."
+)
 _EXPLAINED = (
     "occupancy", "logged_in_seconds", "paused_seconds", "rings_unanswered", "talk_seconds", "operators_on_duty"
 )  # fmt: skip
@@ -56,27 +60,21 @@ def operators_panel(question: Question, found: Measured) -> Component:
     columns = _columns(terms.OPERATOR_COLUMNS)
     notes: list[str | Component] = [
         html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"),
-        "El nombre abre sus días, las atendidas abren sus llamadas. Tiempos en horas:minutos:segundos; ocupación = "
-        "ocupado / (ocupado o disponible). «Sin salida»: tiempo en sesión que cerró una regla. «Sin sesión»: medias "
-        "horas con actividad y sin ingreso anotado (mínimo).",
+        "El nombre abre sus días, las atendidas abren sus llamadas. Tiempos en horas:minutos:segundos.",
     ]
     if asked.lines:
         notes.append(" La línea acota atendidas y conversación; el tiempo de un operador(a) no es de ninguna línea.")
-    if unnamed := sum(each.unnamed for each in found.operators):
-        one = f" La última es una interfaz {terms.UNNAMED}."
-        notes.append(one if unnamed == 1 else f" Las {number_text(unnamed)} últimas son interfaces {terms.UNNAMED}.")
-    alike = _apart(found)
-    notes += [alike] if alike else []
-    if (unnamed or alike) and (way := links.setup_link("Puesta en marcha")) is not None:
-        notes += [" Se nombran y se unen en ", way, "."]
     if not found.has_sessions:
         notes.append(
             " El registro de este período no tiene ingresos de operadores: no hay tiempo en sesión ni ocupación, y "
             "quién estuvo en turno se sabe solo por su actividad (mínimo)."
         )
+    below: list[Component] = [html.P(_MARKS, className="quiet")]
+    if to_name := _to_name(found):
+        below.append(html.P(to_name, className="quiet"))
     return components.panel(
         f"{terms.OPERATORS}, {period_text(asked.period)}",
-        [html.P(notes, className="quiet"), components.grid("operators-table", columns, rows, total)],
+        [html.P(notes, className="quiet"), components.grid("operators-table", columns, rows, total), *below],
         kind="operators",
         explanation=explained(
             terms.OPERATORS,
@@ -84,6 +82,19 @@ def operators_panel(question: Question, found: Measured) -> Component:
         ),
         actions=links.saving("operators"),
     )
+
+
+def _to_name(found: Measured) -> list[str | Component]:
+    """Return what the site has still to say of who is who, and where it says it."""
+    told: list[str | Component] = []
+    if unnamed := sum(each.unnamed for each in found.operators):
+        one = f"La última es una interfaz {terms.UNNAMED}."
+        told.append(one if unnamed == 1 else f"Las {number_text(unnamed)} últimas son interfaces {terms.UNNAMED}.")
+    if alike := _apart(found):
+        told.append(alike)
+    if told and (way := links.setup_link("Puesta en marcha")) is not None:
+        told += [" Se nombran y se unen en ", way, "."]
+    return told
 
 
 def _apart(found: Measured) -> str:
