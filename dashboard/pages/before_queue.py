@@ -17,6 +17,7 @@ from dashboard import components, filters, links
 from dashboard.components import Children
 from dashboard.context import Cursor
 from dashboard.filters import FilterError, Filters
+from dashboard.paging import PAGE_ROWS, page_asked, page_links, page_shown
 from dashboard.period_controls import PeriodControls
 from dashboard.question_page import Asked, QuestionPage
 from dashboard.saving import most_rows
@@ -40,7 +41,6 @@ PATH = filters.BEFORE_QUEUE_PATH
 TITLE = terms.BEFORE_QUEUE
 IN_MENU = True
 
-PAGE_CALLS = 100
 _LINE, _CALLS, _TOTAL = "Línea", "Llamadas de afuera", "Total"
 _TABLE, _LIST = "lines", "calls"
 
@@ -122,12 +122,13 @@ page_of, saved_table = SHOWS.page_of, SHOWS.saved_table
 
 def _wanted(asked: Asked) -> Wanted:
     words, whole = asked.words, asked.question.filters
-    ending, page = words.get("que", ""), words.get("pagina", "1")
+    ending = words.get("que", "")
     if ending not in ("", "todas", *Ending):
         raise FilterError(f"«{ending}» no es una de las causas")
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 8 else 1
     plain = Filters(whole.period, whole.lines)
-    return Wanted(plain, Ending(ending) if ending in tuple(Ending) else None, bool(ending), max(1, number))
+    return Wanted(
+        plain, Ending(ending) if ending in tuple(Ending) else None, bool(ending), page_asked(words.get("pagina"))
+    )
 
 
 def _nothing_loaded() -> Component:
@@ -176,11 +177,10 @@ def _covered(days: RecordedDays, asked: Filters) -> str:
 def _list_panel(cursor: Cursor, asked: Wanted, lines: tuple[BeforeQueue, ...]) -> Component:
     total = total_of(lines)
     number = total.of(asked.ending) if asked.ending else total.calls
-    pages = max(1, -(-number // PAGE_CALLS))
-    page = min(asked.page, pages)
+    page, pages = page_shown(str(asked.page), number)
     wanted = asked.filters
     calls = list_before_queue(
-        cursor, wanted.period, asked.ending, wanted.lines, limit=PAGE_CALLS, offset=(page - 1) * PAGE_CALLS
+        cursor, wanted.period, asked.ending, wanted.lines, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS
     )
     if not calls:
         return components.panel(_list_title(asked), html.P("No hay ninguna."))
@@ -194,23 +194,11 @@ def _list_panel(cursor: Cursor, asked: Wanted, lines: tuple[BeforeQueue, ...]) -
             html.Div(
                 components.table(terms.RECORDED_CALL_COLUMNS, [_shown(call) for call in calls]), className="before"
             ),
-            *([_pages(asked, page, pages)] if pages > 1 else []),
+            *page_links(page, pages, lambda other: asked.address(ending=asked.ending, page=other)),
         ],
         kind="events",
         actions=links.saving(_LIST),
     )
-
-
-def _pages(asked: Wanted, page: int, pages: int) -> Component:
-    def to(text: str, other: int) -> Component | None:
-        there = 1 <= other <= pages and other != page
-        return dcc.Link(text, href=asked.address(ending=asked.ending, page=other)) if there else None
-
-    steps = [to("Primera", 1), to("Anterior", page - 1),
-             html.Span(f"Página {number_text(page)} de {number_text(pages)}", className="quiet"),
-             to("Siguiente", page + 1), to("Última", pages)]  # fmt: skip
-    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
-    return nav
 
 
 def _list_title(asked: Wanted) -> str:

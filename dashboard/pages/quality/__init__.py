@@ -12,6 +12,7 @@ from dashboard import filters
 from dashboard.filters import FilterError
 from dashboard.freshness import time_of
 from dashboard.pages.quality import content, tables
+from dashboard.paging import PAGE_ROWS, page_shown
 from dashboard.people.personal import own_mask
 from dashboard.period_controls import PeriodControls
 from dashboard.question_page import Asked, QuestionPage
@@ -32,7 +33,7 @@ TITLE = terms.QUALITY
 IN_MENU = True
 
 #: Lines on a page of a list; lines that a file holds (20.000 as Excel take 2 s of one core).
-PAGE_LINES, MOST_SAVED = 100, 20_000
+PAGE_LINES, MOST_SAVED = PAGE_ROWS, 20_000
 _SET_ASIDE = "observadas"
 
 
@@ -104,7 +105,7 @@ def _list_of(asked: Asked) -> Component | None:
     if kind == _SET_ASIDE:
         reason = words.get("motivo", "")
         number = count_set_aside(cursor, period, reason)
-        page, pages = _page_asked(words, number)
+        page, pages = page_shown(words.get("pagina"), number, PAGE_LINES)
         lines = list_set_aside(
             cursor, period, reason, limit=PAGE_LINES, offset=(page - 1) * PAGE_LINES, mask=own_mask()
         )
@@ -112,17 +113,9 @@ def _list_of(asked: Asked) -> Component | None:
     if kind not in KINDS:
         raise FilterError("No hay un listado así; abra uno desde la página")
     number = count_odd_lines(cursor, kind, period)
-    page, pages = _page_asked(words, number)
+    page, pages = page_shown(words.get("pagina"), number, PAGE_LINES)
     odd = list_odd_lines(cursor, kind, period, limit=PAGE_LINES, offset=(page - 1) * PAGE_LINES)
     return content.listed_lines(period, kind, odd, number, page, pages)
-
-
-def _page_asked(words: dict[str, str], number: int) -> tuple[int, int]:
-    """Return the page that an address asks for, and how many there are; what is no page is the first or the last."""
-    pages = max(1, -(-number // PAGE_LINES))
-    text = words.get("pagina", "1")
-    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-    return min(max(1, wanted), pages), pages
 
 
 def _sees_text() -> bool:

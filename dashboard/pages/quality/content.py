@@ -18,6 +18,7 @@ from dashboard.components import Children, icon
 from dashboard.filters import Filters
 from dashboard.pages.quality import tables
 from dashboard.pages.quality.tables import Part
+from dashboard.paging import page_links
 from dashboard.people.personal import own_mask
 from reports import figures, terms
 from reports.attention import WEIGHTS, Issue, Place, Weight, issues_of
@@ -310,23 +311,11 @@ def _listed(
         [
             html.P(_with(" ".join(says), back), className="quiet"),
             drawn,
-            *([_pages(period, words, page, pages)] if pages > 1 else []),
+            *page_links(page, pages, lambda other: links.quality_href(period, **words, pagina=str(other))),
         ],
         kind="listed",
         actions=links.saving(saved),
     )
-
-
-def _pages(period: Period, words: Mapping[str, str], page: int, pages: int) -> Component:
-    def to(text: str, other: int) -> Component | None:
-        there = 1 <= other <= pages and other != page
-        return _own_link(period, text, **words, pagina=str(other)) if there else None
-
-    steps = [to("Primera", 1), to("Anterior", page - 1),
-             html.Span(f"Página {number_text(page)} de {number_text(pages)}", className="quiet"),
-             to("Siguiente", page + 1), to("Última", pages)]  # fmt: skip
-    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
-    return nav
 
 
 def _table(part: Part, links_of: Mapping[int, Sequence[Component | None]] | None = None) -> Component:
