@@ -165,13 +165,13 @@ def duty_panel(found: Measured, scheme: figures.Scheme) -> Component:
 
 
 def reasons_panel(reasons: pd.DataFrame, *, whose: str = "", saved: bool = False) -> Component:
-    """Return pauses by reason: time, and its part of all time paused."""
+    """Return pauses by reason: the time of each, and of all."""
     rows: list[list[Children]] = [
         [terms.TOTAL if pd.isna(reason) else str(reason), duration_text(int(seconds))]
         for reason, seconds in zip(reasons["reason"], reasons["numerator"], strict=True)
     ]
     headings = (terms.DIMENSIONS[Dimension.REASON].capitalize(), BY_NAME["paused_seconds"].label)
-    body = components.table(headings, rows) if len(rows) > 1 else html.P("No hubo pausas.")
+    body = components.table(headings, rows, numbers=headings[1:]) if len(rows) > 1 else html.P("No hubo pausas.")
     title = f"{terms.PAUSES_BY_REASON}{f': {whose}' if whose else ''}"
     indicator = BY_NAME["paused_seconds"]
     return components.panel(
