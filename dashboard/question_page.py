@@ -185,7 +185,7 @@ class QuestionPage:
             if question is not None:
                 values = controls.values(question, context)
                 title = f"{self.title}{'' if self.title.endswith('?') else ','} {period_text(question.filters.period)}"
-                address = question.filters.address
+                address = question.whole.filters.address
             set_props("title", {"data": page_title(title, demo=context.is_demo)})
             choices = (month_choices(months), *([line_choices(context)] if lines else []))
             return body, fresh, {**state, "address": address}, *values, *choices
