@@ -19,6 +19,10 @@ from reports.limits import limits_of, suffering
 
 #: What Inicio, Nivel de servicio and Llamadas show of what a source may lose (``LogSource.losses``).
 SHOWN = ("wait", "cause", "talk", "did")
+#: What the other pages show of it.
+BRIDGE = ("wait", "cause", "transfers", "did", "visits")
+OPERATORS = ("talk", "rings", "sessions")
+ABANDONED = ("wait", "cause", "transfers", "did", "visits", "position", "hangup")
 
 
 def limits_notes(

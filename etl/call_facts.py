@@ -51,7 +51,7 @@ def withheld_keys(key: bytes) -> tuple[int, ...]:
 def line_facts_sql() -> dict[str, str]:
     """Return what a line of a log tells, by the name it has in ``models/plain_visits.sql``; NULL where it has nothing.
 
-    Places in the queue and seconds of ring are texts as written: ``place_sql`` and ``ring_sql`` read them, once a visit.
+    Places in the queue and seconds of ring are texts as written, to be read once a visit: ``place_sql``, ``ring_sql``.
     """
     enters = f"kind = {int(EventKind.ENTER)}"
     ends_answered = f"kind = {int(EventKind.ANSWERED_END)}"

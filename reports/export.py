@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,6 +34,9 @@ _LETTER = 1
 _TOTAL = {"bold": True, "top": 1}
 _APART = {"align": "left", "indent": 1}
 _INDENT = 2
+_PAD = 2  # characters left free in a column
+#: Points of a line of text; characters of the shortest line that is broken.
+_LINE_POINTS, _SHORTEST_LINE = 15, 80
 _WIDE = 6  # more columns than this lie across the sheet
 
 
@@ -125,18 +129,26 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
     bold, plain = book.add_format({"bold": True}), book.add_format({})
     sheet.hide_gridlines(2)
     sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
-    for number, line in enumerate(table.heading, start=1):
+    widths = [_width(column, [row[place] for row in table.rows]) for place, column in enumerate(table.columns)]
+    # A line longer than the table would make the printed sheet wider than it is.
+    above = [part for line in table.heading for part in textwrap.wrap(line, max(_SHORTEST_LINE, sum(widths)))]
+    for number, line in enumerate(above, start=1):
         sheet.write_string(number, 0, line, bold if line == terms.DEMO_DATA else plain)
-    top = len(table.heading) + 2
+    top = len(above) + 2
     # A text beside a number to its left would touch it.
     apart = [
         place > 0 and column.unit is None and table.columns[place - 1].unit is not None
         for place, column in enumerate(table.columns)
     ]
+    heights = (
+        len(textwrap.wrap(column.heading, wide - _PAD)) for column, wide in zip(table.columns, widths, strict=True)
+    )
+    sheet.set_row(top, _LINE_POINTS * max(heights))
     for place, column in enumerate(table.columns):
         heading = styles.heading(right=column.unit is not None, apart=apart[place])
         sheet.write_string(top, place, column.heading, heading)
-        sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]) + _INDENT * apart[place])
+        sheet.set_column(place, place, widths[place] + _INDENT * apart[place])
+    last = len(table.columns) - 1
     for number, row in enumerate(table.rows, start=top + 1):
         total = table.total and number == top + len(table.rows)
         for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
@@ -144,7 +156,10 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
             match value:
                 case str():
                     quoted = value.startswith(_FORMULA_STARTS)
-                    sheet.write_string(number, place, value, styles.text(quoted, apart=apart[place], total=total))
+                    # The next column would cut it; the last has room.
+                    wrapped = place < last and len(value) > widths[place]
+                    look = styles.text(quoted, apart=apart[place], total=total, wrapped=wrapped)
+                    sheet.write_string(number, place, value, look)
                 case _ if value is None or pd.isna(value):
                     if total:
                         sheet.write_blank(number, place, None, styles.text(False, apart=False, total=True))
@@ -158,7 +173,6 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
                 case _:
                     code = EXCEL_FORMATS[unit or ValueUnit.COUNT]
                     sheet.write_number(number, place, value, styles.number(code, total=total))
-    last = len(table.columns) - 1
     sheet.freeze_panes(top + 1, 1)
     if table.rows:
         sheet.autofilter(top, 0, top + len(table.rows) - table.total, last)  # a total is not sorted among the rest
@@ -183,17 +197,20 @@ class _Styles:
         aligned = {"align": "right"} if right else _APART if apart else {}
         return self._book.add_format({"bold": True, "text_wrap": True, "bottom": 1, **aligned})
 
-    def text(self, quoted: bool, *, apart: bool, total: bool) -> Any:
-        key = (quoted, apart, total)
+    def text(self, quoted: bool, *, apart: bool, total: bool, wrapped: bool = False) -> Any:
+        key = (quoted, apart, total, wrapped)
         if key not in self._made:
-            said = {**({"quote_prefix": True} if quoted else {}), **(_APART if apart else {})}
+            said = {
+                **({"quote_prefix": True} if quoted else {}), **(_APART if apart else {}),
+                **({"text_wrap": True} if wrapped else {}),
+            }  # fmt: skip
             self._made[key] = self._book.add_format({**said, **(_TOTAL if total else {})})
         return self._made[key]
 
     def number(self, code: str, *, total: bool) -> Any:
         key = (code, total)
         if key not in self._made:
-            said = {"num_format": code, **({} if code in (_DATE, _MOMENT) else {"align": "right"})}
+            said = {"num_format": code, "align": "left" if code in (_DATE, _MOMENT) else "right"}
             self._made[key] = self._book.add_format({**said, **(_TOTAL if total else {})})
         return self._made[key]
 
@@ -207,7 +224,7 @@ def _width(column: Column, values: Sequence[Any]) -> int:
                 longest = max(longest, len(value))
             case datetime():
                 longest = max(longest, _MOMENT_WIDTH)
-    return min(_WIDEST, max(_NARROWEST, longest + 2))
+    return min(_WIDEST, max(_NARROWEST, longest + _PAD))
 
 
 def _csv_cell(value: Any) -> str:

@@ -229,6 +229,8 @@ OPERATOR_COLUMNS = {
     "occupancy": "Ocupación",
     "mark": "Observación",
 }
+# An interface that the site has given no person.
+UNNAMED = "sin nombre"
 PAUSES_BY_REASON = "Pausas por motivo"
 ON_DUTY = "Operadores en turno por media hora"
 # How a session or pause was ended, where the log does not say it.

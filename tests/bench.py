@@ -17,15 +17,20 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from etl.settings import Settings
 from etl.simulation.volume import write_day, write_volume
 from tests.bench_database import measure_database_reads
 from tests.bench_pages import measure_pages
+from tests.drawn_log import EIGHT
+from tests.records_log import Leg, master
 
 ROOT = Path(__file__).resolve().parents[1]
 DAY_LINES = 30_000
+RECORDS_A_DAY = 400
+LA_PAZ = timezone(timedelta(hours=-4))
 _COLUMNS = "{'t': 'BIGINT', " + ", ".join(f"'c{n}': 'VARCHAR'" for n in range(10)) + "}"
 BARE = f"""
 import sys, duckdb
@@ -139,6 +144,24 @@ def _sizes(folder: Path) -> dict[str, int]:
     )
 
 
+def add_call_records(folder: Path, store: Path) -> None:
+    """Add a record of calls (CDR) to five years of log, for the page of what no queue log tells."""
+    chance = random.Random(6)
+    legs = []
+    for day in range(365 * 5):
+        begin = int(datetime(2020, 1, 2, 8, tzinfo=LA_PAZ).timestamp()) - EIGHT + 86_400 * day
+        for at in sorted(chance.randrange(36_000) for _ in range(RECORDS_A_DAY)):
+            app, billed = chance.choice((("Dial", 50), ("WaitExten", 4), ("Queue", 0), ("Queue", 50)))
+            disposition = "ANSWERED" if billed else "NO ANSWER"
+            dst = chance.choice(("101", "102", "4200400", "4251000"))
+            legs.append(Leg(begin + at, len(legs), dst=dst, app=app, billed=billed, disposition=disposition))
+    path = folder / "Master.csv"
+    path.write_text("\n".join(master(legs)) + "\n", encoding="utf-8")
+    os.environ["CALLCENTER_TABLE_ZONE"] = "local"
+    done = ingest(path, store)
+    print(f"a record of {len(legs):,} calls: {done.seconds:5.2f} s, {done.peak_mb:4.0f} MB", flush=True)
+
+
 def main(arguments: Sequence[str]) -> None:
     random.seed(0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -149,6 +172,7 @@ def main(arguments: Sequence[str]) -> None:
         measure_database_reads(folder)
         if "--quick" not in arguments:
             add_a_day(folder, (1, 5), rounds=5)
+            add_call_records(folder, folder / "years")
             measure_pages(Settings(data=folder / "years"))
 
 

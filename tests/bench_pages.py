@@ -22,7 +22,9 @@ from dashboard.context import Context
 from dashboard.serving.server import leave_imports_uncollected
 from etl.settings import Settings
 from etl.warehouse import Generation
-from reports.terms import LINES
+from reports.definition import Dimension, Unit, month
+from reports.query import measure
+from reports.terms import LINES, NO_AGENT
 from tests.callbacks import body_of
 from tests.people import DOOR, SignedIn
 
@@ -85,14 +87,14 @@ class _RecordingContext(Context):
 
 def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     """Print, for each callback, its p95 beside that of its queries, cold and warm, and whether it holds its limits."""
-    months, generation = _record(settings)
+    months, generation, operator = _record(settings)
     print(f"callbacks over {months[0]} to {months[-1]}, p95 of {draws} draws, ms", flush=True)
     print(f"{'':34}{'cold':>7}{'bare':>7}{'limit':>7}{'warm':>8}{'bare':>7}{'limit':>7}", flush=True)
     opened: list[float] = []
     context = _RecordingContext(settings)
     app = create_app(context, DOOR)
     leave_imports_uncollected()
-    for question in questions(months, generation):
+    for question in questions(months, generation, operator):
         chance = random.Random(question.name)
         ours, bare = Taken(), Taken()
         _post(SignedIn(context, app=app), body_of(app, question.output, question.values(chance)))
@@ -104,8 +106,8 @@ def measure_pages(settings: Settings, draws: int = DRAWS) -> None:
     print(f"opening a generation: p95 {1000 * p95(opened):.0f} ms, once for all pages", flush=True)
 
 
-def questions(months: Sequence[str], generation: int) -> list[Question]:
-    """What is asked: every callback that reads calls, of any month on record."""
+def questions(months: Sequence[str], generation: int, operator: str) -> list[Question]:
+    """What is asked: every callback that reads calls, of any month on record; of one operator a day."""
     whole = months[13:-1]
 
     def sl(search: str) -> dict[str, Any]:
@@ -117,6 +119,10 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
 
     def bridge(chance: random.Random, unit: str) -> dict[str, Any]:
         return sl(f"?mes={chance.choice(whole)}&unidad={unit}")
+
+    def operators_day(chance: random.Random) -> dict[str, Any]:
+        day = f"{chance.choice(whole)}-{chance.randint(1, 28):02}"
+        return sl(f"?desde={day[:8]}01&hasta={day[:8]}28&{urlencode({'operador': operator, 'dia': day})}")
 
     def narrowed(chance: random.Random) -> str:
         words = {
@@ -150,9 +156,18 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
         Question("... un paso en Llamadas", "calls-content.children",
                  lambda c: {"location.search": f"?mes={c.choice(whole)}&puente=transferred"}, MONTH_SECONDS),
         Question("Abandonos y rellamadas", "abandoned-content.children",
-                 lambda c: {"location.search": f"?mes={c.choice(whole)}"}, 4 * MONTH_SECONDS),
+                 lambda c: sl(f"?mes={c.choice(whole)}"), 4 * MONTH_SECONDS),
         Question("... un listado", "abandoned-content.children",
-                 lambda c: {"location.search": f"?mes={c.choice(whole)}&despues=sin-respuesta"}, 4 * MONTH_SECONDS),
+                 lambda c: sl(f"?mes={c.choice(whole)}&despues=sin-respuesta"), 4 * MONTH_SECONDS),
+        Question("Operadores, un mes", "operators-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}"), MONTH_SECONDS),
+        Question("... un día de uno", "operators-content.children", operators_day, 2 * MONTH_SECONDS),
+        Question("... trece meses", "operators-content.children", lambda c: sl(thirteen(c)), YEAR_SECONDS),
+        Question("Antes de la cola, un mes", "before-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}"), MONTH_SECONDS),
+        Question("... un listado", "before-content.children",
+                 lambda c: sl(f"?mes={c.choice(whole)}&que=menu"), MONTH_SECONDS),
+        Question("... trece meses", "before-content.children", lambda c: sl(thirteen(c)), YEAR_SECONDS),
         Question("Calidad de datos", "quality-content.children",
                  lambda c: sl(f"?mes={c.choice(whole)}"), MONTH_SECONDS),
         # It reads calls and lines, not counts of them: over a year only held against its queries.
@@ -162,11 +177,15 @@ def questions(months: Sequence[str], generation: int) -> list[Question]:
     ]  # fmt: skip
 
 
-def _record(settings: Settings) -> tuple[list[str], int]:
-    """The months on record, and the generation in service."""
+def _record(settings: Settings) -> tuple[list[str], int, str]:
+    """The months on record, the generation in service, and who answered most."""
     context = Context(settings)
-    with context.reading() as (generation, _):
-        found = list(generation.periods("calls")), generation.number
+    with context.reading() as (generation, cursor):
+        months = list(generation.periods("calls"))
+        counted = measure(cursor, context.rules(), ["answered"], month(months[-2]), [Dimension.AGENT], None, Unit.VISIT)
+        most = counted.sort_values("numerator", ascending=False)
+        operator = next(str(name) for name in most["agent"] if name != NO_AGENT)
+        found = months, generation.number, operator
     context.close()
     return found
 

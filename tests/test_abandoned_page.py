@@ -9,7 +9,7 @@ from dash import Dash, dcc
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import abandoned, calls
-from dashboard.pages.abandoned import tables, with_iso_days
+from dashboard.pages.abandoned import tables
 from dashboard.people.accounts import Role
 from dashboard.work.exports import ExportError
 from reports.export import csv_bytes
@@ -60,7 +60,7 @@ def app(store: Context) -> Dash:
 
 
 def shown(store: Context, search: str) -> str:
-    return texts(abandoned.page_of(store, search))
+    return texts(abandoned.page_of(store, search).body)
 
 
 def test_the_figures_say_both_sides(store: Context) -> None:
@@ -74,7 +74,7 @@ def test_the_figures_say_both_sides(store: Context) -> None:
 
 
 def test_whoever_was_told_to_call_back_is_masked_and_told_when_and_where_they_were_answered(store: Context) -> None:
-    page = abandoned.page_of(store, f"{MONTH}&despues=todas")
+    page = abandoned.page_of(store, f"{MONTH}&despues=todas").body
     rows = find(page, lambda each: getattr(each, "id", "") == "abandoned-grid").rowData
     told = [
         (row["number_text"], row["answered_text"], row["answered_service_text"], row["position_text"]) for row in rows
@@ -91,7 +91,7 @@ def test_whoever_was_told_to_call_back_is_masked_and_told_when_and_where_they_we
 
 @pytest.mark.parametrize(("which", "number"), [("sin-respuesta", 1), ("atendidas", 1), ("sin-numero", 1), ("todas", 3)])
 def test_a_list_has_as_many_as_its_figure_says(store: Context, which: str, number: int) -> None:
-    page = abandoned.page_of(store, f"{MONTH}&despues={which}")
+    page = abandoned.page_of(store, f"{MONTH}&despues={which}").body
     assert len(find(page, lambda each: getattr(each, "id", "") == "abandoned-grid").rowData) == number
     assert f"({number})" in texts(page)
 
@@ -104,7 +104,7 @@ def test_every_figure_opens_as_many_calls_as_it_counts(store: Context) -> None:
             links.append((str(each.children), each.href.partition("?")[2]))
         return False
 
-    find(abandoned.page_of(store, MONTH), gather)
+    find(abandoned.page_of(store, MONTH).body, gather)
     assert len(links) > 25
     for number, query in dict.fromkeys(links):
         assert f": {number} llamada" in texts(calls.page_of(store, f"?{query}")), query
@@ -132,20 +132,19 @@ def test_what_cannot_be_shown_is_told(store: Context, search: str, says: str) ->
     assert says in shown(store, search)
 
 
-def test_a_day_may_be_typed_as_people_write_it() -> None:
-    assert with_iso_days("?desde=01/10/2026&hasta=31/10/2026&linea=101") == (
-        "?desde=2026-10-01&hasta=2026-10-31&linea=101"
-    )
-    assert with_iso_days("?mes=2026-10") == "?mes=2026-10"
-
-
-@pytest.mark.parametrize("part", tables._PARTS)
+@pytest.mark.parametrize("part", tables.PARTS)
 def test_every_part_is_saved_as_it_is_shown(store: Context, part: str) -> None:
     table = abandoned.saved_table(store, MONTH, part)
     assert table is not None
     assert all(len(row) == len(table.columns) for row in table.rows) and table.rows
     saved = csv_bytes(table).decode("utf-8-sig")
     assert "Período: octubre de 2026" in table.says and "71234567" not in saved
+
+
+def test_the_file_by_line_has_the_total_that_the_page_shows(store: Context) -> None:
+    table = abandoned.saved_table(store, MONTH, "ends")
+    assert table is not None and table.total
+    assert table.rows[-1][:3] == ["Total", 4, 2] and sum(row[1] for row in table.rows[:-1]) == 4
 
 
 def test_a_part_that_is_none_is_no_file(store: Context) -> None:
@@ -173,7 +172,9 @@ def test_an_address_for_the_worker_holds_only_what_the_filters_know(store: Conte
 def test_the_page_opens_for_its_roles_alone(store: Context, app: Dash, role: Role) -> None:
     client = SignedIn(store, role, app)
     allowed = role in (Role.SUPERVISOR, Role.MANAGER, Role.CHIEF, Role.QUALITY)
-    body = body_of(app, "abandoned-content.children", {"location.search": f"{MONTH}&despues=todas"})
+    body = body_of(
+        app, "abandoned-content.children", {"location.search": f"{MONTH}&despues=todas", "scheme.data": "light"}
+    )
     answer = client.post("/_dash-update-component", json=body)
     assert (answer.status_code == 200) == allowed
     assert (
@@ -185,7 +186,8 @@ def test_the_page_opens_for_its_roles_alone(store: Context, app: Dash, role: Rol
 
 def test_a_file_of_the_list_and_of_a_part_are_sent(store: Context, app: Dash) -> None:
     client = SignedIn(store, Role.SUPERVISOR, app)
-    state = {"search": f"{MONTH}&despues=todas", "generation": store.generation_in_service()}
+    search, generation = f"{MONTH}&despues=todas", store.generation_in_service()
+    state = {"search": search, "scheme": "light", "generation": generation, "address": "?desde=2026-10-01"}
     for part, name in (("abandoned-list", "abandonadas_todas"), ("transfers", "abandonos-a-donde-se-transfieren")):
         values = {"abandoned-shown.data": state, "triggered": {"part": part, "ending": "csv"}}
         answer = client.post("/_dash-update-component", json=body_of(app, "abandoned-file.data", values))

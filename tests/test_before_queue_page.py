@@ -26,7 +26,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 
 
 def said(context: Context, search: str) -> str:
-    return str(before_queue.page_of(context, search).to_plotly_json())
+    return str(before_queue.page_of(context, search).body.to_plotly_json())
 
 
 def test_each_count_stands_beside_its_line_and_leads_to_its_calls(context: Context) -> None:
@@ -49,9 +49,8 @@ def test_a_list_holds_as_many_calls_as_its_count_and_nobodys_number(context: Con
     assert "Página" not in said(context, f"{MARCH}&que=menu&pagina=999")
 
 
-def test_days_are_taken_as_people_type_them(context: Context) -> None:
-    assert "4200400 Contact Center" in said(context, "?desde=05%2F03%2F2024&hasta=05%2F03%2F2024")
-    assert "no es una fecha" in said(context, "?desde=ayer&hasta=05%2F03%2F2024")
+def test_what_cannot_be_shown_is_told(context: Context) -> None:
+    assert "no es una fecha" in said(context, "?desde=ayer&hasta=2024-03-05")
     assert "no es una de las causas" in said(context, f"{MARCH}&que=otra")
 
 

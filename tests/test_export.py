@@ -121,6 +121,15 @@ def test_a_book_says_what_it_shows_and_is_the_same_each_time() -> None:
     assert (found.freeze_panes, found.page_setup.paperSize, found.print_title_rows) == ("B6", 1, "$5:$5")
 
 
+def test_a_long_heading_is_seen_whole_and_a_long_line_above_makes_no_sheet_wider() -> None:
+    columns = [Column("Tasa de transferencia: transferidas", ValueUnit.COUNT), Column("Entrada"), Column("Línea")]
+    table = replace(drawn(columns, [[1, datetime(2026, 10, 1, 8), "101"]]), says=("palabra " * 40, "corta"))
+    found = sheet(table)
+    assert [str(found.cell(row, 1).value).count("palabra") for row in range(3, 8)] == [10, 10, 10, 10, 0]
+    assert found["A9"].value == columns[0].heading and found.row_dimensions[9].height == 45
+    assert found["B10"].alignment.horizontal == "left", "or it would touch the line beside it"
+
+
 def drawn(columns: list[Column], rows: list[list[object]]) -> Table:
     return Table("x", "Por línea", ("octubre",), tuple(columns), rows, datetime(2026, 11, 1, 8), demo=True)
 

@@ -63,7 +63,7 @@ def rows(shown: Component) -> dict[str, dict[str, Any]]:
 
 def test_each_operator_has_calls_and_times_by_name_and_the_total_weighs_by_time(context: Context) -> None:
     found = rows(page(context, DAY))
-    assert list(found) == ["Ana Pérez", "Luz", "SIP/202", "Total"], "by name, not by rank"
+    assert list(found) == ["Ana Pérez", "Luz", "SIP/202", "Total"], "persons first, by name and not by rank"
     fields = ("answered", "talk_seconds", "rings_unanswered", "logged_in_seconds", "paused_seconds", "busy_seconds",
               "staffed_seconds")  # fmt: skip
     assert {each: tuple(row[field] for field in fields) for each, row in found.items()} == {
@@ -78,8 +78,14 @@ def test_each_operator_has_calls_and_times_by_name_and_the_total_weighs_by_time(
 
 def test_what_a_rule_ended_and_who_never_logs_in_are_marked(context: Context) -> None:
     found = rows(page(context, DAY))
-    assert found["Ana Pérez"]["mark"] == "sin salida anotada: 00:30:00"
-    assert found["SIP/202"]["mark"] == "con actividad sin sesión: 1 media hora (mínimo)"
+    assert found["Ana Pérez"]["mark"] == "sin salida: 00:30:00"
+    assert found["SIP/202"]["mark"] == "sin nombre; sin sesión: 1 media hora"
+
+
+def test_interfaces_without_a_name_stand_after_the_persons_and_lead_to_where_they_get_one(context: Context) -> None:
+    shown = page(context, DAY)
+    assert [name for name, row in rows(shown).items() if "sin nombre" in row["mark"]] == ["Luz", "SIP/202"]
+    assert "Las 2 últimas son interfaces sin nombre." in texts(shown)
 
 
 def test_the_calls_of_an_operator_and_the_operators_days_are_a_click_away(context: Context) -> None:
@@ -113,15 +119,18 @@ def test_a_line_narrows_the_calls_and_says_that_time_is_of_no_line(context: Cont
     assert "no es de ninguna línea" in texts(shown)
 
 
-def test_the_form_takes_days_as_they_are_written_here_in_any_order(context: Context) -> None:
-    found = rows(page(context, "?desde=06%2F03%2F2024&hasta=05%2F03%2F2024"))
-    assert found["Total"]["answered"] == 2
-    assert "No se pueden mostrar" in texts(page(context, "?desde=31%2F02%2F2024&hasta=05%2F03%2F2024"))
-
-
-@pytest.mark.parametrize("search", [f"{DAY}&operador=Nadie", "?desde=x", f"{DAY}&operador=Luz&dia=ayer"])
+@pytest.mark.parametrize("search", ["?desde=x", f"{DAY}&operador=Luz&dia=ayer"])
 def test_what_cannot_be_shown_says_why(context: Context, search: str) -> None:
     assert "No se pueden mostrar estas cifras" in texts(page(context, search))
+
+
+def test_who_is_not_there_in_another_period_is_told_above_those_who_are(context: Context) -> None:
+    shown = page(context, f"{DAY}&operador=Nadie")
+    assert "No hay operador(a) «Nadie» en 05/03/2024" in texts(shown) and "Ana Pérez" in rows(shown)
+
+
+def test_a_period_without_a_log_has_no_zeros(context: Context) -> None:
+    assert "No hay registro de enero de 2024" in texts(page(context, "?mes=2024-01"))
 
 
 def test_what_is_seen_is_saved_with_both_sides(context: Context) -> None:
@@ -140,6 +149,13 @@ def test_what_is_seen_is_saved_with_both_sides(context: Context) -> None:
     reasons = saved_table(context, DAY, "reasons")
     assert reasons is not None and reasons.rows == [["Refrigerio", 900], [terms.TOTAL, 900]]
     assert saved_table(context, DAY, "other") is None
+
+
+def test_the_days_of_one_operator_are_saved_as_they_are_shown(context: Context) -> None:
+    table = saved_table(context, f"{DAY}&operador=Ana+P%C3%A9rez&dia=2024-03-05", "days")
+    assert table is not None and table.title == "Días de Ana Pérez" and table.columns[0].heading == "Día"
+    assert [(f"{row[0]:%d/%m/%Y}", row[1], row[2]) for row in table.rows] == [("05/03/2024", 1, 600)]
+    assert saved_table(context, DAY, "days") is None
 
 
 def test_without_data_the_page_says_what_to_do(empty_context: Context) -> None:

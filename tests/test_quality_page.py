@@ -58,7 +58,7 @@ def acting(store: Context, app: Dash) -> Acting:
 
 
 def shown(store: Context, search: str) -> str:
-    return texts(quality.page_of(store, search, LIGHT))
+    return texts(quality.page_of(store, search, LIGHT).body)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -78,7 +78,7 @@ def test_no_caller_is_told_to_anybody_on_the_page_its_lists_and_its_files(
     told = []
     with acting(role):
         for search in (OCTOBER, *lists.values()):
-            told.append(json.dumps(quality.page_of(store, search, LIGHT), cls=PlotlyJSONEncoder))
+            told.append(json.dumps(quality.page_of(store, search, LIGHT).body, cls=PlotlyJSONEncoder))
         told += [csv_bytes(saved_as(store, search, part)).decode() for part, search in files.items()]
     assert not [each for each in told if CALLER in each or "Prueba" in each]
     assert sum("1-queue_log" in each for each in told) > len(lists)
@@ -101,11 +101,10 @@ def test_operators_and_texts_are_told_to_whoever_may_know_them(store: Context, a
 
 def test_the_page_tells_the_counts_with_their_ways_on(store: Context, acting: Acting) -> None:
     with acting(Role.CHIEF):
-        page = quality.page_of(store, OCTOBER, LIGHT)
+        page = quality.page_of(store, OCTOBER, LIGHT).body
     said = texts(page)
     for text in (
-        "Calidad de datos, octubre de 2026",
-        "Registro hasta 31/10/2026 17:50",
+        "Qué atender primero, octubre de 2026",
         "Faltan 5 horas de registro en 1 hueco; el mayor, 14/10/2026 10:00 a 15:00 (5 horas).",
         "Filas observadas: 3",
         "5999 4299999 1 28/10/2026 28/10/2026 19 h (1)",
@@ -123,11 +122,11 @@ def test_the_page_tells_the_counts_with_their_ways_on(store: Context, acting: Ac
 
 def test_ways_that_somebody_may_not_go_are_not_offered(store: Context, acting: Acting) -> None:
     with acting(Role.MANAGER):
-        hrefs = _hrefs(quality.page_of(store, OCTOBER, LIGHT))
+        hrefs = _hrefs(quality.page_of(store, OCTOBER, LIGHT).body)
     assert "/puesta-en-marcha" not in hrefs and "/cargas" in hrefs
     with acting(Role.ADMINISTRATOR):
-        listed = quality.page_of(store, f"{OCTOBER}&ver=second_end", LIGHT)
-        page = quality.page_of(store, OCTOBER, LIGHT)
+        listed = quality.page_of(store, f"{OCTOBER}&ver=second_end", LIGHT).body
+        page = quality.page_of(store, OCTOBER, LIGHT).body
     assert not any(href.startswith(calls.PATH) for href in _hrefs(listed) | _hrefs(page))
     assert "1-queue_log" in texts(listed)
     assert find(page, lambda each: getattr(each, "id", None) == {"part": "files", "ending": "csv"}) is None
@@ -135,13 +134,13 @@ def test_ways_that_somebody_may_not_go_are_not_offered(store: Context, acting: A
 
 def test_a_number_opens_its_lines_and_each_line_its_call(store: Context, acting: Acting) -> None:
     with acting(Role.CHIEF):
-        listed = quality.page_of(store, f"{OCTOBER}&ver=second_end", LIGHT)
+        listed = quality.page_of(store, f"{OCTOBER}&ver=second_end", LIGHT).body
         (to_call,) = [href for href in _hrefs(listed) if href.startswith(calls.PATH)]
         opened = texts(calls.page_of(store, to_call.removeprefix(calls.PATH)))
     assert "Segundos finales: 1" in texts(listed) and "Volver a Calidad de datos" in texts(listed)
     assert "Líneas del registro de la llamada" in opened and opened.count("ABANDON") == 2
     with acting(Role.CHIEF):
-        without_call = quality.page_of(store, f"{OCTOBER}&ver=restart", LIGHT)
+        without_call = quality.page_of(store, f"{OCTOBER}&ver=restart", LIGHT).body
     assert not any(href.startswith(calls.PATH) for href in _hrefs(without_call))
 
 
@@ -153,7 +152,7 @@ def test_a_long_list_has_pages(store: Context, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_several_months_are_told_month_by_month(store: Context) -> None:
-    page = quality.page_of(store, "?desde=2026-09-01&hasta=2026-10-31", LIGHT)
+    page = quality.page_of(store, "?desde=2026-09-01&hasta=2026-10-31", LIGHT).body
     said = texts(page)
     assert "pbx 09/2026" in said and "pbx 10/2026" in said
     assert f"{quality.PATH}?desde=2026-09-01&hasta=2026-09-30" in _hrefs(page)
@@ -223,7 +222,7 @@ def test_every_page_tells_at_its_head_until_when_the_log_reaches(store: Context,
     place = SignedIn(store, Role.ADMINISTRATOR, app).post("/_dash-update-component", json=body)
     assert "Registro hasta 31/10/2026 17:50" in place.text.replace("\\u002f", "/")
     with acting(Role.CHIEF):
-        _, fresh, _ = service_level.page_of(store, OCTOBER, LIGHT)
+        fresh = service_level.page_of(store, OCTOBER, LIGHT).fresh
         assert "Registro hasta 31/10/2026 17:50" in texts(fresh)
         assert "Registro hasta 31/10/2026 17:50" in texts(calls.page_of(store, OCTOBER))
 
@@ -232,8 +231,8 @@ def test_old_data_are_marked_and_invented_ones_never(store: Context, monkeypatch
     def kind(days: int) -> str:
         later = datetime(2026, 10, 31, 22, tzinfo=UTC) + timedelta(days=days)
         monkeypatch.setattr(freshness, "time_of", lambda _context: later)
-        page = quality.page_of(store, OCTOBER, LIGHT)
-        return str(find(page, lambda each: "fresh" in str(getattr(each, "className", ""))).className)
+        fresh = quality.page_of(store, OCTOBER, LIGHT).fresh
+        return str(find(fresh, lambda each: "fresh" in str(getattr(each, "className", ""))).className)
 
     assert [kind(days) for days in (1, 2)] == ["fresh", "fresh fresh-old"]
     monkeypatch.undo()

@@ -210,7 +210,7 @@ def of_level_page(context: Context, question: Question, wanted: Figures) -> Iter
     table = level_page.saved_table(context, question.address, "all")
     assert table is not None
     rows = {name_of(row[0]): row[1:4] for row in table.rows}
-    page, _, _ = level_page.page_of(context, question.address, LIGHT)
+    page = level_page.page_of(context, question.address, LIGHT).body
     drawn = drawn_table(page)
     file = filed_table(xlsx_bytes(table))
     for name in question.names:

@@ -11,11 +11,11 @@ import pytest
 from dash import html
 from dash.development.base_component import Component
 
+from dashboard import period_controls as controls
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.filters import UNITS
 from dashboard.pages import calls, service_level
-from dashboard.pages.service_level import controls
 from etl.records.site import ParameterRule, reference_parameters
 from reports import terms
 from reports.definition import Period, month
@@ -348,8 +348,21 @@ def test_none_on_record_is_not_none(store: Context) -> None:
     assert "Abandonadas: 0 llamadas" in texts(calls.page_of(store, "?mes=2026-10&linea=101&cifra=abandoned"))
 
 
+def test_a_cell_opens_its_calls_whatever_else_the_address_named(store: Context) -> None:
+    app = create_app(store, DOOR)
+    values = {"location.search": "?mes=2026-10&hora=08", "scheme.data": "light"}
+    client = SignedIn(store, app=app)
+    answer = client.post("/_dash-update-component", json=body_of(app, "sl-content.children", values))
+    shown = json.loads(answer.text)["response"]["sl-shown"]["data"]
+    assert shown["address"] == "?desde=2026-10-01&hasta=2026-10-31"
+    click = {"points": [{"x": "06:00", "y": "miércoles", "customdata": [1, 2]}]}
+    values = {"sl-heat.clickData": click, "sl-shown.data": shown}
+    opened = client.post("/_dash-update-component", json=body_of(app, "location.href", values))
+    assert "dia_semana=3&media_hora=06%3A00&cifra=registered" in opened.text and "hora=08" not in opened.text
+
+
 def test_the_controls_are_there_only_once_there_is_something_to_ask(store: Context, tmp_path: Path) -> None:
-    assert controls.bar().className == controls.WAITING
+    assert service_level.SHOWS.controls.bar().className == controls.WAITING
     for context, search, look in (
         (store, "?mes=2026-10", controls.SHOWN),
         (store, "?mes=2025-01", controls.SHOWN),

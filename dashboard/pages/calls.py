@@ -23,6 +23,7 @@ from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
 from dashboard.freshness import fresh_badge
 from dashboard.limits_note import limits_notes
+from dashboard.paging import PAGE_ROWS, page_asked, page_links, page_shown
 from dashboard.people.accounts import Identity
 from dashboard.people.personal import (
     LONGEST_REASON,
@@ -60,7 +61,7 @@ TITLE = terms.CALLS
 IN_MENU = False  # reached from a figure
 
 #: Calls on a page of the list; the figure itself says how many there are.
-PAGE_CALLS = 100
+PAGE_CALLS = PAGE_ROWS
 #: What the form asks for; whatever else narrows the list (a day, a class of waits) is kept.
 _ASKED = ("hora", "causa", "operador")
 _SECONDS = ("wait_seconds", "talk_seconds")
@@ -208,12 +209,6 @@ def _query(asked: Filters, name: str, page: int = 1) -> str:
     return f"{asked.address}&{urlencode(words)}"
 
 
-def _page_asked(words: dict[str, list[str]]) -> int:
-    """Return the page that an address asks for; what is no page is the first."""
-    text = words.get("pagina", ["1"])[-1]
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-
-
 def _rows_of(
     cursor: Cursor, question: Question, name: str, limit: int, offset: int, mask: Mask
 ) -> tuple[pd.DataFrame, int]:
@@ -262,11 +257,11 @@ def page_of(context: Context, search: str | None) -> Component:
             question = read_question(context, search, log)
             asked = question.filters
             says = question.says
-            page = _page_asked(words)
+            page = page_asked(words.get("pagina", [""])[-1])
             calls, number = _rows_of(cursor, question, name, PAGE_CALLS, (page - 1) * PAGE_CALLS, own_mask())
-            pages = max(1, -(-number // PAGE_CALLS))
-            if page > pages:
-                page = pages
+            last, pages = page_shown(str(page), number, PAGE_CALLS)
+            if page > last:
+                page = last
                 calls, number = _rows_of(cursor, question, name, PAGE_CALLS, (page - 1) * PAGE_CALLS, own_mask())
             title = _title(cursor, question, name, number)
             notes = limits_notes(cursor, asked.period, asked.lines)
@@ -440,7 +435,7 @@ def _list(asked: Filters, name: str, number: int, calls: pd.DataFrame, page: int
         [
             html.P(notes, className="quiet"),
             components.grid("calls-list", columns, rows, None),
-            *([_pages(asked, name, page, pages)] if pages > 1 else []),
+            *page_links(page, pages, lambda other: PATH + _query(asked, name, other)),
         ],
         kind="calls",
         actions=links.saving("calls"),
@@ -453,20 +448,6 @@ def _file_says(number: int) -> str:
     cut = [f"en {word} las primeras {number_text(rows)}" for word, rows in most.items() if number > rows]
     but = f" ({', '.join(cut)})" if cut else ""
     return f"«Descargar» las trae todas{but}."
-
-
-def _pages(asked: Filters, name: str, page: int, pages: int) -> Component:
-    """Return where we are in the list, and the way to its other pages."""
-
-    def to(text: str, other: int) -> Component | None:
-        there = 1 <= other <= pages and other != page
-        return dcc.Link(text, href=PATH + _query(asked, name, other)) if there else None
-
-    steps = [to("Primera", 1), to("Anterior", page - 1),
-             html.Span(f"Página {number_text(page)} de {number_text(pages)}", className="quiet"),
-             to("Siguiente", page + 1), to("Última", pages)]  # fmt: skip
-    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
-    return nav
 
 
 def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]:

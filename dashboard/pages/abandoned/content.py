@@ -182,7 +182,9 @@ def _again(question: Question, found: Found) -> Component:
             ])  # fmt: skip
         unknown_calls = links.calls_link(number_text(unknown), asked, "caller_unknown", "figure-link")
         body = [
-            components.table(("Plazo", "Vuelven", "Llamadas cuyo cliente vuelve", "De", "Todavía no se sabe"), rows),
+            components.table(
+                ("Plazo", "Vuelven", "Llamadas cuyo cliente vuelve", "De (plazo completo)", "Todavía no se sabe"), rows
+            ),
             html.P(
                 "«Todavía no se sabe»: las de los últimos 30 minutos, 24 horas o 7 días del registro, fuera de la "
                 "cuenta hasta que haya registro de todo el plazo.",

@@ -19,6 +19,7 @@ from dashboard import components, filters, links
 from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError
 from dashboard.pages.abandoned.measured import Abandoned, measure_abandoned
+from dashboard.paging import PAGE_ROWS, page_links, page_shown
 from dashboard.people.personal import clear_callers
 from dashboard.question import Question, read_question
 from etl.warehouse import Generation, WarehouseError
@@ -33,8 +34,6 @@ from reports.query import QueryError
 from reports.rules import RulesError
 
 PATH = filters.ABANDONED_PATH
-#: Calls on a page of the list.
-PAGE_CALLS = 100
 _CODES = ("number", "callid")
 _SECONDS = ("wait_seconds", "answered_after_seconds")
 _NOT_ANSWERED = "no"
@@ -81,13 +80,11 @@ def read_page(
     """Read the page of the list that an address asks for. Raises FilterError, QueryError or WarehouseError."""
     counts = counts_of(measure_abandoned(cursor, question))
     number = counts[which]
-    text = parse_qs((search or "").removeprefix("?")).get("pagina", ["1"])[-1]
-    pages = max(1, -(-number // PAGE_CALLS))
-    page = min(max(1, int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1), pages)
+    page, pages = page_shown(parse_qs((search or "").removeprefix("?")).get("pagina", ["1"])[-1], number)
     asked = question.filters
     calls = list_abandoned(
         cursor, question.rules, asked.period, asked.where, asked.unit, which=which,
-        limit=PAGE_CALLS, offset=(page - 1) * PAGE_CALLS,
+        limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS,
     )  # fmt: skip
     numbers = numbers_of(calls, clear_callers(context, generation), mask)
     return Shown(which, counts, page, pages, calls, numbers, mask.level(Field.CALLER_NUMBER) is not Level.NONE)
@@ -120,11 +117,10 @@ def list_panel(question: Question, shown: Shown) -> Component:
     body: list[Component] = [
         html.P(dcc.Link("Volver a las cifras", href=f"{PATH}{question.filters.address}")),
         html.Nav(ways, className="lists", **components.aria(label="Cuáles abandonadas")),
-        html.P(says, className="quiet"),
+        html.P([html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"), says], className="quiet"),
         _grid(question, shown) if shown.number else html.P("No hay ninguna."),
     ]
-    if shown.pages > 1:
-        body.append(_pages(question, shown))
+    body += page_links(shown.page, shown.pages, lambda other: address(question, shown.which, other))
     return components.panel(
         "Abandonadas, una por una", body, kind="abandoned-list", actions=links.saving("abandoned-list")
     )
@@ -206,18 +202,6 @@ def _number(number: str | None, *, known: bool) -> str:
 
 def _unanswered(*, known: bool) -> str:
     return _NOT_ANSWERED if known else "no se sabe"
-
-
-def _pages(question: Question, shown: Shown) -> Component:
-    def to(text: str, other: int) -> Component | None:
-        there = 1 <= other <= shown.pages and other != shown.page
-        return dcc.Link(text, href=address(question, shown.which, other)) if there else None
-
-    says = f"Página {number_text(shown.page)} de {number_text(shown.pages)}"
-    steps = [to("Primera", 1), to("Anterior", shown.page - 1), html.Span(says, className="quiet"),
-             to("Siguiente", shown.page + 1), to("Última", shown.pages)]  # fmt: skip
-    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
-    return nav
 
 
 def saved_list(context: Context, mask: Mask, search: str | None, most: int) -> Table | None:

@@ -33,7 +33,7 @@ _Part = tuple[str, list[Column], list[list[Any]]]
 
 def table_of(part: str, question: Question, found: Found, made_at: datetime, *, demo: bool) -> Table | None:
     """Return the table behind a part of the page, None for a part that it does not have."""
-    told = _PARTS[part](found) if part in _PARTS else None
+    told = PARTS[part](found) if part in PARTS else None
     if told is None:
         return None
     title, columns, rows = told
@@ -45,6 +45,7 @@ def table_of(part: str, question: Question, found: Found, made_at: datetime, *, 
         rows=rows,
         made_at=made_at,
         demo=demo,
+        total=part == "ends",
     )
 
 
@@ -107,7 +108,8 @@ def _transfers(found: Found) -> _Part | None:
 def _lines(found: Found) -> _Part | None:
     if found.by_line is None:
         return None
-    return _split(LINES_TITLE, ENDS, found.by_line, Dimension.SERVICE)
+    title, columns, rows = _split(LINES_TITLE, ENDS, found.by_line, Dimension.SERVICE)
+    return title, columns, [*rows, [terms.TOTAL, *(cell for name in ENDS for cell in _cells(name, found.figures))]]
 
 
 def _dids(found: Found) -> _Part:
@@ -118,7 +120,8 @@ def _positions(found: Found) -> _Part:
     return _split(POSITIONS_TITLE, SPLIT, found.by_position, Dimension.POSITION)
 
 
-_PARTS: dict[str, Callable[[Found], _Part | None]] = {
+#: Every part that the page shows, by the name of its file.
+PARTS: dict[str, Callable[[Found], _Part | None]] = {
     "causes": _causes,
     "abandon-waits": _waits,
     "again": _again,

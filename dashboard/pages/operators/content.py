@@ -1,4 +1,4 @@
-"""What the page shows: the filters, the table of operators, who was on duty, pauses by reason, one operator's day.
+"""What the page shows: the table of operators, who was on duty, pauses by reason, one operator's day.
 
 In: a question and what was measured. Out: parts of a page.
 """
@@ -10,14 +10,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import dash_mantine_components as dmc
 import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, filters, links
+from dashboard import components, links
 from dashboard.components import Children, explained
-from dashboard.context import Context
 from dashboard.filters import Filters
 from dashboard.pages.operators.measured import Measured, OneMeasured, OperatorFigures, asked_of
 from dashboard.question import Question
@@ -38,56 +36,21 @@ _UNITS = {
 }  # fmt: skip
 _WORDS = ("agent", "mark")
 _WIDTHS: dict[str, dict[str, Any]] = {
-    "agent": {"minWidth": 172, "flex": 3, "pinned": "left"},
+    "agent": {"minWidth": 168, "flex": 3, "pinned": "left"},
     "talk_seconds": {"minWidth": 118, "flex": 2},
     "logged_in_seconds": {"minWidth": 108, "flex": 2},
     "busy_seconds": {"minWidth": 108, "flex": 2},
     "staffed_seconds": {"minWidth": 112, "flex": 2},
-    "mark": {"minWidth": 220, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
+    "mark": {"minWidth": 150, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
+_MARKS = (
+    "«Sin salida»: tiempo en sesión que cerró una regla. «Sin sesión»: medias horas con actividad y sin ingreso "
+    "anotado (mínimo). Ocupación = ocupado / (ocupado o disponible)."
+)
 _EXPLAINED = (
     "occupancy", "logged_in_seconds", "paused_seconds", "mean_ring", "rings_unanswered", "talk_seconds",
     "operators_on_duty",
 )  # fmt: skip
-_AT_ONCE = {"transitionProps": {"duration": 0}}
-
-
-def form(context: Context, question: Question) -> Component:
-    """Return the filters: a plain form, whose fields become the query of the address."""
-    asked = question.filters
-    lines = [(line.number, terms.line_name(line.number)) for line in context.lines]
-    lines += [(line, line) for line in (terms.NO_LINE, *asked.lines) if line not in dict(lines)]
-    now = filters.preset_of(asked.period, context.today())
-    presets = [
-        html.Span(label, className="quiet") if word == now else dcc.Link(label, href=f"{PATH}?periodo={word}")
-        for word, label in filters.PRESETS.items()
-    ]
-    return html.Form(
-        [
-            _day("desde", "Desde", asked.period.first),
-            _day("hasta", "Hasta", asked.period.last),
-            dmc.MultiSelect(
-                name="linea", label="Línea (atendidas y conversación)", value=list(asked.lines), size="xs",
-                clearable=True, data=[{"value": value, "label": label} for value, label in dict(lines).items()],
-                placeholder="todas", hiddenInputValuesDivider=",", comboboxProps=_AT_ONCE, className="control wide",
-            ),
-            html.Div(
-                [html.Button("Ver", type="submit", className="action strong"), *presets], className="buttons presets"
-            ),
-        ],
-        action=PATH,
-        method="get",
-        className="panel controls calls-controls",
-        **components.aria(label="Filtros"),
-    )  # fmt: skip
-
-
-def _day(name: str, label: str, day: date) -> Component:
-    field: Component = dmc.TextInput(
-        name=name, label=label, value=date_text(day), size="xs", placeholder="dd/mm/aaaa", autoComplete="off",
-        inputProps={"inputMode": "numeric"}, className="control",
-    )  # fmt: skip
-    return field
 
 
 def operators_panel(question: Question, found: Measured) -> Component:
@@ -98,23 +61,21 @@ def operators_panel(question: Question, found: Measured) -> Component:
     columns = _columns(terms.OPERATOR_COLUMNS)
     notes: list[str | Component] = [
         html.Span("La tabla se desplaza hacia los lados. ", className="only-narrow"),
-        "Por nombre; el nombre abre sus días, las atendidas abren sus llamadas. Ocupación = ocupado / (ocupado o "
-        "disponible), en tiempo.",
+        "El nombre abre sus días, las atendidas abren sus llamadas. Tiempos en horas:minutos:segundos.",
     ]
     if asked.lines:
         notes.append(" La línea acota atendidas y conversación; el tiempo de un operador(a) no es de ninguna línea.")
-    if alike := _apart(found):
-        notes.append(alike)
-        if (way := links.setup_link("Puesta en marcha")) is not None:
-            notes += [" Se unen en ", way, "."]
     if not found.has_sessions:
         notes.append(
             " El registro de este período no tiene ingresos de operadores: no hay tiempo en sesión ni ocupación, y "
             "quién estuvo en turno se sabe solo por su actividad (mínimo)."
         )
+    below: list[Component] = [html.P(_MARKS, className="quiet")]
+    if to_name := _to_name(found):
+        below.append(html.P(to_name, className="quiet"))
     return components.panel(
         f"{terms.OPERATORS}, {period_text(asked.period)}",
-        [html.P(notes, className="quiet"), components.grid("operators-table", columns, rows, total)],
+        [html.P(notes, className="quiet"), components.grid("operators-table", columns, rows, total), *below],
         kind="operators",
         explanation=explained(
             terms.OPERATORS,
@@ -122,6 +83,19 @@ def operators_panel(question: Question, found: Measured) -> Component:
         ),
         actions=links.saving("operators"),
     )
+
+
+def _to_name(found: Measured) -> list[str | Component]:
+    """Return what the site has still to say of who is who, and where it says it."""
+    told: list[str | Component] = []
+    if unnamed := sum(each.unnamed for each in found.operators):
+        one = f"La última es una interfaz {terms.UNNAMED}."
+        told.append(one if unnamed == 1 else f"Las {number_text(unnamed)} últimas son interfaces {terms.UNNAMED}.")
+    if alike := _apart(found):
+        told.append(alike)
+    if told and (way := links.setup_link("Puesta en marcha")) is not None:
+        told += [" Se nombran y se unen en ", way, "."]
+    return told
 
 
 def _apart(found: Measured) -> str:
@@ -192,13 +166,13 @@ def duty_panel(found: Measured, scheme: figures.Scheme) -> Component:
 
 
 def reasons_panel(reasons: pd.DataFrame, *, whose: str = "", saved: bool = False) -> Component:
-    """Return pauses by reason: time, and its part of all time paused."""
+    """Return pauses by reason: the time of each, and of all."""
     rows: list[list[Children]] = [
         [terms.TOTAL if pd.isna(reason) else str(reason), duration_text(int(seconds))]
         for reason, seconds in zip(reasons["reason"], reasons["numerator"], strict=True)
     ]
     headings = (terms.DIMENSIONS[Dimension.REASON].capitalize(), BY_NAME["paused_seconds"].label)
-    body = components.table(headings, rows) if len(rows) > 1 else html.P("No hubo pausas.")
+    body = components.table(headings, rows, numbers=headings[1:]) if len(rows) > 1 else html.P("No hubo pausas.")
     title = f"{terms.PAUSES_BY_REASON}{f': {whose}' if whose else ''}"
     indicator = BY_NAME["paused_seconds"]
     return components.panel(
@@ -224,12 +198,20 @@ def operator_panels(
         texts["answered"] = _answered_link(asked, name, day, each)
         rows.append([dcc.Link(date_text(day), href=operator_address(asked, name, day)), *texts.values(), each.mark])
     headings = ["Día", *(terms.OPERATOR_COLUMNS[field] for field in fields), terms.OPERATOR_COLUMNS["mark"]]
-    days = components.panel(f"Días de {name}", components.table(headings, rows), kind="operator-days")
+    days = components.panel(
+        f"Días de {name}",
+        components.table(headings, rows, numbers=headings[1:-1]),
+        kind="operator-days",
+        actions=links.saving("days"),
+    )
     return [*parts, days, reasons_panel(found.reasons, whose=name)]
 
 
 def _answered_link(asked: Filters, name: str, day: date, each: OperatorFigures) -> Component | str:
-    text = number_text(each.count("answered"))
+    number = each.count("answered")
+    if not number:
+        return number_text(number)
+    text = number_text(number)
     return links.calls_link(text, asked.narrowed(operador=name, dia=f"{day:%Y-%m-%d}"), "answered")
 
 

@@ -17,6 +17,7 @@ from reports import terms
 from reports.definition import Dimension, Unit
 from reports.format import count_text, duration_text
 from reports.measured import Figures, figures_of, whole
+from reports.persons import named_persons
 from reports.query import measure
 
 _MEANS = ("aht", "mean_ring")
@@ -29,10 +30,11 @@ _TIMES = (
 
 @dataclass(frozen=True)
 class OperatorFigures:
-    """One operator's figures by indicator; "" is the total of all."""
+    """One operator's figures by indicator; "" is the total of all. `unnamed`: an interface that nobody gave a name."""
 
     name: str
     figures: Figures
+    unnamed: bool = False
 
     def count(self, indicator: str) -> int:
         """Return a count, 0 where there is none."""
@@ -59,12 +61,12 @@ class OperatorFigures:
 
     @property
     def mark(self) -> str:
-        """What is to be known of its times: sessions closed by rule, activity without any session."""
-        said = []
+        """What is to be known: no name, sessions closed by rule, activity without any session."""
+        said = [terms.UNNAMED] if self.unnamed else []
         if ruled := self.count("ruled_session_seconds"):
-            said.append(f"sin salida anotada: {duration_text(ruled)}")
+            said.append(f"sin salida: {duration_text(ruled)}")
         if number := self.count("operators_by_activity"):
-            said.append(f"con actividad sin sesión: {count_text(number, 'media hora', 'medias horas')} (mínimo)")
+            said.append(f"sin sesión: {count_text(number, 'media hora', 'medias horas')}")
         return "; ".join(said)
 
 
@@ -97,11 +99,12 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     times = measure(cursor, rules, _TIMES, asked.period, agent, total=True)
     rows = pd.concat([calls, times], ignore_index=True)
     of_all = rows["agent"].isna()
+    persons = named_persons(cursor)
     found = {
-        str(name): OperatorFigures(str(name), figures_of(part))
+        str(name): OperatorFigures(str(name), figures_of(part), _is_unnamed(str(name), persons))
         for name, part in rows[~of_all].groupby("agent", sort=False)
     }
-    names = sorted(found, key=lambda name: (name == terms.NO_AGENT, name.casefold()))
+    names = sorted(found, key=lambda name: (name == terms.NO_AGENT, found[name].unnamed, name.casefold()))
     registered = measure(cursor, rules, ["registered"], asked.period, [Dimension.INTERVAL], asked.where)
     return Measured(
         operators=tuple(found[name] for name in names),
@@ -113,6 +116,11 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
             for slot, number in zip(registered["interval"], registered["numerator"], strict=True)
         },
     )
+
+
+def _is_unnamed(name: str, persons: frozenset[str]) -> bool:
+    """Tell whether an operator is an interface among persons; where nobody has a name yet, that is said once."""
+    return bool(persons) and name != terms.NO_AGENT and name not in persons
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ In: a question and what was measured. Out: tables of reports.export.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 
-from dashboard.pages.operators.measured import Measured, OperatorFigures
+from dashboard.pages.operators.measured import Measured, OneMeasured, OperatorFigures
 from dashboard.question import Question
 from reports import terms
 from reports.definition import Dimension, ValueUnit
@@ -35,23 +36,41 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
             title, columns, rows, total = terms.PAUSES_BY_REASON, *_reasons(found), len(found.reasons) > 1
         case _:
             return None
-    asked = question.filters
-    lines = ", ".join(map(terms.line_name, asked.lines)) or "todas"
-    says = (f"Período: {period_text(asked.period)}", f"Líneas (atendidas y conversación): {lines}")
     return Table(
-        name=f"{file_word(title)}{question.file_suffix}", title=title, says=says, columns=tuple(columns), rows=rows,
-        made_at=made_at, demo=demo, total=total,
+        name=f"{file_word(title)}{question.file_suffix}", title=title, says=_says(question),
+        columns=tuple(columns), rows=rows, made_at=made_at, demo=demo, total=total,
     )  # fmt: skip
 
 
+def days_table(name: str, question: Question, found: OneMeasured, made_at: datetime, *, demo: bool) -> Table:
+    """Return the days of one operator, as they are shown."""
+    first, *others = _columns()
+    rows = [[date.fromisoformat(each.name), *_cells(each)[1:]] for each in found.days]
+    title = f"Días de {name}"
+    return Table(
+        name=f"{file_word(title)}{question.whole.file_suffix}", title=title, says=_says(question),
+        columns=(replace(first, heading="Día"), *others), rows=rows, made_at=made_at, demo=demo,
+    )  # fmt: skip
+
+
+def _says(question: Question) -> tuple[str, ...]:
+    asked = question.filters
+    lines = ", ".join(map(terms.line_name, asked.lines)) or "todas"
+    return f"Período: {period_text(asked.period)}", f"Líneas (atendidas y conversación): {lines}"
+
+
 def _operators(found: Measured) -> tuple[list[Column], list[list[Any]]]:
+    return _columns(), [_cells(each) for each in (*found.operators, found.total)]
+
+
+def _columns() -> list[Column]:
     columns = []
     for field, heading in terms.OPERATOR_COLUMNS.items():
         if field in _DIVIDED_BY:
             columns.append(Column(_DIVIDED_BY[field], ValueUnit.COUNT))
         unit = None if field in _WORDS else ValueUnit.COUNT if field in _COUNTS else ValueUnit.SECONDS
         columns.append(Column(heading, ValueUnit.PERCENT if field == "occupancy" else unit))
-    return columns, [_cells(each) for each in (*found.operators, found.total)]
+    return columns
 
 
 def _cells(each: OperatorFigures) -> list[Any]:

@@ -10,23 +10,22 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import components, filters, links
+from dashboard import components, links
 from dashboard.components import Children, icon
 from dashboard.filters import Filters
 from dashboard.pages.quality import tables
 from dashboard.pages.quality.tables import Part
+from dashboard.paging import page_links
 from dashboard.people.personal import own_mask
 from reports import figures, terms
 from reports.attention import WEIGHTS, Issue, Place, Weight, issues_of
 from reports.coverage import Coverage, State
 from reports.definition import Period, Unit
 from reports.figures import Scheme
-from reports.format import count_text, date_text, moment_text, month_text, number_text, period_text
-from reports.measured import Recorded
+from reports.format import count_text, date_text, moment_text, number_text, period_text
 from reports.odd_lines import KINDS, LineSetAside, OddLine
 from reports.personal import Field, Level
 from reports.quality import Quality
@@ -54,23 +53,6 @@ def content(found: Quality, scheme: Scheme, gap_lines: int, kept_days: int) -> C
     )
 
 
-def picker(period: Period, log: Recorded) -> Component:
-    """Return the choice of the month: a plain form, whose field becomes the query of the address."""
-    shown = f"{period.first:%Y-%m}" if period.is_month else None
-    choice: Component = dmc.Select(
-        name="mes", data=[{"value": each, "label": month_text(each, capital=True)} for each in reversed(log.months)],
-        value=shown if shown in log.months else None, placeholder=period_text(period), allowDeselect=False,
-        checkIconPosition="right", comboboxProps={"transitionProps": {"duration": 0}}, className="month-choice",
-        **components.aria(label=terms.MONTH),
-    )  # fmt: skip
-    return html.Form(
-        [choice, html.Button("Ver", type="submit", className="action")],
-        action=filters.QUALITY_PATH,
-        method="get",
-        className="picker",
-    )
-
-
 # --- what needs a hand
 
 
@@ -82,7 +64,8 @@ def _issues(found: Quality) -> Component:
                                  className="said")  # fmt: skip
     else:
         body = html.Ul([_issue(found.period, each) for each in issues], className="issue-list")
-    return components.panel(part.title, body, kind="issues", actions=links.saving("issues") if issues else None)
+    title = f"{part.title}, {period_text(found.period)}"
+    return components.panel(title, body, kind="issues", actions=links.saving("issues") if issues else None)
 
 
 def _issue(period: Period, issue: Issue) -> Component:
@@ -328,23 +311,11 @@ def _listed(
         [
             html.P(_with(" ".join(says), back), className="quiet"),
             drawn,
-            *([_pages(period, words, page, pages)] if pages > 1 else []),
+            *page_links(page, pages, lambda other: links.quality_href(period, **words, pagina=str(other))),
         ],
         kind="listed",
         actions=links.saving(saved),
     )
-
-
-def _pages(period: Period, words: Mapping[str, str], page: int, pages: int) -> Component:
-    def to(text: str, other: int) -> Component | None:
-        there = 1 <= other <= pages and other != page
-        return _own_link(period, text, **words, pagina=str(other)) if there else None
-
-    steps = [to("Primera", 1), to("Anterior", page - 1),
-             html.Span(f"Página {number_text(page)} de {number_text(pages)}", className="quiet"),
-             to("Siguiente", page + 1), to("Última", pages)]  # fmt: skip
-    nav: Component = html.Nav([step for step in steps if step], className="pages", **components.aria(label="Páginas"))
-    return nav
 
 
 def _table(part: Part, links_of: Mapping[int, Sequence[Component | None]] | None = None) -> Component:
@@ -354,10 +325,7 @@ def _table(part: Part, links_of: Mapping[int, Sequence[Component | None]] | None
         [(ways[place][number] if place in ways else None) or _told(value) for place, value in enumerate(row)]
         for number, row in enumerate(part.rows[:_MOST_ROWS])
     ]
-    numbers = [
-        heading for place, heading in enumerate(part.headings) if any(isinstance(row[place], int) for row in part.rows)
-    ]
-    table = components.table(part.headings, shown, numbers=numbers)
+    table = components.table(part.headings, shown, numbers=part.counts)
     left = len(part.rows) - len(shown)
     if left <= 0:
         return table

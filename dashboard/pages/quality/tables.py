@@ -31,6 +31,15 @@ class Part:
     rows: Sequence[Sequence[Any]]
     codes: tuple[str, ...] = ()
 
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """The headings of columns of numbers."""
+        return tuple(
+            heading
+            for place, heading in enumerate(self.headings)
+            if any(isinstance(row[place], int) for row in self.rows)
+        )
+
 
 def issues(found: Quality, _mask: Mask) -> Part:
     """Return what needs a hand."""

@@ -6,14 +6,13 @@ In: a question and its frames. Out: parts of a page, each a way to the calls it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import pandas as pd
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
-from dashboard import components, filters, links
+from dashboard import components, links
 from dashboard.components import Children, explained
 from dashboard.definitions import rules_panel
 from dashboard.exported_panel import exported_panel
@@ -24,7 +23,7 @@ from dashboard.question import Question
 from reports import figures, terms
 from reports.definition import Dimension, Period, Unit
 from reports.exported import ExportedTotal
-from reports.format import date_text, number_text, period_text, unit_text, value_text
+from reports.format import number_text, period_text, unit_text, value_text
 from reports.indicators import BY_NAME, INDICATORS
 from reports.measured import Figure
 from reports.wording import clause_text
@@ -76,19 +75,6 @@ def _heat(question: Question, found: Measured, target: float | None, scheme: fig
         maps.append(html.Div([told, drawn], className=kind))
     actions = links.saving("heat", picture="sl-heat")
     return components.panel(terms.HEAT_MAP, maps, kind="heat", actions=actions)
-
-
-def unrecorded(period: Period, first: date, last: date, exported: Sequence[ExportedTotal] = ()) -> Component:
-    """Return what stands in the place of figures for a period that no log covers."""
-    notice = components.notice(
-        f"No hay registro de {period_text(period)}",
-        [
-            html.P("Ningún archivo cargado cubre ese período: sus cifras no son cero, no se conocen."),
-            html.P(f"Hay registro desde el {date_text(first)} hasta el {date_text(last)}."),
-            html.P(dcc.Link("Ver el último mes completo", href=filters.SERVICE_LEVEL_PATH)),
-        ],
-    )
-    return html.Div([notice, *exported_panel(exported)], className="month") if exported else notice
 
 
 def _the(unit: Unit) -> str:
