@@ -17,7 +17,8 @@ import pytest
 
 from etl import pipeline, warehouse
 from etl import store as stores
-from etl.lines import Piece
+from etl.build import Build
+from etl.lines import Piece, ReconciliationError
 from etl.records.engine import transaction
 from etl.records.models import Load
 from etl.simulation.volume import write_day
@@ -412,12 +413,13 @@ from pathlib import Path
 from etl import pipeline
 from etl import store as stores
 from etl.settings import Settings
+from etl.warehouse import WarehouseError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = stores.open_store(Settings(data=Path(sys.argv[1])))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 try:
     print(pipeline.ingest(store, [Path(sys.argv[2])])[0].state)
-except pipeline.WarehouseError as error:
+except WarehouseError as error:
     print(error)
 """
 
@@ -477,14 +479,14 @@ def test_a_piece_that_does_not_add_up_is_refused_and_the_others_are_loaded(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would otherwise stand in the way of every load to come."""
-    really_add = pipeline.Build.add
+    really_add = Build.add
 
-    def add(build: pipeline.Build, piece: Piece) -> object:
+    def add(build: Build, piece: Piece) -> object:
         if piece.info.name.endswith("-1"):
-            raise pipeline.ReconciliationError("no suman; no se cargó nada")
+            raise ReconciliationError("no suman; no se cargó nada")
         return really_add(build, piece)
 
-    monkeypatch.setattr(pipeline.Build, "add", add)
+    monkeypatch.setattr(Build, "add", add)
     good, bad = product.load(one_call(2), one_call(1))
     assert (good.state, good.loaded) == ("published", 2)
     assert (bad.state, bad.loaded, bad.message) == ("refused", 0, "no suman; no se cargó nada")
