@@ -1,8 +1,8 @@
 """What tests share: stores and drawn calls, Chromium as our pages meet it, and no silent skips in CI.
 
 Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, without PostgreSQL
-or MariaDB those marked `database` that need it, with the reason. In CI (variable CI) such a skip is a failure: there
-the machine is ours to equip.
+or MariaDB those marked `database` that need it, without shells and shellcheck those marked `shell`, with the reason. In
+CI (variable CI) such a skip is a failure: there the machine is ours to equip.
 """
 
 import gc
@@ -48,7 +48,7 @@ CHROMIUM_ARGS = [
 expect.set_options(timeout=20_000)
 #: LibreOffice, and what reads the text of a PDF.
 OFFICE = ("soffice", "pdftotext")
-NEVER_SKIPPED_IN_CI = ("browser", "database", "office")
+NEVER_SKIPPED_IN_CI = ("browser", "database", "office", "shell")
 
 
 def in_ci() -> bool:
