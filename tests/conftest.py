@@ -1,8 +1,8 @@
 """What tests share: stores and drawn calls, Chromium as our pages meet it, and no silent skips in CI.
 
 Without Chromium the tests marked `browser` are skipped, without LibreOffice those marked `office`, without PostgreSQL
-or MariaDB those marked `database` that need it, with the reason. In CI (variable CI) such a skip is a failure: there
-the machine is ours to equip.
+or MariaDB those marked `database` that need it, without shells and shellcheck those marked `shell`, with the reason. In
+CI (variable CI) such a skip is a failure: there the machine is ours to equip.
 """
 
 import gc
@@ -48,7 +48,7 @@ CHROMIUM_ARGS = [
 expect.set_options(timeout=20_000)
 #: LibreOffice, and what reads the text of a PDF.
 OFFICE = ("soffice", "pdftotext")
-NEVER_SKIPPED_IN_CI = ("browser", "database", "office")
+NEVER_SKIPPED_IN_CI = ("browser", "database", "office", "shell")
 
 
 def in_ci() -> bool:
@@ -57,12 +57,23 @@ def in_ci() -> bool:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--draws", type=int, default=1, help="times as many seeds for each test marked `drawn`")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of these seeds; the others follow it")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"drawn: --draws {config.getoption('draws')} --first-seed {config.getoption('first_seed')}"
+
+
+def seeds(number: int, fuzzed: int, draws: int, first: int) -> range:
+    """The seeds of a test: `number` of them, times the draws; of more draws than one at least `fuzzed`."""
+    return range(first, first + max(number * draws, fuzzed if draws > 1 else 0))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test marked `drawn(number)` its seeds: that many, or with --draws N as many times."""
     for mark in metafunc.definition.iter_markers("drawn"):
-        metafunc.parametrize("seed", range(mark.args[0] * metafunc.config.getoption("draws")))
+        draws, first = metafunc.config.getoption("draws"), metafunc.config.getoption("first_seed")
+        metafunc.parametrize("seed", seeds(mark.args[0], mark.kwargs.get("fuzzed", 0), draws, first))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from etl import pipeline
 from etl import store as stores
 from etl.call_facts import caller_key
 from etl.callers import ClearCallers
+from etl.pipeline import forgetting, manifest, publishing, receiving, undoing
 from etl.pseudonyms import pseudonym
 from etl.records import site as sites
 from etl.records.engine import transaction
@@ -168,3 +171,9 @@ def load_in(
     for batch in [files] if at_once else [[file] for file in files]:
         product.load(*batch)
     return product
+
+
+def let_days_pass(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Let so many days have passed for whatever is loaded, undone and forgotten from here on."""
+    for room in (forgetting, manifest, publishing, receiving, undoing):
+        monkeypatch.setattr(room, "now", lambda: stores.now() + timedelta(days=days))

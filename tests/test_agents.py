@@ -10,6 +10,7 @@ import pytest
 
 from etl import pipeline
 from etl.records import site as sites
+from etl.records.audit import SYSTEM
 from etl.records.engine import transaction
 from tests.agents_counter import LA_PAZ, Counted, count_spans, half_hours, united_pauses, united_sessions
 from tests.business import business, segments, store_in
@@ -365,7 +366,7 @@ def test_pieces_in_any_order_tell_the_operators_as_at_once_and_as_a_rebuild(seed
         name(product, RULES)
     for file in files:
         (report,) = product.load(file)
-    pipeline.undo(product.store(), report.load or 0, by=pipeline.SYSTEM)
+    pipeline.undo(product.store(), report.load or 0, by=SYSTEM)
     product.load(files[-1])
     if not seed % 2:
         name(product, RULES)

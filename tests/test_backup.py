@@ -295,7 +295,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = shutil.which("mount")
     if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).returncode:
-        pytest.skip("a small disk needs the right to mount one")
+        pytest.skip("a small disk needs the right to mount one, which is of root on a machine or a virtual one")
     yield folder
     subprocess.run(["umount", folder], check=True)
 

@@ -142,7 +142,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode) for path in [folder, *folder.rglob("*")]}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its files have no modes")
+@pytest.mark.skipif(sys.platform == "win32", reason="there files have no modes")
 def test_no_other_user_of_the_machine_reads_what_a_first_trial_loads(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
@@ -153,7 +153,7 @@ def test_no_other_user_of_the_machine_reads_what_a_first_trial_loads(tmp_path: P
     assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its files have no modes")
+@pytest.mark.skipif(sys.platform == "win32", reason="there files have no modes")
 def test_a_store_that_others_could_open_is_closed_when_it_is_opened_again(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "new" / "data")
     for _ in range(2):

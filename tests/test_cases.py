@@ -114,14 +114,12 @@ def test_the_same_file_twice_counts_once(case: Case, stores: Stores) -> None:
 @every_case
 def test_two_pieces_in_any_order_count_as_the_whole(case: Case, stores: Stores, tmp_path: Path) -> None:
     """Case 8: cut in two files at any line, loaded in either order, at once or one after the other."""
-    if len(case.logs) > 1:
-        pytest.skip("the case has several files of several PBX: cut in the others")
-    whole = files_of(case)[0]
+    whole, *others = files_of(case)
     cuts = list(halves(whole.lines))
     # The reference counter takes every cut; here two in each case, and every way of loading them in one of two cases.
     chosen = sorted({len(cuts) // 3, 2 * len(cuts) // 3}) if cuts else []
     for number, (first, second) in enumerate((cuts[place] for place in chosen), start=sum(map(ord, str(case)))):
-        pieces = [LogFile("a", first, whole.pbx), LogFile("b", second, whole.pbx)]
+        pieces = [LogFile("a", first, whole.pbx), LogFile("b", second, whole.pbx), *others]
         if number % 2:
             pieces.reverse()
         product = load_in(tmp_path / str(number), pieces, case.rules, at_once=number % 4 < 2)

@@ -20,7 +20,7 @@ from dashboard.work import worker, works
 from etl import known_logs, landing, pipeline
 from etl.checkup import check
 from etl.lines import Cancelled
-from etl.pipeline import FileReport
+from etl.pipeline import FileReport, loading
 from etl.readers import databases
 from etl.readers import lines as lines_reader
 from etl.readers.sql_dump import DumpRefused, read_dump, write_rows
@@ -523,7 +523,7 @@ def test_a_pull_that_is_killed_or_cancelled_leaves_nothing_and_the_next_one_comp
     assert not [path for path in product.settings().raw.rglob("*") if path.is_file()]
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
         # Landed, and killed before anything is built.
-        broken.setattr(pipeline, "_publish_landed", _killed)
+        broken.setattr(loading, "publish_landed", _killed)
         pull(product, database(url))
     (report,) = pull(product, database(url))
     assert (report.state, report.message) == ("known", "sin filas nuevas")

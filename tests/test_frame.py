@@ -109,6 +109,10 @@ def test_database():
 def test_browser():
     pytest.skip("no page")
 
+@pytest.mark.shell
+def test_shell():
+    pytest.skip("no shellcheck")
+
 @pytest.mark.slow
 def test_slow():
     pytest.skip("no time")
@@ -126,7 +130,10 @@ def test_never_seen():
 
 @pytest.mark.parametrize(
     ("ci", "failed"),
-    [("", set()), ("true", {"test_one.py::test_database", "test_one.py::test_browser", "test_whole.py"})],
+    [
+        ("", set()),
+        ("true", {*(f"test_one.py::test_{name}" for name in ("database", "browser", "shell")), "test_whole.py"}),
+    ],
 )
 def test_a_skip_in_ci_fails_where_the_machine_is_ours(tmp_path: Path, ci: str, failed: set[str]) -> None:
     for name in ("pyproject.toml", "tests/conftest.py"):

@@ -12,6 +12,7 @@ import pytest
 
 from etl import pipeline
 from etl.build import Build, CheckError
+from etl.pipeline import publishing
 from etl.records import site as sites
 from etl.records.engine import transaction
 from etl.records.models import Load
@@ -150,7 +151,7 @@ def test_rounds_that_fail_leave_the_figures_in_service(
     product = store_in(tmp_path, files if anew else files[:1], RULES)
     whole, before = business(product), read_current(product.settings().warehouse)
     product.round_lines = 40
-    build = pipeline._build_round
+    build = publishing._build_round
     rounds: list[int] = []
 
     def fail_in_the_third(*args: Any, **named: Any) -> Any:
@@ -165,7 +166,7 @@ def test_rounds_that_fail_leave_the_figures_in_service(
         else:
             product.load(*files[1:])
 
-    monkeypatch.setattr(pipeline, "_build_round", fail_in_the_third)
+    monkeypatch.setattr(publishing, "_build_round", fail_in_the_third)
     with pytest.raises(WarehouseError, match="No hay espacio en el disco"):
         run()
     monkeypatch.undo()

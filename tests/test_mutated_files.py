@@ -28,6 +28,8 @@ from tests.table_files import csv_of, html_of, spreadsheet_xml_of, xls_of, xlsx_
 from tests.test_exported_reports import DAYS, SAMPLES, TOLD
 
 MUTATIONS, SEEDS = 50, 4
+#: How many files a reader meets in `make fuzz` at least.
+FUZZED = 10_000
 LONGEST_SECONDS = 10
 LONG = [*DAYS, *([f"2026-08-{n:02}", str(n), "1.00 %", "1,234", "1.00 %", "0:07", "3"] for n in range(3, 31))]
 FILES: dict[str, list[Callable[[], bytes]]] = {
@@ -177,7 +179,7 @@ def kept_child() -> Iterator[KeptChild]:
     child.close()
 
 
-@pytest.mark.drawn(SEEDS)
+@pytest.mark.drawn(SEEDS, fuzzed=FUZZED // MUTATIONS)
 @pytest.mark.parametrize("reader", FILES)
 def test_a_file_that_came_to_harm_is_read_or_refused_and_loses_no_line(
     reader: str, seed: int, kept_child: KeptChild, monkeypatch: pytest.MonkeyPatch
@@ -209,7 +211,7 @@ def test_the_kept_child_answers_as_the_real_one_does(kept_child: KeptChild) -> N
         ]
 
 
-@pytest.mark.drawn(SEEDS)
+@pytest.mark.drawn(SEEDS, fuzzed=FUZZED // MUTATIONS)
 def test_a_log_that_came_to_harm_keeps_every_line(seed: int, tmp_path: Path) -> None:
     originals = [GOOD.read_bytes(), AWFUL.read_bytes()]
     for number in range(MUTATIONS):

@@ -18,7 +18,10 @@ from tests.commands import done
 from tests.drawn_log import answered, ingest, loaded, log
 from tests.product import Product
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="a shell script")
+pytestmark = [
+    pytest.mark.shell,
+    pytest.mark.skipif(os.name == "nt", reason="a script for sh, which is not there; exchanges are Unix machines"),
+]
 SCRIPT = Path(__file__).parents[1] / "etl" / "pbx" / "copy_queue_log.sh"
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 #: The programs that read the log, at whose n-th call it may be rotated.

@@ -493,7 +493,7 @@ def test_a_piece_cut_inside_the_last_second_does_not_reorder_the_whole_file_besi
 # A real month, counted by others
 
 
-@pytest.mark.skipif(not REAL_MONTH.exists(), reason="the real month is not here")
+@pytest.mark.skipif(not REAL_MONTH.exists(), reason=f"no real month: {REAL_MONTH.name} lies elsewhere")
 def test_a_real_month_agrees_with_the_counts_made_from_its_source() -> None:
     with gzip.open(REAL_MONTH, "rt", encoding="utf-8") as log:
         result = count([LogFile("technion", tuple(log.read().splitlines()))])

@@ -305,7 +305,7 @@ def test_a_backup_of_a_newer_version_is_not_restored(newer: dict[str, Any], smal
 
 
 FORGED: list[dict[str, Any]] = [
-    {"pieces": [1, 2]}, {"pieces": {"/etc/hostname": 5}}, {"pieces": {"aa/../../x": 5}}, {"pieces": {"a" * 64: "5"}},
+    {"pieces": [1, 2]}, {"pieces": {"/elsewhere": 5}}, {"pieces": {"aa/../../x": 5}}, {"pieces": {"a" * 64: "5"}},
     {"files": {"../../x": {"bytes": 1, "sha256": "a" * 64}}}, {"files": {"x": 1}},
     {"tables": {"../x": {"rows": 1, "sha256": "a" * 64}}}, {"kind": "../x"}, {"kind": None},
     {"revision": "base; drop"}, {"revision": "0000"}, {"revision": 3}, {"figures": {"core.line_calls": 1}},

@@ -1,20 +1,18 @@
 """The text of a line set aside is forgotten ninety days after its load; the line stays counted, with its reason."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from dashboard.console import set_aside_text
 from etl import pipeline
-from etl import store as stores
 from etl.records.audit import Action
 from etl.records.engine import transaction
 from etl.records.models import AuditEntry
 from etl.warehouse import read_current
 from tests.drawn_log import GOOD, answered, ingest, log, write
-from tests.product import Product
+from tests.product import Product, let_days_pass
 
 pytestmark = pytest.mark.duckdb
 WORD = "Apellidoinventado"
@@ -26,7 +24,7 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let so many days have passed."""
 
     def pass_days(days: int) -> None:
-        monkeypatch.setattr(pipeline, "now", lambda: stores.now() + timedelta(days=days))
+        let_days_pass(monkeypatch, days)
 
     return pass_days
 

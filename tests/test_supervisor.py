@@ -30,7 +30,7 @@ from tests.commands import BUSY, REFUSED, call, done, log_of
 from tests.processes import System, free_port, is_gone, within
 from tests.served import one_call
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups of Unix")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals go to groups of processes, which are of Unix")
 _BACK_SECONDS = 10.0
 MISCONFIGURED = 78
 

@@ -188,14 +188,18 @@ PAGE = b"""<html><head><script>var x = "<table><tr><td>no</td></tr></table>"</sc
 <tbody><tr><td rowspan=2>071</td><td>2<br>3</td><td>&nbsp;4 </td></tr><tr><td>x</td><td>y</td></tr></tr><td>1</td><td>2
 </td><td>3</td></tbody></table></td></tr></table>
 <h2>Otra</h2><table><tr><td>sola</td></tr></table><img src="http://127.0.0.1:1/x.png">
-<iframe src="file:///etc/passwd"></iframe><table></table></body></html>"""
+<iframe src="FILE"></iframe><object data="FILE"></object><link rel="import" href="FILE"><table></table></body></html>"""
 
 
-def test_the_tables_of_a_page_are_told_apart_by_their_captions_and_spanned_cells_are_filled() -> None:
-    assert [(table.name, [row.cells for row in table.rows]) for table in tables_of(PAGE)] == [
+def test_the_tables_of_a_page_are_told_apart_by_their_captions_and_spanned_cells_are_filled(tmp_path: Path) -> None:
+    canary = tmp_path / "otra.html"
+    canary.write_text("<table><tr><td>canario</td></tr></table>")
+    tables = tables_of(PAGE.replace(b"FILE", canary.as_uri().encode()))
+    assert [(table.name, [row.cells for row in table.rows]) for table in tables] == [
         ("La de afuera", [("A", "A", "Bó"), ("071", "2 3", "4"), ("071", "x", "y"), ("1", "2", "3")]),
         ("Otra", [("sola",)]),
     ]  # fmt: skip
+    assert "canario" not in repr(tables), "a page is read, and nothing that it names"
 
 
 def test_an_entity_of_a_page_resolves_to_nothing_from_outside(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from etl.build import CheckError
 from etl.checkup import check
 from etl.faults import FAULT_POINTS
 from etl.lines import Cancelled
-from etl.pipeline import UndoError
+from etl.pipeline import UndoError, publishing
 from etl.records.audit import Action, Actor
 from etl.records.engine import transaction
 from etl.records.models import AuditEntry, Load
@@ -208,7 +208,7 @@ def test_an_undo_whose_build_fails_changes_nothing(product: Product, monkeypatch
     def fail(*_: Any, **__: Any) -> Any:
         raise CheckError("La comprobación falló.")
 
-    monkeypatch.setattr(pipeline, "_build_round", fail)
+    monkeypatch.setattr(publishing, "_build_round", fail)
     with pytest.raises(CheckError):
         undo(product, 2)
     assert business(product) == before

@@ -20,6 +20,7 @@ from etl import mapping, pipeline
 from etl import store as stores
 from etl.build import Build
 from etl.lines import no_progress
+from etl.pipeline import loading, publishing
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action
 from etl.records.engine import transaction
@@ -29,7 +30,7 @@ from etl.store import AnotherLoadRuns, warehouse_lock
 from etl.warehouse import read_current
 from tests.drawn_log import answered, log, write
 from tests.people import account_of
-from tests.product import Product
+from tests.product import Product, let_days_pass
 
 A, B = log(*answered(0, "1")), log(*answered(5000, "2"))
 HEAD = "queue,did,service,valid_from,valid_to\n"
@@ -231,7 +232,7 @@ def cut_off_in_service(store: stores.OpenStore, view: Context, who: Identity, mo
     intake.load_file(view, who, send(store, who, "a.log", A))
     job = jobs.claim(store.records, stores.now())
     assert job is not None
-    monkeypatch.setattr(pipeline, "_mark_tallies", kill)
+    monkeypatch.setattr(publishing, "mark_tallies", kill)
     with pytest.raises(Killed):
         works.do(store, job, no_progress)
     monkeypatch.undo()
@@ -347,7 +348,7 @@ def test_a_mapping_is_changed_while_nobody_else_can_hold_the_figures_and_told_on
 def sites_replaced(monkeypatch: pytest.MonkeyPatch, store: stores.OpenStore) -> list[bool]:
     """Tell of each change of the rules whether the lock of the figures is held, up to the end of what applies it."""
     held: list[bool] = []
-    apply_site: Callable[..., Any] = pipeline._apply_site
+    apply_site: Callable[..., Any] = loading.apply_site
 
     def watched(*args: Any) -> Any:
         if store.site().queues:
@@ -356,7 +357,7 @@ def sites_replaced(monkeypatch: pytest.MonkeyPatch, store: stores.OpenStore) -> 
             held.append(True)
         return apply_site(*args)
 
-    monkeypatch.setattr(pipeline, "_apply_site", watched)
+    monkeypatch.setattr(loading, "apply_site", watched)
     return held
 
 
@@ -434,7 +435,7 @@ def test_the_worker_queues_the_forgetting_of_old_texts_when_it_is_due_and_once(
     at_work = _Worker(store, threading.Event(), Pace())
     at_work._queue_forgetting()
     assert jobs.claim(store.records, stores.now()) is None, "nothing is due"
-    monkeypatch.setattr(pipeline, "now", lambda: stores.now() + timedelta(days=90))
+    let_days_pass(monkeypatch, 90)
     for _ in range(2):
         at_work._queue_forgetting()
     assert run(store).tells.startswith("Se borraron los textos")

@@ -26,7 +26,6 @@ from sqlalchemy.orm import Session
 
 from dashboard.work.exports import bytes_kept
 from etl.landing import raw_path
-from etl.pipeline import code_version
 from etl.records.audit import broken_seals
 from etl.records.engine import REVISION, RecordsError, engine_at, revision_of, shown_url
 from etl.records.models import Account, AuditEntry, AuditSeal, Job, Load, Store
@@ -36,6 +35,7 @@ from etl.safekeeping.rotation import LONGEST, STALE, damaged_backups, last_backu
 from etl.safekeeping.seals import other_seals
 from etl.settings import FRESH, SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
+from etl.version import code_version
 from etl.warehouse import WarehouseError, digest, read_current
 from reports.format import count_text, number_text
 

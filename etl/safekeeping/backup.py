@@ -27,7 +27,6 @@ from sqlalchemy.orm import Session
 
 from etl.landing import raw_path
 from etl.lines import Progress, no_progress
-from etl.pipeline import code_version
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import REVISION, engine_at, transaction
 from etl.records.models import Load
@@ -53,6 +52,7 @@ from etl.safekeeping.seals import last_seal
 from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import OpenStore, is_no_space
 from etl.store import now as clock
+from etl.version import code_version
 from etl.warehouse import WarehouseError, digest, sync_folder
 
 _PATIENCE_SECONDS = 60
