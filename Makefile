@@ -6,6 +6,9 @@ BIN2 := .venv-duckdb2/bin
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
        --generate-hashes --custom-compile-command "make lock" --group dev pyproject.toml
 
+# A worker takes whole files, in the order of tests/conftest.py: what a file's fixtures make is made once.
+BY_FILE := -n 3 --dist loadfile --no-loadscope-reorder
+
 # Where this is set, every process of the tests would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -22,7 +25,7 @@ demo: .venv/.ready  ## sample data and the system in a browser
 	$(BIN)/callcenter demo $(ARGS)
 
 test: .venv/.ready  ## all tests
-	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/pytest $(BY_FILE) $(ARGS)
 
 fuzz: .venv/.ready  ## far more of what tests draw, 10 000 damaged files a reader (ARGS="--draws 100 --first-seed 5000")
 	$(BIN)/pytest -n 3 --dist worksteal -m drawn --draws 20 $(ARGS)
@@ -46,7 +49,7 @@ screenshots: .venv/.ready  ## pictures of every page
 	$(BIN)/python -m tests.screenshots $(ARGS)
 
 test-duckdb2: .venv-duckdb2/.ready  ## the tests marked duckdb, on the second version
-	$(BIN2)/pytest -n 3 --dist worksteal -m duckdb $(ARGS)
+	$(BIN2)/pytest $(BY_FILE) -m duckdb $(ARGS)
 
 clean:  ## remove environments, caches and build output; never data
 	rm -rf .venv .venv-duckdb2 build dist test-results *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

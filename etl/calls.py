@@ -308,9 +308,14 @@ class CallTeller:
         return int(self.draft.one(f"SELECT COUNT(*) FROM strays WHERE load = {load}")[0])
 
     def _insert_strays(self) -> None:
-        for (epoch,) in self.draft.run("SELECT DISTINCT epoch FROM strays").fetchall():
-            month = self.draft.month_of(epoch)
-            self.draft.run(f"INSERT INTO {month.alias}.meta.strays SELECT * FROM strays WHERE epoch = {epoch}")
+        low, high = self.draft.one("SELECT MIN(epoch), MAX(epoch) FROM strays")
+        if low is None:
+            return
+        for month in self.draft.months_between(low, high, only_with="SELECT epoch FROM strays"):
+            self.draft.run(
+                f"INSERT INTO {month.alias}.meta.strays SELECT * FROM strays "
+                f"WHERE epoch >= {month.start} AND epoch < {month.end}"
+            )
 
     def _forget_changed(self) -> None:
         """Take out what was told before of the callids that changed."""

@@ -27,6 +27,7 @@ from tests import mariadb as mariadb_tests
 from tests import postgresql as postgresql_tests
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
+from tests.made_once import made_once
 from tests.product import Product
 from tests.saved_sites import full as full
 from tests.saved_sites import full_site as full_site
@@ -49,6 +50,15 @@ expect.set_options(timeout=20_000)
 #: LibreOffice, and what reads the text of a PDF.
 OFFICE = ("soffice", "pdftotext")
 NEVER_SKIPPED_IN_CI = ("browser", "database", "office", "shell")
+#: The dearest files, each more than a hundredth of all tests' time, dearest first. A worker takes one whole file after
+#: another (what a file's fixtures make is made once), so those that last longest begin first and none is left for the
+#: end. Only the time depends on this list; `--durations=0` tells what belongs into it.
+DEAREST = (
+    "increments", "faults", "worker", "canaries", "browser_service_level", "cases", "warehouse", "undo",
+    "browser_loads", "backup", "browser_people", "every_way", "databases", "supervisor", "bad_logs", "restore",
+    "exports", "uploads", "same_everywhere", "browser_month", "door", "call_details", "call_records", "views",
+    "browser_lan", "accounts", "frame",
+)  # fmt: skip
 
 
 def in_ci() -> bool:
@@ -82,6 +92,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     no_postgresql = pytest.mark.skip(reason="no PostgreSQL: install Debian's package postgresql")
     no_mariadb = pytest.mark.skip(reason="no MariaDB: install Debian's package mariadb-server")
     no_office = pytest.mark.skip(reason=f"not installed: {', '.join(OFFICE)}")
+    places = {f"test_{name}": place for place, name in enumerate(DEAREST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(DEAREST)))  # stable: else as collected
     for item in items:
         if {"playwright", "window"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
@@ -153,7 +165,12 @@ def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[B
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A store with September and October 2026 of the invented sample, for the browser tests to look at."""
-    return load_sample(tmp_path_factory.mktemp("sample"), until="2026-10", months=2)
+
+    def load(folder: Path) -> None:
+        load_sample(folder, until="2026-10", months=2)
+        shutil.rmtree(folder / "in")
+
+    return Settings(data=made_once(tmp_path_factory, "sample", load) / "data")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from reports.definition import Period
 from reports.query import measure
 from reports.rules import Rules
 from tests.business import business, segments, store_in
-from tests.product import Product, load_in
+from tests.product import Product, Rows, load_in
 from tests.reference_counter import LogFile, QueueRule, Result, count
 from tests.test_counting_properties import assert_same
 
@@ -141,13 +141,20 @@ def test_rounds_that_fit_the_memory_count_as_one(seed: int, tmp_path: Path) -> N
     assert {path.name for path in product.settings().warehouse.glob("*.duckdb")} == named, "none of a round on the way"
 
 
-@pytest.mark.parametrize("anew", [True, False])
-def test_rounds_that_fail_leave_the_figures_in_service(
-    anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing of a load or rebuild is seen before all of it is there; run again, it is completed."""
+@pytest.fixture(scope="module")
+def six_pieces(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[LogFile], dict[str, Rows]]:
+    """Files, and what they count loaded at once."""
     chance = random.Random(3)
     files = pieces(chance, told_log(chance, callids=15, lines=150), 6)
+    return files, business(store_in(tmp_path_factory.mktemp("six") / "at once", files, RULES))
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_rounds_that_fail_leave_the_figures_in_service(
+    anew: bool, six_pieces: tuple[list[LogFile], dict[str, Rows]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a load or rebuild is seen before all of it is there; run again, it is completed."""
+    files, at_once = six_pieces
     product = store_in(tmp_path, files if anew else files[:1], RULES)
     whole, before = business(product), read_current(product.settings().warehouse)
     product.round_lines = 40
@@ -175,7 +182,7 @@ def test_rounds_that_fail_leave_the_figures_in_service(
     assert {path.name for path in product.settings().warehouse.glob("*.duckdb")} == named, "none of a round on the way"
     assert business(product) == whole
     run()
-    assert business(product) == business(store_in(tmp_path / "at once", files, RULES))
+    assert business(product) == at_once
     assert not list(product.settings().warehouse.glob(".build-*"))
 
 

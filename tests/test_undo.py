@@ -35,7 +35,6 @@ from tests.product import Product, Rows
 from tests.reference_counter import LogFile
 from tests.test_increments import ACROSS, RULES, assert_counts_as_reference, files_of, pieces, told_log
 
-pytestmark = pytest.mark.duckdb
 CHIEF = Actor(None, "jefa", "chief")
 ROOT = Path(__file__).parents[1]
 
@@ -62,6 +61,7 @@ def undo(product: Product, load: int) -> None:
 # --- as before
 
 
+@pytest.mark.duckdb
 @pytest.mark.drawn(1)
 def test_any_load_undone_leaves_what_the_others_alone_would_have_given(seed: int, tmp_path: Path) -> None:
     """Rotated pieces that share lines, a second PBX, nonsense: undone one after another, in any order."""
@@ -89,6 +89,7 @@ def test_any_load_undone_leaves_what_the_others_alone_would_have_given(seed: int
     assert business(product) == business(store_in(tmp_path / "never", list(loads.values()), RULES))
 
 
+@pytest.mark.duckdb
 @pytest.mark.parametrize(
     "name", ["a line set aside until its entry comes", "a wait lost at a restart of the next month"]
 )
@@ -103,6 +104,7 @@ def test_calls_that_several_files_tell_of_are_told_by_those_that_are_left(name: 
         assert business(product) == business(store_in(tmp_path / f"without {number}", rest, RULES))
 
 
+@pytest.mark.duckdb
 def test_a_line_that_two_files_hold_survives_whichever_is_undone(product: Product) -> None:
     lines = (*answered(0, "1"), *answered(100, "2"))
     product.load(LogFile("a", tuple(lines)))
@@ -113,6 +115,7 @@ def test_a_line_that_two_files_hold_survives_whichever_is_undone(product: Produc
     assert product.rows("SELECT COUNT(*) FROM core.queue_visits WHERE answered") == [(2,)]
 
 
+@pytest.mark.duckdb
 def test_the_only_load_undone_leaves_a_store_without_figures_that_takes_the_file_again(product: Product) -> None:
     path = write(product, "queue_log", log(*answered(0, "1")))
     pipeline.ingest(product.store(), [path])
@@ -126,6 +129,7 @@ def test_the_only_load_undone_leaves_a_store_without_figures_that_takes_the_file
     assert sorted(p.name for p in product.settings().raw.rglob("*") if p.is_file()) != []
 
 
+@pytest.mark.duckdb
 def test_the_later_pieces_of_a_growing_file_go_with_an_earlier_one(product: Product) -> None:
     live = product.folder / "in" / "queue_log"
     before = []
@@ -201,6 +205,7 @@ def test_without_its_entry_in_the_audit_nothing_is_undone(product: Product) -> N
     assert states(product) == {1: "published", 2: "published"}
 
 
+@pytest.mark.duckdb
 def test_an_undo_whose_build_fails_changes_nothing(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     product.load(LogFile("a", tuple(answered(0, "1"))), LogFile("b", tuple(answered(100, "2"))))
     before = business(product)
@@ -328,6 +333,7 @@ def undoable(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     return found
 
 
+@pytest.mark.duckdb
 @pytest.mark.parametrize(("name", "point"), KILLS)
 def test_an_undo_killed_at_any_point_is_whole_and_completed_by_the_next_load_or_undo(
     name: str,

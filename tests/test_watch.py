@@ -32,7 +32,6 @@ from tests.processes import within
 from tests.product import Product
 from tests.rights import modes_hold
 
-pytestmark = pytest.mark.duckdb
 ROOT = Path(__file__).parents[1]
 CALLS = [text for n in range(40) for text in answered(n * 100, str(n))]
 #: Equal neighbours, which only the place in the file tells apart.
@@ -122,6 +121,7 @@ def test_what_was_written_between_the_last_look_and_the_rotation_counts_once(
     ]
 
 
+@pytest.mark.duckdb
 @pytest.mark.drawn(2)
 def test_however_it_grows_and_is_rotated_it_is_the_whole(seed: int, product: Product, logs: Path) -> None:
     """Whole lines at each rotation, as Asterisk writes them, and no equal ones astride it; cut ones at each look."""
@@ -389,6 +389,7 @@ def test_the_command_follows_until_it_is_told_to_stop_and_only_one_does(tmp_path
         pass
 
 
+@pytest.mark.duckdb
 @pytest.mark.skipif(os.name == "nt", reason="kills by SIGKILL, which this system has not")
 @pytest.mark.parametrize("fault", ["landing", "before_rename", "after_current"])
 def test_whoever_kills_it_the_next_one_goes_on_with_the_same_figures(fault: str, tmp_path: Path, logs: Path) -> None:
