@@ -36,12 +36,15 @@ _UNITS = {
 }  # fmt: skip
 _WORDS = ("agent", "mark")
 _WIDTHS: dict[str, dict[str, Any]] = {
-    "agent": {"minWidth": 168, "flex": 3, "pinned": "left"},
+    "agent": {"minWidth": 156, "flex": 3, "pinned": "left"},
+    "answered": {"minWidth": 88, "flex": 2},
+    "mean_ring": {"minWidth": 82, "flex": 2},
+    "rings_unanswered": {"minWidth": 84, "flex": 2},
     "talk_seconds": {"minWidth": 118, "flex": 2},
     "logged_in_seconds": {"minWidth": 108, "flex": 2},
     "busy_seconds": {"minWidth": 108, "flex": 2},
     "staffed_seconds": {"minWidth": 112, "flex": 2},
-    "mark": {"minWidth": 150, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
+    "mark": {"minWidth": 148, "flex": 4, "wrapText": True, "autoHeight": True, "cellClass": "wrapped"},
 }
 _MARKS = (
     "«Sin salida»: tiempo en sesión que cerró una regla. «Sin sesión»: medias horas con actividad y sin ingreso "
