@@ -55,9 +55,9 @@ NEVER_SKIPPED_IN_CI = ("browser", "database", "office", "shell")
 #: end. Only the time depends on this list; `--durations=0` tells what belongs into it.
 DEAREST = (
     "increments", "faults", "worker", "canaries", "browser_service_level", "cases", "warehouse", "undo",
-    "browser_loads", "backup", "browser_people", "every_way", "databases", "supervisor", "bad_logs", "restore",
-    "exports", "uploads", "same_everywhere", "browser_month", "door", "call_details", "call_records", "views",
-    "browser_lan", "accounts", "frame",
+    "browser_loads", "backup", "browser_people", "databases", "every_way", "watch", "supervisor", "bad_logs",
+    "restore", "exports", "uploads", "same_everywhere", "browser_month", "door", "call_details", "views",
+    "browser_lan", "agents", "call_records", "accounts", "fuzz", "bridge", "frame",
 )  # fmt: skip
 
 
