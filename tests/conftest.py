@@ -27,6 +27,7 @@ from tests import mariadb as mariadb_tests
 from tests import postgresql as postgresql_tests
 from tests.commands import AWFUL, GOOD, done
 from tests.drawn_calls import CALLS, warehouse
+from tests.house import house as house
 from tests.made_once import made_once
 from tests.product import Product
 from tests.saved_sites import full as full
@@ -34,6 +35,8 @@ from tests.saved_sites import full_site as full_site
 from tests.saved_sites import one_call_site as one_call_site
 from tests.saved_sites import small as small
 from tests.served import Served, load_sample, one_call, served
+from tests.signing import hashed as hashed
+from tests.signing import people as people
 
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
 CHROMIUM_ARGS = [

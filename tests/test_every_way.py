@@ -24,14 +24,14 @@ from etl.schema import EventKind
 from etl.sources import QUEUE_LOG
 from etl.sources.queue_log_tables import ASTERNIC as ASTERNIC_TABLE
 from etl.watch import Watch
+from tests.databases import Addresses, database, facts, product_in, pull
+from tests.databases import new_mariadb as new_mariadb
+from tests.databases import new_postgresql as new_postgresql
 from tests.drawn_log import EIGHT, answered, line
 from tests.processes import within
 from tests.product import Product, Rows
 from tests.reference_counter import LogFile
 from tests.table_log import ADAPTIVE, CLASSIC, FREEPBX, ONE_COLUMN, WITH_IDS, asternic, odd_lines, table_of
-from tests.test_databases import Addresses, database, facts, product_in, pull
-from tests.test_databases import new_mariadb as new_mariadb
-from tests.test_databases import new_postgresql as new_postgresql
 
 #: Wider than 50 characters, and than Asternic's 40; none wider than the columns of newer tables.
 _LONG = "Local/20177700000000000000000000000000000000000000000000000000777@from-queue/n"

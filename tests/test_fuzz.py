@@ -24,11 +24,11 @@ from etl.readers.sql_dump import DumpRefused, read_dump, write_rows
 from etl.readers.table_rows import RowWriter, keep_rows, row_slabs
 from etl.sources import TABLES
 from etl.warehouse import read_current
+from tests.databases import Addresses, database, product_in, pull
+from tests.databases import new_mariadb as new_mariadb
 from tests.drawn_log import EIGHT, answered, line
 from tests.product import Product
 from tests.table_log import Kept, odd_lines, table_of
-from tests.test_databases import Addresses, database, product_in, pull
-from tests.test_databases import new_mariadb as new_mariadb
 
 pytestmark = pytest.mark.duckdb
 BASE = [text.encode() for text in odd_lines()]

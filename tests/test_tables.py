@@ -12,9 +12,9 @@ import pytest
 from etl.readers import workbook
 from etl.readers.found_table import MOST_BYTES, MOST_ROWS, NO_VALUE, FoundTable, TableRow, UnreadableTable
 from etl.readers.tables import is_table_file, read_tables, tables_of
+from tests.crafted_files import FAR_CELL, X, bomb, ole
+from tests.crafted_files import workbook as crafted
 from tests.table_files import FORMATS, csv_of, html_of, spreadsheet_xml_of, xls_of, xls_with_a_day, xlsx_of
-from tests.test_uploads import FAR_CELL, X, bomb, ole
-from tests.test_uploads import workbook as crafted
 
 ROWS = (
     ("Fecha", "Operador(a)", "Número", "Duración", "Nota"),

@@ -22,11 +22,11 @@ from etl.records.models import Upload
 from etl.settings import Settings
 from tests.bench_sign_in import SERVER
 from tests.callbacks import body_of
+from tests.crafted_files import X
 from tests.people import DOOR
 from tests.plain_browser import Answer, Browser, somebody
 from tests.product import Product
 from tests.served import Served, one_call
-from tests.test_uploads import X
 
 MB = 1024 * 1024
 
