@@ -1,6 +1,7 @@
 -- One row per callid that one aggregate can tell: entered once, one queue, connected and ended in order with equal waits, or ended unanswered.
 -- reach: the lines of a callid within 31 days of each other; takes the relation "scope" (lines of the callids to build).
 -- :caller, :position, :last_position, :transfer_data, :ring: what a line tells of these (etl.call_facts).
+-- :place_of(text), :ring_of(text): the place, the seconds that a text tells.
 -- :pbx and :keys: a literal and "callid" where there is one PBX, else "pbx" and "pbx, callid".
 -- "form" counts the kinds in one number (64 to the power of the kind's place); with the number of rows it is unmistakable.
 WITH per_callid AS (
