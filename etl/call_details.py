@@ -1,8 +1,9 @@
 """Rows of details of calls in, the events out that a log would have of them: three lines a row, so that each is found.
 
 The n-th row of a file is the lines 3n-2 to 3n of its piece: the entry, the connection (blank where nobody answered),
-the end (blank of a call under way). A row that cannot be a call is set aside at its place; titles and blank rows are
-blank. Which call of the log a row is, no row says: ``etl.details`` finds it. Pure, but for the reading of the file.
+the end (blank where Issabel missed it). A row that cannot be a call, or whose call was under way when it was exported,
+is set aside at its place; titles and blank rows are blank. Which call of the log a row is, no row says: ``etl.details``
+finds it. Pure, but for the reading of the file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from etl.readers.found_table import FoundTable, TableRow, UnreadableTable
 from etl.readers.lines import SET_ASIDE, SetAside, Slab
 from etl.readers.tables import read_tables
 from etl.schema import LINES_A_ROW, DetailLayout, LogSource
-from etl.sources.call_detail import DETAILS, OUTBOUND, OUTCOMES
+from etl.sources.call_detail import DETAILS, OUTBOUND, OUTCOMES, UNDER_WAY
 
 _FORMATS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S",
@@ -206,13 +207,16 @@ def _call_of(
     start, end = _started(cells), _moment(cells.get("end", ""))
     if start is None and end is None and _plain(row.cells[0]).startswith("total"):
         return ""
+    told = _plain(cells.get("outcome", ""))
+    if told in UNDER_WAY:
+        return "detail_under_way"
     outbound = _plain(cells.get("kind", "")) in OUTBOUND
     wait, talk = _seconds(cells.get("wait", "")), _seconds(cells.get("talk", ""))
-    state = OUTCOMES.get(_plain(cells.get("outcome", "")))
+    state = OUTCOMES.get(told)
     answered = state in ("COMPLETECALLER", "COMPLETEAGENT", "BLINDTRANSFER")
-    under_way = state == "" and bool(talk)
+    unended = state == "" and bool(talk)
     entered: int | None = start
-    if answered or under_way:
+    if answered or unended:
         if start is not None and starts_answered:
             entered = start - (wait or 0)
         elif start is None and end is not None:
@@ -236,7 +240,7 @@ def _call_of(
     return _Call(
         number, entered - offset, _field(cells.get("queue", "")) or "NONE", _field(agent) or "NONE",
         _field(cells.get("phone", "")), wait, talk, state or "", _field(cells.get("transfer", "")), outbound,
-        uniqueid if _CALLID.fullmatch(uniqueid) else "", answered or under_way,
+        uniqueid if _CALLID.fullmatch(uniqueid) else "", answered or unended,
     )  # fmt: skip
 
 

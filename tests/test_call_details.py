@@ -257,6 +257,19 @@ def test_the_samples_come_out_as_they_should(tmp_path: Path) -> None:
     assert "2026-10-05 08:00:00" in str(product.rows("SELECT MIN(entered_local) FROM core.queue_visits")[0][0])
 
 
+@pytest.mark.parametrize("talk", ["", "00:00:12"])
+def test_a_call_exported_under_way_and_again_at_its_end_counts_once(talk: str, tmp_path: Path) -> None:
+    product = product_in(tmp_path / "store")
+    (done,) = rows_of([(300, "101", 5, 30)])
+    under_way = (*done[:3], "", talk, *done[5:10], "activa")
+    earlier = rows_of(CALLS[:1])
+    first, second = ingest(product, written(product, [*earlier, under_way]), written(product, [*earlier, done]))
+    assert (first.loaded, first.quarantined, second.loaded + second.duplicates) == (1, 1, 2)
+    assert product.rows("SELECT reasons FROM meta.quarantine") == [("detail_under_way",)]
+    counted = product.rows("SELECT wait_seconds, talk_seconds, is_open FROM core.queue_visits ORDER BY entered_epoch")
+    assert counted == [(5, 40, False), (5, 30, False)]
+
+
 def test_a_table_of_totals_is_no_detail() -> None:
     totals = (
         b'"Cola";"Exitosas";"Abandonadas";"Tiempo de espera";"Llamadas Totales"\r\n"101";"5";"1";"00:01:00";"6"\r\n'
