@@ -28,6 +28,8 @@ _FORMATS = (
     "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1)
+#: A moment, and what may stand behind it: parts of a second, half of the day. Of a zone the row is not to be guessed.
+_MOMENT = re.compile(r"(.+?)(?:(?<=:\d\d:\d\d)[.,]\d+)?(?:\s*([ap])\.?\s*m\.?)?", re.IGNORECASE)
 _TITLE_ROWS = 20
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.\d+)?\s*(?:s|seg|segs|secs?|segundos)?\.?")
@@ -157,11 +159,18 @@ def _known(table: FoundTable) -> tuple[LogSource | None, TableRow | None]:
 
 def _moment(text: str) -> int | None:
     """Return the seconds of the clock that a text names."""
+    if (found := _MOMENT.fullmatch(text)) is None:
+        return None
     for each in _FORMATS:
         try:
-            return int((datetime.strptime(text[:19], each) - _EPOCH).total_seconds())
+            moment = datetime.strptime(found[1], each)
         except ValueError:
             continue
+        if found[2]:
+            if not 1 <= moment.hour <= 12:
+                return None
+            moment = moment.replace(hour=moment.hour % 12 + (12 if found[2] in "pP" else 0))
+        return int((moment - _EPOCH).total_seconds())
     return None
 
 
