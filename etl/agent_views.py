@@ -6,7 +6,10 @@ In: the aliases of attached months of calls, and of loads. Out: SQL of each view
 from collections.abc import Sequence
 
 from etl.agent_spans import SPAN_COLUMNS, pauses_sql, sessions_sql, spans_sql
+from etl.schema import Lane
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.sources import SOURCES
+from etl.validate import literal
 
 SPANS, SESSIONS, PAUSES, RINGS, HALF_HOURS, TIMES = (
     "core.agent_spans", "core.agent_sessions", "core.agent_pauses", "core.agent_rings", "core.agent_half_hours",
@@ -32,7 +35,7 @@ def agent_rows(table: str, aliases: Sequence[str], loads: str) -> str:
     """
     match table:
         case "core.agent_spans":
-            return spans_sql(_union(SPANS, aliases, SPAN_COLUMNS), _rules(loads), _ends(loads))
+            return spans_sql(_union(SPANS, aliases, SPAN_COLUMNS), _rules(loads), ends_sql(loads))
         case "core.agent_sessions":
             return f"SELECT *, {_INSTANTS} FROM ({_sessions(aliases, loads)})"
         case "core.agent_pauses":
@@ -65,8 +68,13 @@ def _rules(loads: str) -> str:
         {days.format("valid_to", "1000000000")} AS last_day FROM {loads}.core.agent_persons)"""
 
 
-def _ends(loads: str) -> str:
-    return f"(SELECT pbx, MAX(greatest_epoch) AS last_epoch FROM {loads}.meta.loads GROUP BY pbx)"
+def ends_sql(loads: str) -> str:
+    """Return SQL of `pbx` and `last_epoch`: the last event of its queues, never the end of an export's or a CDR's."""
+    names = ", ".join(literal(source.name) for source in SOURCES if source.lane is not Lane.RECORDS)
+    return (
+        f"(SELECT pbx, MAX(greatest_epoch) AS last_epoch FROM {loads}.meta.loads "
+        f"WHERE source IN ({names}) GROUP BY pbx)"
+    )
 
 
 def _union(table: str, aliases: Sequence[str], columns: str = "*") -> str:

@@ -1,8 +1,9 @@
 """Rows of details of calls in, the events out that a log would have of them: three lines a row, so that each is found.
 
 The n-th row of a file is the lines 3n-2 to 3n of its piece: the entry, the connection (blank where nobody answered),
-the end (blank of a call under way). A row that cannot be a call is set aside at its place; titles and blank rows are
-blank. Which call of the log a row is, no row says: ``etl.details`` finds it. Pure, but for the reading of the file.
+the end (blank where Issabel missed it). A row that cannot be a call, or whose call was under way when it was exported,
+is set aside at its place; titles and blank rows are blank. Which call of the log a row is, no row says: ``etl.details``
+finds it. Pure, but for the reading of the file.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from etl.readers.found_table import FoundTable, TableRow, UnreadableTable
 from etl.readers.lines import SET_ASIDE, SetAside, Slab
 from etl.readers.tables import read_tables
 from etl.schema import LINES_A_ROW, DetailLayout, LogSource
-from etl.sources.call_detail import DETAILS, OUTBOUND, OUTCOMES
+from etl.sources.call_detail import DETAILS, OUTBOUND, OUTCOMES, UNDER_WAY
 
 _FORMATS = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S",
     "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1)
+#: A moment, and what may stand behind it: parts of a second, half of the day. Of a zone the row is not to be guessed.
+_MOMENT = re.compile(r"(.+?)(?:(?<=:\d\d:\d\d)[.,]\d+)?(?:\s*([ap])\.?\s*m\.?)?", re.IGNORECASE)
 _TITLE_ROWS = 20
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.\d+)?\s*(?:s|seg|segs|secs?|segundos)?\.?")
@@ -156,11 +159,18 @@ def _known(table: FoundTable) -> tuple[LogSource | None, TableRow | None]:
 
 def _moment(text: str) -> int | None:
     """Return the seconds of the clock that a text names."""
+    if (found := _MOMENT.fullmatch(text)) is None:
+        return None
     for each in _FORMATS:
         try:
-            return int((datetime.strptime(text[:19], each) - _EPOCH).total_seconds())
+            moment = datetime.strptime(found[1], each)
         except ValueError:
             continue
+        if found[2]:
+            if not 1 <= moment.hour <= 12:
+                return None
+            moment = moment.replace(hour=moment.hour % 12 + (12 if found[2] in "pP" else 0))
+        return int((moment - _EPOCH).total_seconds())
     return None
 
 
@@ -206,13 +216,16 @@ def _call_of(
     start, end = _started(cells), _moment(cells.get("end", ""))
     if start is None and end is None and _plain(row.cells[0]).startswith("total"):
         return ""
+    told = _plain(cells.get("outcome", ""))
+    if told in UNDER_WAY:
+        return "detail_under_way"
     outbound = _plain(cells.get("kind", "")) in OUTBOUND
     wait, talk = _seconds(cells.get("wait", "")), _seconds(cells.get("talk", ""))
-    state = OUTCOMES.get(_plain(cells.get("outcome", "")))
+    state = OUTCOMES.get(told)
     answered = state in ("COMPLETECALLER", "COMPLETEAGENT", "BLINDTRANSFER")
-    under_way = state == "" and bool(talk)
+    unended = state == "" and bool(talk)
     entered: int | None = start
-    if answered or under_way:
+    if answered or unended:
         if start is not None and starts_answered:
             entered = start - (wait or 0)
         elif start is None and end is not None:
@@ -236,7 +249,7 @@ def _call_of(
     return _Call(
         number, entered - offset, _field(cells.get("queue", "")) or "NONE", _field(agent) or "NONE",
         _field(cells.get("phone", "")), wait, talk, state or "", _field(cells.get("transfer", "")), outbound,
-        uniqueid if _CALLID.fullmatch(uniqueid) else "", answered or under_way,
+        uniqueid if _CALLID.fullmatch(uniqueid) else "", answered or unended,
     )  # fmt: skip
 
 

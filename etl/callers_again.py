@@ -14,20 +14,22 @@ NEXT_CALL_DAYS = timedelta(days=7)
 LONGEST_TO_ANSWER = timedelta(days=1)
 
 
-def next_calls_sql(calls: str, last_epoch: str) -> str:
+def next_calls_sql(calls: str, ends: str) -> str:
     """Return the calls of known callers, each with the seconds to the caller's next one to the same line.
 
-    Adds next_call_seconds (NULL where none is on record) and observed_seconds, from the entry to `last_epoch`, the end
-    of the record. Several calls to a line of one callid are one: coming back by a transfer is not calling again.
+    Adds next_call_seconds (NULL where none is on record) and observed_seconds, from the entry to the end of the record
+    of its PBX (`ends`: pbx, last_epoch). Several calls to a line of one callid are one: coming back by a transfer is
+    not calling again.
     """
     same = "PARTITION BY caller, COALESCE(service, '') ORDER BY entered_epoch, callid"
     first = f"CASE WHEN LAG(callid) OVER ({same}) IS DISTINCT FROM callid THEN entered_epoch END"
-    return f"""SELECT * EXCLUDE (begun_epoch, next_epoch), next_epoch - entered_epoch AS next_call_seconds,
-            {last_epoch} - entered_epoch AS observed_seconds
+    return f"""SELECT again.* EXCLUDE (begun_epoch, next_epoch), next_epoch - entered_epoch AS next_call_seconds,
+            ends.last_epoch - entered_epoch AS observed_seconds
         FROM (
             SELECT *, LEAD(begun_epoch IGNORE NULLS) OVER ({same}) AS next_epoch
             FROM (SELECT *, {first} AS begun_epoch FROM ({calls}) WHERE caller IS NOT NULL)
-        )"""
+        ) AS again
+        JOIN {ends} AS ends ON ends.pbx = again.pbx"""
 
 
 def later_answers_sql(abandoned: str, answered: str) -> str:

@@ -11,7 +11,7 @@ from datetime import date
 
 import duckdb
 
-from etl.agent_views import AGENT_TABLES, agent_rows
+from etl.agent_views import AGENT_TABLES, agent_rows, ends_sql
 from etl.callers_again import LONGEST_TO_ANSWER, NEXT_CALL_DAYS, later_answers_sql, next_calls_sql
 from etl.model import WITHIN_SECONDS
 from etl.schema import LINES_A_ROW
@@ -181,7 +181,7 @@ def _again(table: str, months: Sequence[tuple[str, str, str]], first: date, last
     if table.endswith(BY_NEXT_CALL):
         until = last + min(NEXT_CALL_DAYS, date.max - last)
         calls = rows(table.removesuffix(BY_NEXT_CALL), first, until, "caller IS NOT NULL")
-        told = next_calls_sql(calls, f"(SELECT MAX(greatest_epoch) FROM {loads}.meta.loads)")
+        told = next_calls_sql(calls, ends_sql(loads))
     else:
         calls = rows(table.removesuffix(BY_LATER_ANSWER), first, last, "NOT answered AND NOT is_open")
         since = first - min(LONGEST_TO_ANSWER, first - date.min)

@@ -181,7 +181,7 @@ def warehouse(
     end = _epoch(datetime.fromisoformat(until))
     answers = "SELECT * FROM core.queue_visits WHERE answered AND caller IS NOT NULL"
     for table in ("queue_visits", "line_calls", "calls"):
-        again = next_calls_sql(f"SELECT * FROM core.{table}", str(end))
+        again = next_calls_sql(f"SELECT * FROM core.{table}", f"(SELECT 'default' AS pbx, {end} AS last_epoch)")
         abandoned = f"SELECT * FROM core.{table} WHERE NOT answered AND NOT is_open"
         connection.execute(f"CREATE VIEW core.{table}_by_next_call AS {again}")
         connection.execute(f"CREATE VIEW core.{table}_by_later_answer AS {later_answers_sql(abandoned, answers)}")

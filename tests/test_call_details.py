@@ -257,6 +257,45 @@ def test_the_samples_come_out_as_they_should(tmp_path: Path) -> None:
     assert "2026-10-05 08:00:00" in str(product.rows("SELECT MIN(entered_local) FROM core.queue_visits")[0][0])
 
 
+@pytest.mark.parametrize("talk", ["", "00:00:12"])
+def test_a_call_exported_under_way_and_again_at_its_end_counts_once(talk: str, tmp_path: Path) -> None:
+    product = product_in(tmp_path / "store")
+    (done,) = rows_of([(300, "101", 5, 30)])
+    under_way = (*done[:3], "", talk, *done[5:10], "activa")
+    earlier = rows_of(CALLS[:1])
+    first, second = ingest(product, written(product, [*earlier, under_way]), written(product, [*earlier, done]))
+    assert (first.loaded, first.quarantined, second.loaded + second.duplicates) == (1, 1, 2)
+    assert product.rows("SELECT reasons FROM meta.quarantine") == [("detail_under_way",)]
+    counted = product.rows("SELECT wait_seconds, talk_seconds, is_open FROM core.queue_visits ORDER BY entered_epoch")
+    assert counted == [(5, 40, False), (5, 30, False)]
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("2024-03-05 14:15:00", "14:15:00"), ("2024-03-05 14:15:00.250", "14:15:00"), ("05/03/2024 14:15", "14:15:00"),
+        ("2024-03-05T14:15:07", "14:15:07"), ("05/03/2024 02:15:00 PM", "14:15:00"),
+        ("05/03/2024 2:15:00 p. m.", "14:15:00"), ("05/03/2024 02:15 a.m.", "02:15:00"),
+        ("2024-03-05 12:15:00 AM", "00:15:00"), ("2024-03-05 12:15:00 pm", "12:15:00"),
+        ("2024-03-05 14:15:00 PM", None), ("2024-03-05T14:15:00Z", None), ("2024-03-05 14:15:00-04:00", None),
+        ("2024-03-05 14:15:00 y pico", None),
+    ],
+)  # fmt: skip
+def test_whatever_stands_behind_a_time_is_read_or_the_row_set_aside(told: str, meant: str | None) -> None:
+    row = ("", "", told, "", "", "31", "101", "Inbound", "70010003", "", "Abandoned")
+    table = "\r\n".join(";".join(cells) for cells in (TITLES, row)).encode("cp1252")
+    found = details_of(tables_of(table), ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
+    entered = [datetime.fromtimestamp(int(found.first_epoch) + LA_PAZ, UTC)] if found.first_epoch else []
+    assert [f"{at:%Y-%m-%d %H:%M:%S}" for at in entered] == ([f"2024-03-05 {meant}"] if meant else [])
+    assert [each.reason for each in found.set_aside] == ([] if meant else ["detail_time"])
+
+
+def test_the_hour_of_a_column_of_its_own_says_which_half_of_the_day_it_is() -> None:
+    table = b"Fecha;Hora;Queue;Agent;Event;Wait;Talk\r\n2024-03-05;02:15:00 PM;101;Agent/201;ABANDON;31;\r\n"
+    found = details_of(tables_of(table), ASTERNIC_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
+    assert found.first_epoch == EIGHT + 6 * 3600 + 15 * 60
+
+
 def test_a_table_of_totals_is_no_detail() -> None:
     totals = (
         b'"Cola";"Exitosas";"Abandonadas";"Tiempo de espera";"Llamadas Totales"\r\n"101";"5";"1";"00:01:00";"6"\r\n'

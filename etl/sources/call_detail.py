@@ -13,6 +13,7 @@ _REASONS = (
     Reason("detail_time", "no tiene una fecha con hora de la llamada, o está fuera de rango"),
     Reason("detail_queue", "no dice a qué cola entró la llamada"),
     Reason("detail_outcome", "no dice si la llamada se atendió, o lo dice con una palabra desconocida"),
+    Reason("detail_under_way", "la llamada seguía en curso al exportar; entra con una exportación posterior"),
     Reason("detail_row", "la fila no se puede leer: revise comillas y separadores"),
 )
 ONLY_IN_EXPORT = "only_in_export"
@@ -38,7 +39,7 @@ _ANSWERED = (
     "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completeagent",
     "completecaller", "contestada", "exitosa", "connected", "conectada", "complete",
 )  # fmt: skip
-#: What the state of a call is called, by the event that ends it; "" of a call under way.
+#: What the state of a call is called, by the event that ends it; "" of a call whose end Issabel missed.
 OUTCOMES: dict[str, str] = {
     **dict.fromkeys(_ANSWERED, "COMPLETECALLER"),
     **dict.fromkeys(("completeagent",), "COMPLETEAGENT"),
@@ -50,8 +51,10 @@ OUTCOMES: dict[str, str] = {
     **dict.fromkeys(("exitwithtimeout", "timeout", "expirada", "expirado", "tiempo_agotado"), "EXITWITHTIMEOUT"),
     **dict.fromkeys(("exitempty", "sin_operadores", "sin_agentes"), "EXITEMPTY"),
     **dict.fromkeys(("exitwithkey", "salio_por_opcion"), "EXITWITHKEY"),
-    **dict.fromkeys(("activa", "active", "en_cola", "onqueue", "hold", "fin_monitoreo", "en_curso"), ""),
+    **dict.fromkeys(("fin_monitoreo",), ""),
 }  # fmt: skip
+#: A call that was under way when it was exported: a later export has it again, with other durations and its end.
+UNDER_WAY = ("activa", "active", "en_cola", "onqueue", "hold", "en_curso")
 OUTBOUND = ("outbound", "outgoing", "saliente", "salida", "out")
 
 _COLUMNS: dict[str, tuple[str, ...]] = {

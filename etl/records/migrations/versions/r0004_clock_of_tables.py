@@ -1,6 +1,6 @@
 """The clock of the table that a load's rows come from.
 
-Revision: 0004, after 0002.
+Revision: 0004, after 0003 (once after 0002: r0006 adds what such records lack).
 """
 
 import sqlalchemy as sa
