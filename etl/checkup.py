@@ -114,6 +114,7 @@ def check(
                     build.build_visits()
                     for report in found.files:
                         move_strays(build, report)
+                    _count_strays(build, found)
                 _count_set_aside(build, [piece.load for piece in pieces], found)
                 # Records of calls have no events, and so no part in what is told of queues and operators.
                 _summarise(build, [piece.load for piece in pieces if _has_events(piece)], found)
@@ -226,9 +227,13 @@ def _count_set_aside(build: Build, loads: list[int], found: Checkup) -> None:
     ).fetchall():
         for reason in reasons.split(","):
             found.reasons[reason] = found.reasons.get(reason, 0) + count
-    for reason, count in build.draft.run(
-        f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason"
-    ).fetchall():
+
+
+def _count_strays(build: Build, found: Checkup) -> None:
+    """Count the lines of all loads that turned out to belong to no visit, by reason."""
+    loads = ", ".join(str(report.load) for report in found.files if report.load is not None)
+    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE load IN ({loads}) GROUP BY reason")
+    for reason, count in strays.fetchall():
         found.reasons[reason] = found.reasons.get(reason, 0) + count
 
 
