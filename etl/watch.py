@@ -90,7 +90,7 @@ class Watch:
         # What fails as a whole is tried again in a while; what cannot begin, at the next look.
         try:
             reports = pipeline.ingest(self.store, ready, by=self.by)
-        except (CheckError, ReconciliationError):
+        except (CheckError, ReconciliationError, duckdb.Error):
             self.follower.note_refused(ready, at)
             raise
         self.follower.note_taken(ready)
