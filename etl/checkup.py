@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from etl import landing
 from etl.build import Build
 from etl.draft import Draft
+from etl.export_pieces import ExportPiece
 from etl.exports import NOTHING_TOLD, Told
 from etl.lines import Piece, Progress, no_progress
 from etl.pipeline import FileReport, move_strays, tell_landed
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
 from etl.records.models import Load, LogFile
+from etl.schema import Lane
 from etl.settings import ZONE_OFFSET_SECONDS, Database, Settings
 from etl.sources.exports import EXPORTS
 from etl.store import store_key, store_kind
@@ -108,12 +110,14 @@ def check(
                     tally, report = build.add(piece), reports[piece.load]
                     report.loaded, report.duplicates = tally.loaded, tally.duplicates
                     report.quarantined, report.blank = tally.quarantined, tally.blank
-                if of_logs := [piece.load for piece in pieces if isinstance(piece, Piece)]:
+                if any(isinstance(piece, Piece) for piece in pieces):
                     build.build_visits()
                     for report in found.files:
                         move_strays(build, report)
-                    _summarise(build, of_logs, site, found)
-                _count_set_aside(build, [piece.load for piece in pieces if not isinstance(piece, Piece)], found)
+                    _count_strays(build, found)
+                _count_set_aside(build, [piece.load for piece in pieces], found)
+                # Records of calls have no events, and so no part in what is told of queues and operators.
+                _summarise(build, [piece.load for piece in pieces if _has_events(piece)], found)
             finally:
                 build.close()
         finally:
@@ -169,7 +173,13 @@ def _copy_manifest(settings: Settings, scratch: Session) -> None:
     sites.replace_parameters(scratch, site.parameters)
 
 
-def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup) -> None:
+def _has_events(piece: Piece | ExportPiece) -> bool:
+    return isinstance(piece, Piece) and piece.source.lane is not Lane.RECORDS
+
+
+def _summarise(build: Build, loads: list[int], found: Checkup) -> None:
+    if not loads or not build.draft.months:
+        return
     where = f"load IN ({', '.join(map(str, loads))})"
     lines = " UNION ALL ".join(
         f"SELECT epoch, callid, queue, agent, kind, data FROM {month.alias}.raw.queue_log WHERE {where}"
@@ -205,10 +215,6 @@ def _summarise(build: Build, loads: list[int], site: sites.Site, found: Checkup)
             "GROUP BY agent ORDER BY agent"
         ).fetchall()
     ]
-    _count_set_aside(build, loads, found)
-    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE {where} GROUP BY reason").fetchall()
-    for reason, count in strays:
-        found.reasons[reason] = found.reasons.get(reason, 0) + count
 
 
 def _count_set_aside(build: Build, loads: list[int], found: Checkup) -> None:
@@ -221,6 +227,14 @@ def _count_set_aside(build: Build, loads: list[int], found: Checkup) -> None:
     ).fetchall():
         for reason in reasons.split(","):
             found.reasons[reason] = found.reasons.get(reason, 0) + count
+
+
+def _count_strays(build: Build, found: Checkup) -> None:
+    """Count the lines of all loads that turned out to belong to no visit, by reason."""
+    loads = ", ".join(str(report.load) for report in found.files if report.load is not None)
+    strays = build.draft.run(f"SELECT reason, COUNT(*) FROM strays WHERE load IN ({loads}) GROUP BY reason")
+    for reason, count in strays.fetchall():
+        found.reasons[reason] = found.reasons.get(reason, 0) + count
 
 
 def _local(epoch: int) -> datetime:

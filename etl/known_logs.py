@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from etl.readers.lines import blocks, open_text
+from etl.records.engine import transaction
 from etl.records.models import Load, LogFile
 
 HEAD_BYTES = 64 * 1024
@@ -74,36 +75,62 @@ def continued(file: BinaryIO, logs: Sequence[KnownLog]) -> KnownLog | None:
     return next((log for log in logs if log.is_in(file)), None)
 
 
-def holds_undone(session: Session, path: Path, undone: Sequence[tuple[Load, LogFile]]) -> bool:
+@dataclass(frozen=True)
+class Undone:
+    """A piece that was taken out: of which log (no head where it is closed), and which of its bytes."""
+
+    pbx: str
+    head_bytes: int
+    head_sha256: str
+    first_byte: int
+    bytes: int
+    sha256: str
+
+
+def undone_pieces(session: Session, refusal: str) -> list[Undone]:
+    """Return the pieces whose refusal begins so."""
+    rows = select(LogFile.pbx, LogFile.head_bytes, LogFile.head_sha256, Load.first_byte, Load.bytes, Load.sha256)
+    rows = rows.join(LogFile, LogFile.file_id == Load.file_id)
+    return [
+        Undone(*row) for row in session.execute(rows.where(Load.state == "refused", Load.refusal.startswith(refusal)))
+    ]
+
+
+def holds_undone(records: Engine, path: Path, undone: Sequence[Undone]) -> bool:
     """Tell whether a file, compressed or not, holds a piece that was taken out and is not in force again since.
 
-    A file that cannot be read holds none: who lands it says why.
+    A file that cannot be read holds none: who lands it says why. The records are not held while it is read.
     """
     try:
         with open_text(path) as file:
             head = file.read(HEAD_BYTES)
             return any(
-                _holds_closed(session, path, load) if log.head_bytes == 0 else _holds(session, file, head, load, log)
-                for load, log in undone
+                _may_hold(path, head, piece) and not _is_in_force(records, head, piece) and _holds(path, file, piece)
+                for piece in undone
             )
     except (OSError, EOFError, zlib.error):
         return False
 
 
-def _holds_closed(session: Session, path: Path, load: Load) -> bool:
-    if path.stat().st_size < load.first_byte + load.bytes:
-        return False
-    again = select(Load.load_id).where(Load.sha256 == load.sha256, Load.state != "refused").limit(1)
-    return session.scalar(again) is None and piece_digest(path, load.first_byte, load.bytes) == load.sha256
+def _may_hold(path: Path, head: bytes, piece: Undone) -> bool:
+    if piece.head_bytes == 0:
+        return path.stat().st_size >= piece.first_byte + piece.bytes
+    return hashlib.sha256(head[: piece.head_bytes]).hexdigest() == piece.head_sha256
 
 
-def _holds(session: Session, file: BinaryIO, head: bytes, load: Load, log: LogFile) -> bool:
-    if hashlib.sha256(head[: log.head_bytes]).hexdigest() != log.head_sha256:
-        return False
-    if any(known.end >= load.first_byte + load.bytes for known in known_logs(session, head, log.pbx)):
-        return False
-    file.seek(load.first_byte)
-    return stream_digest(file, load.bytes) == load.sha256
+def _is_in_force(records: Engine, head: bytes, piece: Undone) -> bool:
+    with transaction(records) as session:
+        if piece.head_bytes == 0:
+            again = select(Load.load_id).where(Load.sha256 == piece.sha256, Load.state != "refused").limit(1)
+            return session.scalar(again) is not None
+        return any(known.end >= piece.first_byte + piece.bytes for known in known_logs(session, head, piece.pbx))
+
+
+def _holds(path: Path, file: BinaryIO, piece: Undone) -> bool:
+    if piece.head_bytes == 0:
+        return piece_digest(path, piece.first_byte, piece.bytes) == piece.sha256
+    file.seek(piece.first_byte)
+    return stream_digest(file, piece.bytes) == piece.sha256
 
 
 def piece_digest(path: Path, first_byte: int, length: int) -> str:

@@ -20,7 +20,7 @@ from etl.follow import Follower, follow_lock, is_worker_there
 from etl.lines import ReconciliationError
 from etl.pipeline import FileReport
 from etl.records.audit import SYSTEM, Actor
-from etl.records.engine import RecordsError, transaction
+from etl.records.engine import RecordsError
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.store import AnotherLoadRuns, OpenStore, StoreError
 from etl.warehouse import WarehouseError, read_current
@@ -90,7 +90,7 @@ class Watch:
         # What fails as a whole is tried again in a while; what cannot begin, at the next look.
         try:
             reports = pipeline.ingest(self.store, ready, by=self.by)
-        except (CheckError, ReconciliationError):
+        except (CheckError, ReconciliationError, duckdb.Error):
             self.follower.note_refused(ready, at)
             raise
         self.follower.note_taken(ready)
@@ -102,8 +102,7 @@ class Watch:
         """Leave out what was undone: that is loaded again when somebody names it."""
         if not paths:
             return []
-        with transaction(self.store.records) as session:
-            undone = {path for path in paths if pipeline.was_undone(session, path)}
+        undone = {path for path in paths if pipeline.was_undone(self.store, path)}
         for path in sorted(undone - self._undone):
             self.tell(f"{path}: se deshizo su carga; se sigue otra vez cuando lo cargue con «callcenter ingest».")
         self._undone = (self._undone - set(paths)) | undone

@@ -12,6 +12,7 @@ import sqlalchemy
 from etl import pipeline
 from etl.build import Build
 from etl.call_records import number_key
+from etl.checkup import check
 from etl.draft import Draft, LogFileInfo
 from etl.lines import Piece
 from etl.readers.lines import LineFeed
@@ -179,6 +180,27 @@ def test_the_awful_sample_is_set_aside_line_by_line(tmp_path: Path) -> None:
         (3, "record_fields"), (4, "record_start"), (6, "record_duration"), (7, "record_range"), (10, "record_fields"),
         (12, "nul"),
     ]  # fmt: skip
+
+
+def test_a_check_of_records_alone_tells_their_counts_and_reasons_and_that_of_a_log_beside_its_queues(
+    tmp_path: Path,
+) -> None:
+    product = product_in(tmp_path / "store")
+    whole, wrong = master(LEGS), master(LEGS)[0].replace("2024-", "2024-99-", 1)
+    path = tmp_path / "Master.csv"
+    path.write_text("\n".join([*whole, "no record", wrong]) + "\n")
+    alone = check(product.settings(), [path])
+    (report,) = alone.files
+    assert (report.state, report.read, report.loaded, report.quarantined) == (
+        "checked", len(LEGS) + 2, len(LEGS), 2,
+    )  # fmt: skip
+    assert sum(alone.reasons.values()) >= 2 and "record_fields" in alone.reasons
+    assert (alone.queues, alone.first) == ([], None)
+    log = tmp_path / "queue_log"
+    log.write_text("\n".join(answered(0, "7.1")) + "\n")
+    beside = check(product.settings(), [path, log])
+    assert beside.reasons == alone.reasons
+    assert [queue.entries for queue in beside.queues] == [1]
 
 
 def test_a_file_whose_clock_nothing_tells_is_refused_with_what_to_set(tmp_path: Path) -> None:

@@ -255,6 +255,24 @@ def test_a_store_of_exports_alone_opens_with_their_month(product: Product) -> No
 # --- sent
 
 
+def test_details_of_calls_are_taken_whatever_table_they_are_sent_as(product: Product) -> None:
+    store = product.store()
+    account = account_of(store.records, Role.CHIEF)
+    who = Identity(account.account_id, account.name, account.full_name, Role.CHIEF, False, 1, "10.0.0.7")
+    rows = [
+        ["No. Agente", "Agente", "Hora de inicio", "Hora de fin", "Duración", "Tiempo espera", "Cola", "Tipo",
+         "Teléfono", "Transferencia", "Estado"],
+        ["201", "Ana", "2024-03-05 08:00:05", "2024-03-05 08:00:35", "00:00:30", "00:00:05", "101", "Inbound",
+         "70700001", "", "terminada"],
+    ]  # fmt: skip
+    text = csv_of(rows)
+    for content in (xlsx_of(rows), html_of(rows), text, text.decode().encode("utf-16")):
+        sent = uploads.receive(store.records, store.settings, who, "detalle", "queue_log", content)
+        assert sent.state == "received"
+        (report,) = checkup.check(product.settings(), [uploads.path_of(store.settings, sent.upload_id)]).files
+        assert (report.source, report.read, report.loaded) == ("call_detail", 2, 1)
+
+
 def test_an_export_is_sent_checked_and_loaded_with_what_was_typed(product: Product) -> None:
     store = product.store()
     account = account_of(store.records, Role.CHIEF)

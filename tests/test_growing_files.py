@@ -14,7 +14,6 @@ import pytest
 from etl import pipeline
 from etl.landing import logs
 from etl.records.audit import SYSTEM
-from etl.records.engine import transaction
 from tests.drawn_log import (
     GOOD,
     answered,
@@ -82,8 +81,7 @@ def test_a_compressed_log_that_was_undone_is_not_loaded_by_itself_until_it_is_in
     plain = write(product, "queue_log", content + log(*answered(300, "4")))
 
     def undone() -> list[bool]:
-        with transaction(product.store().records) as session:
-            return [pipeline.was_undone(session, path) for path in (packed, plain)]
+        return [pipeline.was_undone(product.store(), path) for path in (packed, plain)]
 
     assert undone() == [True, True]
     ingest(product, plain)

@@ -4,10 +4,12 @@ It runs in each shell that is here. What stands in front of a program (`dd`, `ss
 the connection, at a moment that the test chooses, and then does what the program does.
 """
 
+import bz2
 import gzip
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -197,6 +199,22 @@ def test_a_target_that_does_not_answer_is_told_and_nothing_is_marked_as_copied(e
     assert "no contesta" in exchange.said and exchange.copied() == []
     assert exchange.run() == 0
     assert exchange.copied() == [lines(0, 3)]
+
+
+def test_a_piece_that_cannot_be_unpacked_is_told_and_brought_when_it_can(exchange: Exchange) -> None:
+    packed = exchange.folder / "logs" / "queue_log-20240304.bz2"
+    packed.write_bytes(bz2.compress(lines(0, 3)))
+    exchange.program("bzip2", "exit 127")
+    assert exchange.run() == 1
+    assert f"{packed}: falta en la central el programa" in exchange.said
+    exchange.program(
+        "bzip2", f'exec {sys.executable} -c \'import bz2,sys; print(end=bz2.open(sys.argv[2],"rt").read())\' "$@"'
+    )
+    packed.write_bytes(bz2.compress(lines(0, 3))[:-20])
+    assert (exchange.run(), exchange.copied()) == (0, [])
+    assert f"{packed}: todavía incompleta" in exchange.said
+    packed.write_bytes(bz2.compress(lines(0, 3)))
+    assert (exchange.run(), exchange.copied()) == (0, [lines(0, 3)])
 
 
 def test_a_share_that_is_not_mounted_is_not_filled(exchange: Exchange) -> None:

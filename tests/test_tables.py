@@ -1,5 +1,6 @@
 """Tables come out the same whatever they were written as; what is none, or a trap, is refused with what to do."""
 
+import csv
 import gzip
 import io
 import time
@@ -10,7 +11,7 @@ import openpyxl
 import pytest
 
 from etl.readers import workbook
-from etl.readers.found_table import MOST_BYTES, MOST_ROWS, NO_VALUE, FoundTable, TableRow, UnreadableTable
+from etl.readers.found_table import MOST_BYTES, MOST_ROWS, NO_VALUE, FoundTable, TableRow, UnreadableTable, cell_text
 from etl.readers.tables import is_table_file, read_tables, tables_of
 from tests.crafted_files import FAR_CELL, X, bomb, ole
 from tests.crafted_files import workbook as crafted
@@ -80,12 +81,17 @@ def test_a_delimited_text_is_read_as_it_was_meant(content: bytes, told: list[tup
 
 
 def test_a_line_that_cannot_be_read_costs_its_own_row_only() -> None:
-    long = b"x" * (1024 * 1024 + 1)
+    long = b"x;" + b"x" * (csv.field_size_limit() + 1)
     table = only(b"a;b\n1;2\n\x81\x8d;3\n4;\x005\n" + long + b"\n6;7\n8;9\n")
     assert [(row.line, row.problem) for row in table.rows] == [
         (1, ""), (2, ""), (3, "encoding"), (4, "nul"), (5, "line_too_long"), (6, ""), (7, ""),
     ]  # fmt: skip
     assert all(len(row.cells) == 1 and len(row.cells[0]) <= 200 for row in table.rows if row.problem)
+
+
+def test_a_cell_holds_no_byte_that_ends_a_text() -> None:
+    assert cell_text("x\0y") == "xy"
+    assert only(xlsx_of([["Cola", "Nro"], ["x_x0000_y", "5"]])).rows[1].cells == ("xy", "5")
 
 
 @pytest.mark.parametrize(

@@ -475,7 +475,27 @@ def test_a_real_disk_that_is_full_leaves_the_figures_and_the_next_load_completes
     assert product.rows("SELECT SUM(lines) FROM meta.loads") == [(6_002,)]
 
 
-# --- a piece that does not add up
+# --- a piece that does not add up, or that nobody foresaw
+
+
+def test_what_ends_a_build_by_no_fault_of_the_place_ends_no_later_one(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_add = Build.add
+
+    def add(build: Build, piece: Piece) -> object:
+        if piece.info.name.endswith("-1"):
+            build.draft.run("SELECT 'unfinished")
+        return really_add(build, piece)
+
+    monkeypatch.setattr(Build, "add", add)
+    with pytest.raises(duckdb.ParserException):
+        product.load(one_call(1))
+    assert [report.state for report in product.load(one_call(2))] == ["published"]
+    with transaction(product.store().records) as session:
+        assert [(load.state, load.refusal) for load in session.query(Load)][1:] == [
+            ("refused", "la carga falló antes de publicarse"), ("published", None),
+        ]  # fmt: skip
 
 
 def test_a_piece_that_does_not_add_up_is_refused_and_the_others_are_loaded(

@@ -44,7 +44,6 @@ def ingest(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Archivos o carpetas; sin ellos, lo nuevo de <data>/inbox/.")
     ] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Fuente esperada, por ejemplo queue_log.")] = None,
     database: Annotated[list[str] | None, DATABASE] = None,
     first: Annotated[str | None, _FROM] = None,
     last: Annotated[str | None, _TO] = None,
@@ -56,7 +55,6 @@ def ingest(
 
     with told():
         settings = store_settings()
-        known_source(source)
         databases = databases_named(database, settings)
         store = stores.open_store(settings)
         # Who names a database alone does not mean the inbox.
@@ -83,10 +81,8 @@ def _agreed(question: str) -> bool:
 def _not_undone(store: OpenStore, files: list[Path]) -> list[Path]:
     """Leave out what lies in the inbox and was undone: that is loaded again when somebody names it."""
     from etl import pipeline
-    from etl.records.engine import transaction
 
-    with transaction(store.records) as session:
-        undone = [path for path in files if pipeline.was_undone(session, path)]
+    undone = [path for path in files if pipeline.was_undone(store, path)]
     for path in undone:
         typer.echo(f"{path.name}: se deshizo su carga; para cargarlo otra vez, nómbrelo.", err=True)
     return [path for path in files if path not in undone]

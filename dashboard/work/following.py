@@ -82,7 +82,10 @@ class Following:
         if job is not None and job.ended_at is None:
             return False
         answer = (job.answer if job is not None else None) or {}
-        if job is None or job.state != jobs.State.DONE or answer.get("refused"):
+        if job is None or job.state != jobs.State.DONE:
             self.follower.note_refused(self._files, at)
+        else:
+            refused = {report["name"] for report in answer.get("files", ()) if report["state"] == "refused"}
+            self.follower.note_refused([path for path in self._files if path.name in refused], at)
         self._job, self._files = None, []
         return True

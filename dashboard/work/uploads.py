@@ -31,7 +31,7 @@ from etl.records.audit import SYSTEM, Action, Actor, Result, note
 from etl.records.engine import transaction
 from etl.records.models import Account, AuditEntry, Job, Load, LogFile, Upload
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
-from etl.sources import SOURCES
+from etl.sources import QUEUE_LOG, SOURCES
 from etl.sources.exports import EXPORTS
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -87,7 +87,7 @@ def receive(
         _check_known(session, settings, digest)
     draft = _draft(settings, data)
     try:
-        reason = _why_not(draft, data, source, now, told)
+        reason = _why_not(draft, data, now, told)
         with _refusal_noted(engine, by, len(data)), transaction(engine) as session:
             _check_limits(session, identity.account_id, len(data), now)
             if reason is None:
@@ -224,40 +224,37 @@ def _check_known(session: Session, settings: Settings, digest: str) -> None:
         raise UploadError(f"Ese archivo ya se cargó el {when} (por la carpeta de entrada o la consola).", 409)
 
 
-def _why_not(path: Path, data: bytes, source: str, now: datetime, told: Told) -> str | None:
+def _why_not(path: Path, data: bytes, now: datetime, told: Told) -> str | None:
     """Return why a file is not taken, by its bytes; None where it is, or the check will tell."""
-    title = next((known.title for known in SOURCES if known.name == source), EXPORTS.title)
     if not data:
         return "está vacío (0 bytes)."
     seen = sniff(data)
     if seen.problem:
         return f"es {seen.what} y {seen.problem}."
-    if is_table_file(path):
-        return _why_no_export(path, data, told, landing.Refused(""))
-    if not seen.could_be_log:
-        return f"es {seen.what}; aquí se carga: {title}."
-    try:
-        landing.recognise(path, latest_epoch=landing.latest_epoch(now), within=LOOKED_AT_BYTES)
-    except landing.Undecided:
-        return None
-    except landing.Refused as refusal:
-        if "no es un queue_log" not in str(refusal):
-            return f"{refusal}."
-        why = _why_no_export(path, data, told, refusal)
-        if why is None or "no es un queue_log" not in why:
-            return why
-        return f"{why} Se esperaba: {title}; lo que llegó es {header_of(data)}."
-    return None
+    latest = landing.latest_epoch(now)
+    if not is_table_file(path):
+        if not seen.could_be_log:
+            return f"es {seen.what}; aquí se carga: {QUEUE_LOG.title}."
+        try:
+            landing.recognise(path, latest_epoch=latest, within=LOOKED_AT_BYTES)
+            return None
+        except landing.Undecided:
+            return None
+        except landing.Refused as refusal:
+            if not refusal.is_no_log:
+                return f"{refusal}."
+    return _why_no_table(path, data, latest, told)
 
 
-def _why_no_export(path: Path, data: bytes, told: Told, refusal: landing.Refused) -> str | None:
-    """Return why a file is no export that can be loaded; None where it is, or is so large that the check tells it."""
+def _why_no_table(path: Path, data: bytes, latest: int, told: Told) -> str | None:
+    """Return why a file is no table that can be loaded; None where it is, or is so large that the check tells it."""
     if len(data) > LOOKED_AT_BYTES or not _READING.acquire(blocking=False):
         return None
     try:
-        landing.exported(path, told, refusal)
-    except landing.Refused as error:
-        return f"{error}."
+        landing.judge(path, told, latest_epoch=latest)
+    except landing.Refused as refusal:
+        expected = f" Se esperaba: {QUEUE_LOG.title}; lo que llegó es {header_of(data)}." if refusal.is_no_log else ""
+        return f"{refusal}.{expected}"
     finally:
         _READING.release()
     return None

@@ -224,8 +224,7 @@ def _inbox(store: OpenStore, job: Job, by: Actor, progress: Progress) -> Outcome
     watched = [Path(name) for name in job.asked.get("watched", ())]
     files += [path for path in watched if is_followed(path, [each.absolute() for each in store.settings.watch])]
     there = [path for path in files if path.is_file()]
-    with transaction(store.records) as session:
-        undone = {path for path in there if pipeline.was_undone(session, path)}
+    undone = {path for path in there if pipeline.was_undone(store, path)}
     named = job.asked.get("databases", ())
     reports = pipeline.ingest(
         store, [path for path in there if path not in undone], progress=progress, by=by, job=job.job_id,

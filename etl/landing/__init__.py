@@ -29,8 +29,8 @@ __all__ = [
     "Receiver",
     "Refused",
     "Undecided",
-    "exported",
     "file_infos",
+    "judge",
     "land",
     "land_pull",
     "latest_epoch",
@@ -38,6 +38,14 @@ __all__ = [
     "raw_path",
     "recognise",
 ]
+
+
+def judge(path: Path, told: Told, *, latest_epoch: int) -> None:
+    """Tell by its content whether a load would take a file in, as `land` does. Raises Refused."""
+    try:
+        recognise(path, latest_epoch=latest_epoch)
+    except Refused as refusal:
+        exported(path, told, refusal)
 
 
 def land(

@@ -25,7 +25,15 @@ _DAY_SECONDS = 86400
 
 
 class Refused(Exception):
-    """A file is not taken in; the message says why and what to do. Nothing was loaded from it."""
+    """A file is not taken in; the message says why and what to do. Nothing was loaded from it.
+
+    ``is_no_log`` where it can be read and is nothing that is known.
+    """
+
+    def __init__(self, text: str, *, is_no_log: bool = False) -> None:
+        """Say why, in Spanish."""
+        super().__init__(text)
+        self.is_no_log = is_no_log
 
 
 class Undecided(Refused):

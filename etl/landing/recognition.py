@@ -61,7 +61,8 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
         raise Refused("el archivo no tiene eventos: solo líneas en blanco")
     raise Refused(
         f"no es un queue_log: 0 de {len(lines)} líneas tienen la forma «instante|llamada|cola|operador|EVENTO|…»; "
-        "revise que sea el archivo queue_log de Asterisk"
+        "revise que sea el archivo queue_log de Asterisk",
+        is_no_log=True,
     )
 
 

@@ -52,7 +52,7 @@ def stamps(source: LogSource, offset: int | None, latest: int) -> Stamp:
         return lambda line: epoch_of(line, source, latest)
 
     def started(line: bytes) -> int | None:
-        epoch = call_records.started_of(line.removeprefix(_BOM), offset or 0)
+        epoch = call_records.started_of(call_records.fields_of(line.removeprefix(_BOM)), offset or 0)
         return epoch if epoch is not None and source.earliest_epoch <= epoch <= latest else None
 
     return started

@@ -49,7 +49,9 @@ def exported(path: Path, told: Told, refusal: Refused) -> Export:
             raise Refused(error.text) from None
         if error.code in _NO_TABLE and not _begins_as_report(path):
             raise refusal from None
-        raise Refused(f"{refusal}; como exportación: {error.text}" if error.code == "unknown" else error.text) from None
+        if error.code == "unknown":
+            raise Refused(f"{refusal}; como exportación: {error.text}", is_no_log=refusal.is_no_log) from None
+        raise Refused(error.text) from None
 
 
 def _begins_as_report(path: Path) -> bool:

@@ -245,9 +245,14 @@ copy_closed() {
         echo "$stamp" >>"$STATE/done.new"
         return
     fi
-    case $1 in
-        *.gz) gzip -t "$1" 2>/dev/null || { say "$1: todavía incompleta o dañada; se deja"; return; } ;;
-    esac
+    if is_packed "$1"; then
+        unpacked "$1" >/dev/null
+        case $? in
+            0) ;;
+            127) fail "$1: falta en la central el programa que la descomprime (bzip2, xz)"; return ;;
+            *) say "$1: todavía incompleta o dañada; se deja"; return ;;
+        esac
+    fi
     find_target "$1" || { fail "el destino no contesta"; return; }
     [ -n "$found" ] || return
     case $1 in

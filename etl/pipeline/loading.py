@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 from sqlalchemy.exc import DBAPIError
 
 from etl import landing
@@ -18,8 +19,14 @@ from etl.pipeline.recovery import clear_builds, recover
 from etl.records.audit import SYSTEM, Action, Actor, note
 from etl.records.engine import transaction
 from etl.settings import Database
-from etl.store import OpenStore, full_disk_told, warehouse_lock
+from etl.store import AnotherLoadRuns, OpenStore, StoreError, full_disk_told, warehouse_lock
 from etl.warehouse import Generation, WarehouseError, read_current, remove_unused
+
+#: The fault of the place and not of what was landed: that is completed by the next load.
+_OF_THE_PLACE = (
+    AnotherLoadRuns, DBAPIError, MemoryError, OSError, StoreError, WarehouseError, duckdb.IOException,
+    duckdb.OutOfMemoryException,
+)  # fmt: skip
 
 
 def ingest(
@@ -39,8 +46,9 @@ def ingest(
     completed first. ``names`` are what users know files by that lie under another name; ``told`` is what the sender
     says of exported totals that do not say it themselves. Raises AnotherLoadRuns,
     CheckError, ReconciliationError, WarehouseError; Cancelled from the progress, then none of the files is loaded.
-    Neither is any where another error ends what the worker does for a ``job``: its files are still there, and whether
-    they are loaded again is decided there.
+    Neither is any where an error ends what the worker does for a ``job``: its files are still there, and whether they
+    are loaded again is decided there. What ends a load of nobody's by no fault of the disk, the memory or the records
+    is refused as well, lest it ends every later one.
     """
     with full_disk_told(store.settings), warehouse_lock(store.settings):
         reports: list[FileReport] = []
@@ -65,7 +73,7 @@ def ingest(
             landed = [report.load for report in reports if report.load is not None]
             if isinstance(error, Cancelled):
                 refuse_landed(store, landed, CANCELLED, by)
-            elif job is not None:
+            elif job is not None or not isinstance(error, _OF_THE_PLACE):
                 with suppress(DBAPIError):  # on a full disk: then the next load finds what an ended job left
                     refuse_landed(store, landed, FAILED, by)
             raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from etl.known_logs import holds_undone
+from etl.known_logs import holds_undone, undone_pieces
 from etl.lines import Progress, no_progress
 from etl.pipeline.publishing import serve_without
 from etl.pipeline.recovery import recover
@@ -56,15 +56,14 @@ def is_undone(session: Session, load_id: int) -> bool:
     return load is not None and load.state == "refused" and (load.refusal or "").startswith(UNDONE)
 
 
-def was_undone(session: Session, path: Path) -> bool:
+def was_undone(store: OpenStore, path: Path) -> bool:
     """Tell whether a file holds, in the same place, a piece that was undone and was not loaded again since.
 
     Such a file is loaded when somebody names it, and not because it still lies in the inbox.
     """
-    undone = select(Load, LogFile).join(LogFile, LogFile.file_id == Load.file_id)
-    undone = undone.where(Load.state == "refused", Load.refusal.startswith(UNDONE))
-    rows = [(load, log) for load, log in session.execute(undone)]
-    return bool(rows) and holds_undone(session, path, rows)
+    with transaction(store.records) as session:
+        undone = undone_pieces(session, UNDONE)
+    return bool(undone) and holds_undone(store.records, path, undone)
 
 
 def undo(

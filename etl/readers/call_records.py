@@ -6,7 +6,7 @@ In: lines as they stand in the file. Out: answers about them; what is counted of
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -39,9 +39,8 @@ def fields_of(line: bytes) -> list[str]:
     return found if found[_DURATION].strip("-").isdigit() and found[_BILLED].strip("-").isdigit() else []
 
 
-def started_of(line: bytes, offset: int) -> int | None:
-    """Return the epoch at which the call of a line began, by a clock so many seconds ahead of UTC."""
-    found = fields_of(line)
+def started_of(found: Sequence[str], offset: int) -> int | None:
+    """Return the epoch at which the call of a record's columns began, by a clock so many seconds ahead of UTC."""
     if not found:
         return None
     try:
@@ -62,7 +61,7 @@ def clock_of_lines(lines: Iterable[bytes]) -> Clock:
     first: dict[str, int] = {}
     for line in lines:
         found = fields_of(line)
-        if len(found) > _UNIQUEID and _MADE.search(found[_UNIQUEID]) and (started := started_of(line, 0)) is not None:
+        if len(found) > _UNIQUEID and _MADE.search(found[_UNIQUEID]) and (started := started_of(found, 0)) is not None:
             before = first.get(found[_UNIQUEID], started)
             first[found[_UNIQUEID]] = min(started, before)
     ahead: Counter[int] = Counter()

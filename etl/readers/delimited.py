@@ -176,8 +176,6 @@ def _record(lines: Sequence[_Line], at: int, delimiter: str) -> tuple[int, tuple
         return taken, tuple(cell_text(field) for field in fields), ""
     except csv.Error:
         text = lines[at].text.strip()
-        if taken == 1 and len(text) > csv.field_size_limit():
-            return 1, (), "line_too_long"
         if taken == 1 and text.count('"') % 2 == 0:
             # Asternic writes quotes inside of quotes as they are: the borders between fields still tell them apart.
             if len(text) > 1 and text.startswith('"') and text.endswith('"'):

@@ -14,12 +14,13 @@ MOST_UNPACKED_BYTES = 300 * 1024 * 1024
 MOST_ROWS = 200_000
 MOST_COLUMNS = 200
 MOST_TABLES = 200
-LONGEST_LINE_BYTES = 1024 * 1024
+#: Python's reader of delimited text takes no longer field.
+LONGEST_LINE_BYTES = 128 * 1024
 #: Text that a cell holds where the file has an error or a formula without a value: no number, date or name reads so.
 NO_VALUE = "#SIN_VALOR"
 
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
-_CONTROLS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
