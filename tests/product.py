@@ -117,7 +117,7 @@ class Product:
         found = self.rows(
             """SELECT pbx, callid, queue, entered_epoch, registered, answered, is_open, cause, wait_seconds,
             talk_seconds, agent, did, service, reconstructed, outcome_event, caller, position, last_position,
-            transfer_kind, transfer_context, transferred_to FROM core.queue_visits
+            transfer_kind, transfer_context, transferred_to, ring_seconds FROM core.queue_visits
             ORDER BY entered_epoch, pbx, callid, queue, ordinal"""
         )
         return [replace(visit, caller=self.clear(visit.caller)) for visit in (Visit(*row) for row in found)]

@@ -115,6 +115,12 @@ class Event:
         return None, None
 
     @property
+    def ring(self) -> int | None:
+        """The seconds that the telephone of who answered rang; queue_log.md: the third datum of CONNECT."""
+        text = self.at(2) or ""
+        return int(text) if self.name == "CONNECT" and re.fullmatch(r"0|[1-9][0-9]{0,3}", text) else None
+
+    @property
     def transfer(self) -> tuple[str | None, str | None, str | None]:
         """How, in which context and to whom a call was transferred. Reading: a number of seven digits or more that is
         none of the site's lines is only "número externo"; into another conversation the log does not say whose.

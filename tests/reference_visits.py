@@ -240,6 +240,7 @@ class Story:
             transfer_kind=kind,
             transfer_context=context,
             transferred_to=to,
+            ring=attempt.connect.ring if attempt.connect else None,
         )
 
     def wait(self, attempt: Attempt, parameters: Parameters) -> int | None:

@@ -97,6 +97,7 @@ class Visit:
     transfer_kind: str | None = None
     transfer_context: str | None = None
     transferred_to: str | None = None
+    ring: int | None = None
 
 
 @dataclass(frozen=True)
