@@ -12,7 +12,8 @@ from html import unescape
 
 from etl.schema import ExportUnit
 
-_COUNT = re.compile(r"[+]?(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.0+)?", re.ASCII)
+#: Three noughts behind a point may be those of a thousand: 12.000 is no count that can be told.
+_COUNT = re.compile(r"[+]?(\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.0{1,2})?", re.ASCII)
 _SECONDS = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,12})(\.\d{1,6})?", re.ASCII)
 _MINUTES = re.compile(r"(\d{1,9}):([0-5]\d)", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,6}):([0-5]?\d):([0-5]\d)", re.ASCII)

@@ -228,7 +228,8 @@ def test_a_day_outside_the_period_is_set_aside() -> None:
 @pytest.mark.parametrize(
     ("text", "unit", "value"),
     [
-        ("1,005", ExportUnit.COUNT, 1005), ("+7", ExportUnit.COUNT, 7), ("5 llamadas", ExportUnit.COUNT, 5),
+        ("1,005", ExportUnit.COUNT, 1005), ("+7", ExportUnit.COUNT, 7), ("7.0", ExportUnit.COUNT, 7),
+        ("1,005.00", ExportUnit.COUNT, 1005), ("5 llamadas", ExportUnit.COUNT, 5),
         ("5 calls", ExportUnit.COUNT, 5), ("", ExportUnit.COUNT, None), ("12 segs", ExportUnit.SECONDS, 12),
         ("1,234.50 secs", ExportUnit.SECONDS, 1234.5), ("1:14", ExportUnit.MINUTES, 74),
         ("75:10 min", ExportUnit.MINUTES, 4510), ("01:14:00", ExportUnit.MINUTES, 74), ("90", ExportUnit.MINUTES, 90),
@@ -242,7 +243,8 @@ def test_an_amount_is_read_in_its_unit(text: str, unit: ExportUnit, value: float
 @pytest.mark.parametrize(
     ("text", "unit"),
     [
-        ("1.005", ExportUnit.COUNT), ("1,5", ExportUnit.COUNT), ("-1", ExportUnit.COUNT), ("x", ExportUnit.COUNT),
+        ("1.005", ExportUnit.COUNT), ("1.000", ExportUnit.COUNT), ("12.000", ExportUnit.COUNT),
+        ("1.000.000", ExportUnit.COUNT), ("1,5", ExportUnit.COUNT), ("-1", ExportUnit.COUNT), ("x", ExportUnit.COUNT),
         ("83.33 %", ExportUnit.COUNT), ("1:60", ExportUnit.MINUTES), ("01:14:05", ExportUnit.MINUTES),
         ("1:14", ExportUnit.CLOCK), ("1:14", ExportUnit.SECONDS), ("7.12E+07", ExportUnit.COUNT),
         ("1e400", ExportUnit.SECONDS),

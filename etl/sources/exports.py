@@ -205,7 +205,7 @@ EXPORTS = ExportSource(
     reports=(*_ASTERNIC, *_ISSABEL),
     reasons=(
         Reason("columns", "tiene más o menos celdas que el encabezado"),
-        Reason("number", "una celda que debe ser un número no lo es"),
+        Reason("number", "una celda que debe ser un número no lo es, o no se sabe si su punto separa miles (12.000)"),
         Reason("duration", "una celda que debe ser una duración no lo es"),
         Reason("date", "la fecha no se entiende o no existe"),
         Reason("period", "la fecha está fuera del período del archivo"),
