@@ -8,7 +8,7 @@ sizes and times, which is cheap and works on shares. What cannot be read is told
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from etl.known_logs import HEAD_BYTES
+from etl.locks import HeldByAnother, hold
 from etl.readers.lines import is_gzip
 from etl.settings import ZONE_OFFSET_SECONDS, Settings
 from etl.store import AnotherLoadRuns, now
@@ -205,22 +206,15 @@ def follow_lock(settings: Settings) -> Iterator[None]:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = settings.data / ".watch-holder"
     lock = FileLock(settings.data / ".watch.lock", mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = "otro proceso"
-        with suppress(OSError):
-            holder = note.read_text(encoding="utf-8")
-        raise AnotherFollows(
-            f"Los registros de {settings.data} ya se siguen ({holder}): basta con uno. El sistema abierto "
-            "(«callcenter serve») sigue los de CALLCENTER_WATCH por sí mismo."
-        ) from None
-    try:
-        note.write_text(f"proceso {os.getpid()}, desde {now() + _OFFSET:%d/%m/%Y %H:%M:%S}", encoding="utf-8")
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(lock, note, f"{now() + _OFFSET:%d/%m/%Y %H:%M:%S}"))
+        except HeldByAnother as holder:
+            raise AnotherFollows(
+                f"Los registros de {settings.data} ya se siguen ({holder}): basta con uno. El sistema abierto "
+                "(«callcenter serve») sigue los de CALLCENTER_WATCH por sí mismo."
+            ) from None
         yield
-    finally:
-        note.unlink(missing_ok=True)
-        lock.release()
 
 
 def is_worker_there(settings: Settings) -> bool:

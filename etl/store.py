@@ -9,16 +9,17 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
+from etl.locks import HeldByAnother, hold
 from etl.pseudonyms import read_key
 from etl.records import site as sites
 from etl.records.engine import open_records, transaction
@@ -122,18 +123,12 @@ def warehouse_lock(settings: Settings) -> Iterator[None]:
     """Hold the one lock of the warehouse (freed by the kernel when a process dies). Raises AnotherLoadRuns."""
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     note = settings.warehouse / ".lock-holder"
-    lock = FileLock(settings.warehouse / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = note.read_text(encoding="utf-8") if note.exists() else "otro proceso"
-        raise AnotherLoadRuns(f"Otra carga está en curso ({holder}): espere a que termine.") from None
-    try:
-        note.write_text(f"proceso {os.getpid()}, desde {now():%d/%m/%Y %H:%M:%S} UTC", encoding="utf-8")
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(FileLock(settings.warehouse / ".lock"), note, f"{now():%d/%m/%Y %H:%M:%S} UTC"))
+        except HeldByAnother as holder:
+            raise AnotherLoadRuns(f"Otra carga está en curso ({holder}): espere a que termine.") from None
         yield
-    finally:
-        note.unlink(missing_ok=True)
-        lock.release()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tests import mariadb, postgresql
 from tests.commands import call
 from tests.databases import LINES, TWENTY, Addresses, database, engine_of, product_in, pull
 from tests.databases import new_mariadb as new_mariadb
+from tests.databases import new_postgresql as new_postgresql
 from tests.drawn_log import answered, line
 from tests.reference_counter import LogFile
 from tests.table_log import (

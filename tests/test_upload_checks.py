@@ -19,11 +19,11 @@ from etl.records import jobs
 from etl.records.audit import Action
 from etl.records.engine import transaction
 from etl.records.models import AuditEntry, Load, Upload
-from tests.crafted_files import LOG, MB, identity_of, row, run_next, send, waiting
-from tests.crafted_files import settings as settings
-from tests.crafted_files import store as store
 from tests.drawn_log import answered, line, log
 from tests.product import Product
+from tests.sending import LOG, MB, identity_of, row, run_next, send, waiting
+from tests.sending import settings as settings
+from tests.sending import store as store
 
 
 def test_a_check_tells_what_is_in_a_file_and_loads_nothing(store: stores.OpenStore) -> None:

@@ -13,9 +13,10 @@ from etl.readers.workbook_guard import judge_zip
 from etl.records.audit import Action
 from etl.records.engine import transaction
 from etl.records.models import AuditEntry, Job
-from tests.crafted_files import MB, X, bomb, refusal, row, waiting, workbook
-from tests.crafted_files import settings as settings
-from tests.crafted_files import store as store
+from tests.crafted_files import X, bomb, workbook
+from tests.sending import MB, refusal, row, waiting
+from tests.sending import settings as settings
+from tests.sending import store as store
 
 
 @pytest.mark.parametrize("name", X)

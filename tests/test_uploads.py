@@ -18,11 +18,11 @@ from etl.records.audit import SYSTEM, Action
 from etl.records.engine import open_records, transaction
 from etl.records.models import AuditEntry, Job, Upload
 from etl.settings import Settings
-from tests.crafted_files import LOG, identity_of, refusal, row, run_next, send, waiting
-from tests.crafted_files import settings as settings
-from tests.crafted_files import store as store
 from tests.drawn_log import answered, log
 from tests.product import Product
+from tests.sending import LOG, identity_of, refusal, row, run_next, send, waiting
+from tests.sending import settings as settings
+from tests.sending import store as store
 
 
 def test_a_file_is_kept_under_a_name_of_ours_and_only_its_owner_reads_it(store: stores.OpenStore) -> None:

@@ -5,10 +5,6 @@ In: paths of logs. Out: a line for each publication, until a signal ends it; or 
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +12,7 @@ import typer
 
 from dashboard.commands.base import console_user, store_settings, told
 from dashboard.commands.spanish import Verbs
+from dashboard.stopping import asked_to_stop
 
 verbs = Verbs()
 
@@ -44,7 +41,7 @@ def watch(
         follower = Follower(followed, settings.inbox.absolute())
         shown = ", ".join(str(path) for path in (*followed, settings.inbox))
 
-        with _stopping() as stop:
+        with asked_to_stop() as stop:
             following = Watch(store, follower, every, _tell, console_user())
             following.run(stop, begin=lambda: _tell(f"se sigue {shown}, cada {every:g} s; termina con Ctrl+C"))
         _tell("terminado")
@@ -74,16 +71,3 @@ def _tell(text: str) -> None:
 
     at = datetime.now(UTC) + timedelta(seconds=ZONE_OFFSET_SECONDS)
     typer.echo(f"{at:%d/%m/%Y %H:%M:%S} {text}")
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and Ctrl+C set."""
-    stop = threading.Event()
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in wanted}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -11,14 +11,13 @@ import json
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from dashboard.stopping import asked_to_stop
 from dashboard.work.following import Following
 from etl import pulls
 from etl.faults import VARIABLE as FAULT
@@ -121,7 +121,7 @@ def run(settings: Settings, *, stop: threading.Event | None = None, pace: Pace |
     """Work until told to stop: by a signal, or by the event where one is given. One worker works on a store."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     pace = pace or Pace()
-    with _stopping(stop) as asked, _only_worker(settings, asked) as alone:
+    with asked_to_stop() if stop is None else nullcontext(stop) as asked, _only_worker(settings, asked) as alone:
         if not alone:
             return
         store = open_store(settings, kind=store_kind(settings) or SITE)
@@ -499,24 +499,6 @@ def _only_worker(settings: Settings, stop: threading.Event) -> Iterator[bool]:
         yield lock.is_locked
     finally:
         lock.release()
-
-
-@contextmanager
-def _stopping(stop: threading.Event | None) -> Iterator[threading.Event]:
-    """Give an event that a signal sets, or the one that was given."""
-    if stop is not None:
-        yield stop
-        return
-    asked = threading.Event()
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform == "win32":
-        signals.append(signal.SIGBREAK)
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in signals}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _now() -> datetime:
