@@ -20,7 +20,7 @@ from etl.faults import reach
 from etl.model import model
 from etl.views import create_record_views, create_views
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 CURRENT = "CURRENT"
 _HASH_BLOCK = 4 * 1024 * 1024
 _READER_CONFIG = {
