@@ -3,7 +3,7 @@
 In: pieces of the lane ``records``. Out: ``raw.cdr``, every accepted line with its place, and of it ``core.cdr_calls``,
 every leg once: as often as it stands in the one file or pull that has it most often. A leg is known by what all sources
 keep of it. Numbers of six digits and more enter as keyed pseudonyms, the clear ones lie with those of the logs; what
-callers are called and what was dialled on the way is left out.
+callers are called, what was dialled on the way and the account, which may be a number too, are left out.
 """
 
 from collections.abc import Iterable
@@ -23,8 +23,8 @@ from etl.validate import literal, read_lines_sql
 
 #: Columns of ``raw.cdr`` behind load and line.
 _COLUMNS = (
-    "started_epoch", "uniqueid", "linkedid", "sequence", "account", "src", "src_digits", "dst", "dst_digits", "dst_key",
-    "did_key", "context", "channel", "dst_channel", "last_app", "queue", "disposition", "duration_seconds",
+    "started_epoch", "uniqueid", "linkedid", "sequence", "src", "src_digits", "dst", "dst_digits", "dst_key", "did_key",
+    "context", "channel", "dst_channel", "last_app", "queue", "disposition", "duration_seconds",
     "billed_seconds",
 )  # fmt: skip
 #: What every source keeps of a leg; the names of channels are cut by some tables, and left out.
@@ -35,7 +35,7 @@ _FIELD = '"(?:[^"]|"")*"|[^,"]*'
 _UNIQUEID = "(^|-)[0-9]{9,10}\\.[0-9]+$"
 #: Old tables hold the number of an outcome.
 _OUTCOMES = {"0": "NO ANSWER", "1": "NO ANSWER", "2": "FAILED", "4": "BUSY", "8": "ANSWERED", "16": "CONGESTION"}
-#: A number of so many digits is somebody's; shorter ones are extensions, queues and services.
+#: A number of so many digits is somebody's, however it is written; shorter ones are extensions, queues and services.
 _OWN_DIGITS = 6
 #: Cochabamba: local numbers have seven digits, and eight with it wherever they are dialled from.
 _AREA, _LOCAL_DIGITS = "4", 7
@@ -199,7 +199,7 @@ def _records_sql(piece: Piece, first_line: int, key: bytes) -> str:
         return f"TRY_CAST(split_part({name}, '.', 1) AS INTEGER)"
 
     def hidden(name: str) -> str:
-        number = f"regexp_matches({name}, '[0-9]{{{_OWN_DIGITS}}}')"
+        number = f"length(regexp_replace({name}, '[^0-9]', '', 'g')) >= {_OWN_DIGITS}"
         return f"CASE WHEN {number} THEN {pseudonym_sql(name, key)} ELSE {name} END"
 
     def peer(name: str) -> str:
@@ -246,7 +246,6 @@ def _records_sql(piece: Piece, first_line: int, key: bytes) -> str:
         SELECT CAST(place + {first_line} AS INTEGER) AS line, text, started_epoch, duration_seconds, billed_seconds,
             CASE WHEN regexp_matches(uniqueid, '{_UNIQUEID}') THEN uniqueid ELSE '' END AS uniqueid,
             CASE {linked} END AS linkedid, CASE {counted} END AS sequence,
-            nullif(accountcode, '') AS account,
             {hidden("src")} AS src, {digits_of("src")} AS src_digits, src AS src_clear,
             {hidden("dst")} AS dst, {digits_of("dst")} AS dst_digits, dst AS dst_clear,
             {dialled("dst")} AS dst_key, {dialled("did")} AS did_key, nullif(dcontext, '') AS context,

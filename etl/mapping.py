@@ -34,7 +34,10 @@ UNMAPPED_AGENTS = f"""
     SELECT agent, COUNT(*) AS calls, MIN(entered_date) AS first, MAX(entered_date) AS last FROM core.queue_visits
     WHERE agent IS NOT NULL AND person IS NULL GROUP BY agent
     UNION ALL
-    SELECT agent, 0, MIN({_BEGAN}), MAX({_BEGAN}) FROM core.agent_spans WHERE person = agent GROUP BY agent"""
+    SELECT agent, 0, MIN({_BEGAN}), MAX({_BEGAN}) FROM core.agent_spans AS span WHERE NOT EXISTS (
+        SELECT 1 FROM core.agent_persons AS rule WHERE rule.interface = span.agent
+            AND {_BEGAN} BETWEEN COALESCE(rule.valid_from, {_BEGAN}) AND COALESCE(rule.valid_to, {_BEGAN})
+    ) GROUP BY agent"""
 _Rules = Sequence[sites.QueueRule | sites.PersonRule]
 
 

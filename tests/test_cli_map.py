@@ -52,6 +52,18 @@ def test_persons_go_out_and_come_in(store: Path, tmp_path: Path) -> None:
     assert [row["interface"] for row in table(done(store, "map", "agents"))] == ["SIP/202", "SIP/201"]
 
 
+def test_who_is_called_like_the_interface_is_mapped_by_a_rule_that_says_so_for_its_days(
+    store: Path, tmp_path: Path
+) -> None:
+    done(store, "ingest", log_of(tmp_path, *(f"{EIGHT}|NONE|101|{name}|ADDMEMBER|" for name in ("Ana Paz", "Eva"))))
+    sheet = tmp_path / "personas.csv"
+    rules = ("Ana Paz,Ana Paz,2024-03-05,2024-03-05", "Eva,Eva,2024-03-06,", "SIP/201,Luz,,", "SIP/202,Sol,,")
+    sheet.write_text("interface,person,valid_from,valid_to\n" + "\n".join(rules), encoding="utf-8")
+    done(store, "map", "agents", "--in", sheet)
+    unmapped = [row["interface"] for row in table(done(store, "map", "agents")) if not row["person"]]
+    assert unmapped == ["Eva"]
+
+
 BAD_SHEETS = {
     "overlap": (
         "queues",

@@ -12,7 +12,6 @@ told AS (
         ROW_NUMBER() OVER (PARTITION BY pbx, identity, nth ORDER BY rank, place, load, line) AS copy,
         MAX(linkedid) OVER (PARTITION BY pbx, identity, nth) AS told_linkedid,
         MAX(sequence) OVER (PARTITION BY pbx, identity, nth) AS told_sequence,
-        MAX(account) OVER (PARTITION BY pbx, identity, nth) AS told_account,
         MAX(did_key) OVER (PARTITION BY pbx, identity, nth) AS told_did_key,
         MAX(context) OVER (PARTITION BY pbx, identity, nth) AS told_context
     FROM source
@@ -20,7 +19,7 @@ told AS (
 
 SELECT pbx, uniqueid, told_linkedid, told_sequence, started_epoch,
     DATE '1970-01-01' + CAST((started_epoch + (:zone_offset_seconds)) // 86400 AS INTEGER),
-    told_account, src, src_digits, dst, dst_digits, dst_key, told_did_key, told_context, channel, dst_channel,
+    src, src_digits, dst, dst_digits, dst_key, told_did_key, told_context, channel, dst_channel,
     last_app, queue, disposition, duration_seconds, billed_seconds, load, line
 FROM told WHERE copy = 1
 ORDER BY started_epoch, pbx, uniqueid, load, line

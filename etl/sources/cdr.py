@@ -18,7 +18,7 @@ LINE_COLUMNS = (
 )  # fmt: skip
 LEAST_COLUMNS = LINE_COLUMNS.index("amaflags") + 1
 #: What the caller told by voice or name is nobody's business here: these columns are not even read of a table.
-_UNREAD = ("clid", "answer", "end", "amaflags", "userfield", "peeraccount", "time")
+_UNREAD = ("accountcode", "clid", "answer", "end", "amaflags", "userfield", "peeraccount", "time")
 _NEEDED = ("time", "src", "dst", "channel", "lastapp", "duration", "billsec", "disposition")
 
 CDR = LogSource(
