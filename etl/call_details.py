@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from etl.readers.found_table import FoundTable, TableRow, UnreadableTable
+from etl.readers.found_table import FoundTable, TableRow, UnreadableTable, checked_height
 from etl.readers.lines import SET_ASIDE, SetAside, Slab
 from etl.readers.tables import read_tables
 from etl.schema import LINES_A_ROW, DetailLayout, LogSource
@@ -86,7 +86,10 @@ def read_details(path: Path, source: LogSource, *, offset: int, latest_epoch: in
 
 
 def details_of(tables: Sequence[FoundTable], source: LogSource, *, offset: int, latest_epoch: int) -> Details:
-    """Return the events of every row of every table of details; rows of other tables are blank."""
+    """Return the events of every row of every table of details; rows of other tables are blank.
+
+    Raises UnreadableTable for more rows than are taken of any file, wherever they stand.
+    """
     calls: list[_Call] = []
     aside: list[SetAside] = []
     rows = 0
@@ -107,6 +110,7 @@ def details_of(tables: Sequence[FoundTable], source: LogSource, *, offset: int, 
                 text = "; ".join(cell for cell in row.cells if cell)[:_SHOWN]
                 aside.append(SetAside(rows + row.line, call, text))
         rows += _lines_of(table)
+    checked_height(rows)
     lines = [""] * (rows * LINES_A_ROW)
     for each in aside:
         lines[(each.line - 1) * LINES_A_ROW] = SET_ASIDE

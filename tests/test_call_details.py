@@ -1,5 +1,6 @@
 """Details of calls that other systems export: the visits of a log where there is none, and never a second count."""
 
+import gzip
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ import pytest
 
 from etl import pipeline
 from etl.call_details import details_of, source_of
+from etl.landing import Undecided, recognise
 from etl.pipeline import FileReport
+from etl.readers.found_table import MOST_ROWS, FoundTable, TableRow
 from etl.readers.tables import UnreadableTable, tables_of
 from etl.records.audit import SYSTEM
 from etl.schema import LINES_A_ROW
@@ -294,6 +297,22 @@ def test_the_hour_of_a_column_of_its_own_says_which_half_of_the_day_it_is() -> N
     table = b"Fecha;Hora;Queue;Agent;Event;Wait;Talk\r\n2024-03-05;02:15:00 PM;101;Agent/201;ABANDON;31;\r\n"
     found = details_of(tables_of(table), ASTERNIC_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
     assert found.first_epoch == EIGHT + 6 * 3600 + 15 * 60
+
+
+def test_details_that_stand_far_down_in_many_sheets_are_refused_before_their_places_are_made() -> None:
+    titles = TableRow(1, TITLES)
+    tables = [FoundTable("", (titles, TableRow(MOST_ROWS, ("x",))), MOST_ROWS), FoundTable("", (titles,), 1)]
+    assert details_of(tables[:1], ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT).rows == MOST_ROWS
+    with pytest.raises(UnreadableTable, match="más de 200 000 filas"):
+        details_of(tables, ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT)
+
+
+def test_a_large_table_is_undecided_where_no_more_of_it_is_to_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "detalle.csv.gz"
+    path.write_bytes(gzip.compress("\r\n".join(";".join(row) for row in (TITLES, *rows_of(CALLS))).encode()))
+    assert recognise(path, latest_epoch=EIGHT + 10**7) is ISSABEL_DETAIL
+    with pytest.raises(Undecided):
+        recognise(path, latest_epoch=EIGHT + 10**7, within=1000)
 
 
 def test_a_table_of_totals_is_no_detail() -> None:

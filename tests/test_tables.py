@@ -10,8 +10,17 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from etl.readers import workbook
-from etl.readers.found_table import MOST_BYTES, MOST_ROWS, NO_VALUE, FoundTable, TableRow, UnreadableTable, cell_text
+from etl.readers import html_table, workbook, workbook_child
+from etl.readers.found_table import (
+    MOST_BYTES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NO_VALUE,
+    FoundTable,
+    TableRow,
+    UnreadableTable,
+    cell_text,
+)
 from etl.readers.tables import is_table_file, read_tables, tables_of
 from tests.crafted_files import FAR_CELL, X, bomb, ole
 from tests.crafted_files import workbook as crafted
@@ -87,6 +96,22 @@ def test_a_line_that_cannot_be_read_costs_its_own_row_only() -> None:
         (1, ""), (2, ""), (3, "encoding"), (4, "nul"), (5, "line_too_long"), (6, ""), (7, ""),
     ]  # fmt: skip
     assert all(len(row.cells) == 1 and len(row.cells[0]) <= 200 for row in table.rows if row.problem)
+
+
+def test_a_few_bytes_that_ask_for_millions_of_cells_are_refused_before_they_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spans = b"<tr><td colspan=200 rowspan=201>x" + b"<tr>" * 200
+    monkeypatch.setattr(html_table, "_MOST_FILLED", 50_000)
+    assert len(only(b"<table>" + spans + b"</table>").rows) == 201
+    assert refusal(b"<table>" + spans * 2 + b"</table>")[0] == "too_many_cells"
+    assert refusal((b"<table>" + spans + b"</table>") * 2)[0] == "too_many_cells", "over all tables"
+    monkeypatch.setattr(workbook_child, "_MOST_TEXT", 1000)
+    told = [
+        list(workbook_child.sheets(xlsx_of([["x" * 100] * cells]), MOST_ROWS, MOST_COLUMNS, NO_VALUE))[-1]
+        for cells in (9, 10)
+    ]
+    assert told == [{"end": True}, {"refused": "too_much_text"}]
 
 
 def test_a_cell_holds_no_byte_that_ends_a_text() -> None:

@@ -24,7 +24,7 @@ from dashboard.people.accounts import Identity
 from etl import landing
 from etl.checkup import Checkup
 from etl.exports import NOTHING_TOLD, Told
-from etl.readers.sniff import header_of, sniff
+from etl.readers.sniff import header_of, sniff, unpacks_beyond
 from etl.readers.tables import is_table_file
 from etl.records import jobs
 from etl.records.audit import SYSTEM, Action, Actor, Result, note
@@ -248,7 +248,7 @@ def _why_not(path: Path, data: bytes, now: datetime, told: Told) -> str | None:
 
 def _why_no_table(path: Path, data: bytes, latest: int, told: Told) -> str | None:
     """Return why a file is no table that can be loaded; None where it is, or is so large that the check tells it."""
-    if len(data) > LOOKED_AT_BYTES or not _READING.acquire(blocking=False):
+    if unpacks_beyond(path, LOOKED_AT_BYTES) or not _READING.acquire(blocking=False):
         return None
     try:
         landing.judge(path, told, latest_epoch=latest)

@@ -14,7 +14,7 @@ from etl.landing.scanning import LINE_SHOWN_BYTES, epoch_of
 from etl.readers import call_records
 from etl.readers.found_table import UnreadableTable
 from etl.readers.lines import blocks, is_gzip, open_text
-from etl.readers.sniff import sniff
+from etl.readers.sniff import sniff, unpacks_beyond
 from etl.readers.sql_dump import looks_like_dump
 from etl.readers.tables import read_tables
 from etl.schema import LogSource
@@ -53,7 +53,7 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
     records = sum(bool(call_records.fields_of(line)) for line in lines)
     if events or records:
         return QUEUE_LOG if events >= records else CDR
-    if (found := _recognised_details(path, lines)) is not None:
+    if (found := _recognised_details(path, lines, within)) is not None:
         return found
     if more:
         raise Undecided("el comienzo del archivo no tiene eventos")
@@ -66,8 +66,8 @@ def recognise(path: Path, *, latest_epoch: int, within: int = _RECOGNISED_BYTES)
     )
 
 
-def _recognised_details(path: Path, lines: Sequence[bytes]) -> LogSource | None:
-    """Tell which details of calls a file holds: read as a table where that is what it seems to be."""
+def _recognised_details(path: Path, lines: Sequence[bytes], within: int) -> LogSource | None:
+    """Tell which details of calls a file holds: read as a table where that is what it seems to be. Raises Undecided."""
     with path.open("rb") as file:
         start = file.read(HEAD_BYTES)
     if not is_gzip(start) and sniff(start).could_be_log:
@@ -75,6 +75,8 @@ def _recognised_details(path: Path, lines: Sequence[bytes]) -> LogSource | None:
         split = (re.split(r"[;,\t]", text) for text in texts)
         if not any(names_details([cell.strip('" ') for cell in cells]) for cells in split):
             return None
+    if unpacks_beyond(path, within):
+        raise Undecided(f"es una tabla de más de {within // 1024**2} MB: expórtela por partes")
     try:
         return source_of(read_tables(path))
     except UnreadableTable:

@@ -25,6 +25,8 @@ _NO_TEXT = frozenset({"script", "style", "table", "template", "noscript", "capti
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _LONGEST_NAME = 120
 _CELLS = ("td", "th")
+#: Places of a page that cells fill beyond their first one: a few bytes may ask for millions.
+_MOST_FILLED = 1_000_000
 
 
 def read_html_tables(content: bytes) -> tuple[FoundTable, ...]:
@@ -32,16 +34,17 @@ def read_html_tables(content: bytes) -> tuple[FoundTable, ...]:
     root = _parsed(content)
     found: list[FoundTable] = []
     heading = ""
-    height = 0
+    height = filled = 0
     for element in root.iter():
         if not isinstance(element.tag, str):
             continue
         if element.tag in _HEADINGS:
             heading = _own_text(element)
         elif element.tag == "table":
-            rows, lines = _rows(element)
+            rows, lines, more = _rows(element, height, filled)
+            filled += more
             if rows:
-                height = checked_height(height + lines)
+                height += lines
                 found.append(FoundTable(_name(element) or heading, rows, lines))
                 if len(found) > MOST_TABLES:
                     raise UnreadableTable(
@@ -95,12 +98,18 @@ def _own_rows(table: etree._Element) -> Iterator[list[etree._Element]]:
         yield loose
 
 
-def _rows(table: etree._Element) -> tuple[tuple[TableRow, ...], int]:
-    """Return the rows of a table, cells that span several places filled into each of them, and how many there are."""
+def _rows(table: etree._Element, height: int, filled: int) -> tuple[tuple[TableRow, ...], int, int]:
+    """Return the rows of a table, cells that span several places filled into each of them.
+
+    Also how many rows there are, and how many places were filled. Before it were so many, of the whole page: the limits
+    hold while rows are made.
+    """
+    before = filled
     rows: list[TableRow] = []
     pending: dict[int, tuple[int, str]] = {}
     number = 0
     for number, row in enumerate(_own_rows(table), 1):
+        checked_height(height + number)
         cells: list[str] = []
         below: dict[int, tuple[int, str]] = {}
 
@@ -115,18 +124,23 @@ def _rows(table: etree._Element) -> tuple[tuple[TableRow, ...], int]:
         for cell in row:
             fill_from_above()
             text = _own_text(cell)
-            height = _span(cell, "rowspan")
+            span = _span(cell, "rowspan")
             for _ in range(_span(cell, "colspan")):
-                if height > 1:
-                    below[len(cells)] = (height - 1, text)
+                if span > 1:
+                    below[len(cells)] = (span - 1, text)
                 cells.append(text)
                 checked_width(len(cells))
         fill_from_above()
         below.update((at, (left - 1, text)) for at, (left, text) in pending.items() if at >= len(cells) and left > 1)
         pending = below
+        filled += len(cells) - len(row)
+        if filled > _MOST_FILLED:
+            raise UnreadableTable(
+                "too_many_cells", "tiene celdas combinadas que ocupan demasiadas filas y columnas: expórtelo sin ellas"
+            )
         if any(cells):
             rows.append(TableRow(number, tuple(cells)))
-    return tuple(rows), number
+    return tuple(rows), number, filled - before
 
 
 def _span(cell: etree._Element, name: str) -> int:

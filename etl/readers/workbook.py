@@ -34,6 +34,7 @@ _LEAST_CPU_SECONDS, _BYTES_PER_CPU_SECOND, _MOST_CPU_SECONDS = 8, 1024**2, 60
 _REFUSED = {
     "too_many_rows": f"tiene más de {MOST_ROWS // 1000} 000 filas: expórtelo por partes (por semana o por día)",
     "too_many_columns": f"tiene más de {MOST_COLUMNS} columnas: deje solo la tabla del informe",
+    "too_much_text": "tiene demasiado texto: expórtelo por partes (por semana o por día)",
     "encrypted": "está protegido con contraseña: quítela y vuelva a enviarlo",
     "damaged": "está cortado o dañado: ábralo en Excel, guárdelo otra vez y vuelva a enviarlo",
 }

@@ -18,6 +18,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 _EXACT = 10**15
+#: So many characters, and a few for each cell, are told at most: one text may stand in any number of cells.
+_MOST_TEXT, _CELL_TEXT = 64 * 1024 * 1024, 4
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _CELL = re.compile(r"^([A-Z]{1,3})([0-9]{1,7})$")
 
@@ -103,7 +105,7 @@ def sheets(content: bytes, most_rows: int, most_columns: int, no_value: str) -> 
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         marks = _without_value(content)
-        rows_before = 0
+        rows_before = told = 0
         for sheet_at, about in enumerate(workbook.sheets_metadata):
             if about.visible != SheetVisibleEnum.Visible or about.typ != SheetTypeEnum.WorkSheet:
                 continue
@@ -122,6 +124,10 @@ def sheets(content: bytes, most_rows: int, most_columns: int, no_value: str) -> 
                         cells[column] = mark or no_value
                 if any(cells):
                     rows.append([at + 1, *cells])
+                    told += sum(map(len, cells)) + _CELL_TEXT * len(cells)
+                    if told > _MOST_TEXT:
+                        yield {"refused": "too_much_text"}
+                        return
             rows_before += len(rows)
             if rows_before > most_rows:
                 yield {"refused": "too_many_rows"}
