@@ -80,12 +80,21 @@ def test_keys_and_secrets_lie_apart_from_the_backup(full: Site) -> None:
         ('CALLCENTER_DATABASES=\'[{"name": "central", "url": "mysql://ana:clave@servidor/asterisk"}]\'', False),
         ('CALLCENTER_DATABASES=\'[\n{"url": "mysql://ana:clave@servidor/asterisk"}\n]\'', False),
         ("CALLCENTER_PULL_SECONDS=3600", True),
+        ("CALLCENTER_SECRET='abc' # clave del servidor", False),
+        ('CALLCENTER_SECRET="abc\\" def"', False),
+        ("CALLCENTER_SECRET='abc\ndef' # de dos líneas", False),
+        ("# CALLCENTER_SECRET=abc", False),
+        ("# sitio", True),
     ],
 )
 def test_a_setting_is_saved_unless_it_holds_a_secret(line: str, there: bool) -> None:
     assert settings_without_secrets(f"A=1\n{line}\nB=2\n") == f"A=1\n{line if there else ''}\nB=2\n".replace(
         "\n\n", "\n"
     )
+
+
+def test_nothing_behind_a_secret_whose_quote_is_not_closed_is_saved() -> None:
+    assert settings_without_secrets("A=1\nCALLCENTER_SECRET='abc\nclave=larga\nB=2\n") == "A=1\n"
 
 
 def test_a_piece_is_copied_once_for_all_backups(small: Site) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import select
 
 from dashboard.people.accounts import Identity, Role
 from dashboard.work import exports, uploads, worker
-from dashboard.work.worker import Inbox, Pace, backup_is_due
+from dashboard.work.worker import Inbox, Pace, backup_is_due, pull_is_due
 from etl import pipeline
 from etl import store as stores
 from etl.records import jobs
@@ -588,3 +588,22 @@ def test_a_backup_is_due_once_a_day_from_one_in_the_morning_of_la_paz(
         ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
     )  # fmt: skip
     assert backup_is_due(last or None, datetime(2026, 11, 23, 12)) == due
+
+
+@pytest.mark.parametrize(
+    ("queued", "state", "due"),
+    [
+        (None, "", True),
+        ("2026-11-23 11:00", "done", True),
+        ("2026-11-23 11:00:01", "done", False),
+        ("2026-11-23 09:00", "running", False),
+        # When the clock was wrong for one pull.
+        ("2027-01-23 12:00", "done", True),
+        ("2026-11-23 12:59:59", "done", False),
+    ],
+)
+def test_databases_are_looked_into_again_after_their_time_whatever_the_clock_once_was(
+    queued: str | None, state: str, due: bool
+) -> None:
+    last = queued and Job(work="inbox", state=state, queued_at=datetime.fromisoformat(queued))
+    assert pull_is_due(last or None, datetime(2026, 11, 23, 12), 3600) == due

@@ -164,7 +164,10 @@ def test_what_was_in_service_is_not_taken_for_left_over_when_the_warehouse_is_lo
     assert in_service(store) == [1]
 
 
-def test_a_full_disk_loses_no_file_of_the_inbox(store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("seconds", [-600, 3600])
+def test_a_full_disk_loses_no_file_of_the_inbox_whatever_the_clock_then_was(
+    seconds: int, store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.settings.inbox.mkdir(parents=True)
     path = store.settings.inbox / "queue_log"
     path.write_bytes(A)
@@ -190,7 +193,7 @@ def test_a_full_disk_loses_no_file_of_the_inbox(store: stores.OpenStore, monkeyp
     with transaction(store.records) as session:
         job = session.get_one(Job, first.job_id)
         assert job.ended_at is not None
-        job.ended_at -= timedelta(seconds=600)
+        job.ended_at += timedelta(seconds=seconds)
     monkeypatch.undo()
     monkeypatch.setattr(worker.time, "monotonic", lambda: now)
     second = look()

@@ -332,7 +332,7 @@ class _Worker:
             ended = select(Job).where(Job.job_id.in_(self.inbox.jobs), Job.ended_at.is_not(None))
             for job in session.scalars(ended):
                 again = job.state == jobs.State.FAILED and bool((job.answer or {}).get(AGAIN))
-                if not again or _now() - (job.ended_at or _now()) >= timedelta(seconds=self.pace.again):
+                if not again or abs(_now() - (job.ended_at or _now())) >= timedelta(seconds=self.pace.again):
                     self.inbox.note_ended(job.job_id, again=again)
 
     def _sweep(self) -> None:
@@ -386,12 +386,15 @@ def _last_job(session: Session, work: str) -> Job | None:
 
 
 def pull_is_due(last: Job | None, now: datetime, every: int) -> bool:
-    """Tell whether databases are to be looked into: so many seconds after they were asked for last, and not twice."""
+    """Tell whether databases are to be looked into: so many seconds after they were asked for last, and not twice.
+
+    Where they were asked for so much later than now, the clock was wrong: that one does not count.
+    """
     if last is None:
         return True
     if last.state in (jobs.State.QUEUED, jobs.State.RUNNING):
         return False
-    return now - last.queued_at >= timedelta(seconds=every)
+    return abs(now - last.queued_at) >= timedelta(seconds=every)
 
 
 def backup_is_due(last: Job | None, now: datetime) -> bool:

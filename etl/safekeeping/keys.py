@@ -7,10 +7,12 @@ settings without it, and the fingerprint that tells which key belongs to a backu
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from datetime import datetime
 from pathlib import Path
 
+from dotenv.parser import parse_stream
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -66,24 +68,19 @@ def keys_kept_at(session: Session) -> datetime | None:
 
 
 def settings_without_secrets(text: str) -> str:
-    """Return a settings file without the lines that hold a secret, or may hold one: those named so, and addresses.
+    """Return a settings file without the settings that are a secret, or may hold one: those named so, and addresses.
 
-    A secret between quotes may go on over several lines.
+    The file is taken apart as it is when it is read. Of a secret whose quote is never closed nobody can tell where it
+    ends: all behind it is left out.
     """
     kept: list[str] = []
-    quote = ""
-    for line in text.splitlines(keepends=True):
-        if quote:
-            quote = "" if line.rstrip().endswith(quote) else quote
-        elif _is_secret(line):
-            value = line.partition("=")[2].strip()
-            is_open = value[:1] in ("'", '"') and (len(value) == 1 or not value.endswith(value[0]))
-            quote = value[0] if is_open else ""
-        else:
-            kept.append(line)
+    for binding in parse_stream(io.StringIO(text)):
+        if not _is_secret(binding.key or setting_named(binding.original.string)):
+            kept.append(binding.original.string)
+        elif binding.error:
+            break
     return "".join(kept)
 
 
-def _is_secret(line: str) -> bool:
-    name = setting_named(line)
-    return name.endswith(_ADDRESS) or any(word in name for word in _SECRET_WORDS)
+def _is_secret(name: str) -> bool:
+    return name.upper().endswith(_ADDRESS) or any(word in name.upper() for word in _SECRET_WORDS)
