@@ -260,6 +260,14 @@ def test_the_samples_come_out_as_they_should(tmp_path: Path) -> None:
     assert "2026-10-05 08:00:00" in str(product.rows("SELECT MIN(entered_local) FROM core.queue_visits")[0][0])
 
 
+def test_blank_lines_and_the_rest_of_a_quoted_row_are_counted_as_read(tmp_path: Path) -> None:
+    rows = [list(TITLES), *map(list, rows_of(CALLS[:2]))]
+    rows[2][1] = "Ana\nPrueba"
+    text = "".join(";".join(f'"{cell}"' for cell in row) + "\n" for row in rows) + "\n\n"
+    found = details_of(tables_of(text.encode()), ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
+    assert (found.rows, sum("|ENTERQUEUE|" in line for line in found.lines)) == (6, 2)
+
+
 def test_details_that_stand_far_down_in_many_sheets_are_refused_before_their_places_are_made() -> None:
     titles = TableRow(1, TITLES)
     tables = [FoundTable("", (titles, TableRow(MOST_ROWS, ("x",))), MOST_ROWS), FoundTable("", (titles,), 1)]
