@@ -96,7 +96,7 @@ def details_of(tables: Sequence[FoundTable], source: LogSource, *, offset: int, 
     for table in tables:
         found, titles = _known(table)
         if found is None or titles is None or found.detail is None:
-            rows += _lines_of(table)
+            rows += table.lines
             continue
         places = _places(titles.cells, found.detail)
         told = [row for row in table.rows if row.line > titles.line and row.cells != titles.cells]
@@ -109,7 +109,7 @@ def details_of(tables: Sequence[FoundTable], source: LogSource, *, offset: int, 
             elif call:
                 text = "; ".join(cell for cell in row.cells if cell)[:_SHOWN]
                 aside.append(SetAside(rows + row.line, call, text))
-        rows += _lines_of(table)
+        rows += table.lines
     checked_height(rows)
     lines = [""] * (rows * LINES_A_ROW)
     for each in aside:
@@ -129,10 +129,6 @@ def detail_slab(path: Path, source: LogSource, folder: Path, *, offset: int, lat
     out = folder / "details.lines"
     out.write_text("".join(f"{line}\n" for line in details.lines), encoding="utf-8")
     return Slab(out, 1, len(details.lines), details.set_aside, 0)
-
-
-def _lines_of(table: FoundTable) -> int:
-    return max((row.line for row in table.rows), default=0)
 
 
 def _plain(text: str) -> str:

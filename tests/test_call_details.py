@@ -299,6 +299,14 @@ def test_the_hour_of_a_column_of_its_own_says_which_half_of_the_day_it_is() -> N
     assert found.first_epoch == EIGHT + 6 * 3600 + 15 * 60
 
 
+def test_blank_lines_and_the_rest_of_a_quoted_row_are_counted_as_read(tmp_path: Path) -> None:
+    rows = [list(TITLES), *map(list, rows_of(CALLS[:2]))]
+    rows[2][1] = "Ana\nPrueba"
+    text = "".join(";".join(f'"{cell}"' for cell in row) + "\n" for row in rows) + "\n\n"
+    found = details_of(tables_of(text.encode()), ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
+    assert (found.rows, sum("|ENTERQUEUE|" in line for line in found.lines)) == (6, 2)
+
+
 def test_details_that_stand_far_down_in_many_sheets_are_refused_before_their_places_are_made() -> None:
     titles = TableRow(1, TITLES)
     tables = [FoundTable("", (titles, TableRow(MOST_ROWS, ("x",))), MOST_ROWS), FoundTable("", (titles,), 1)]

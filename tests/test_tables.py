@@ -98,6 +98,11 @@ def test_a_line_that_cannot_be_read_costs_its_own_row_only() -> None:
     assert all(len(row.cells) == 1 and len(row.cells[0]) <= 200 for row in table.rows if row.problem)
 
 
+def test_a_text_that_declares_the_tab_has_no_row_of_it() -> None:
+    table = only(b"sep=\t\r\nCola\tNro\r\n101\t5\r\n102\t6\r\n")
+    assert [row.cells for row in table.rows] == [("Cola", "Nro"), ("101", "5"), ("102", "6")]
+
+
 def test_a_few_bytes_that_ask_for_millions_of_cells_are_refused_before_they_are_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -58,7 +58,7 @@ def read_delimited(content: bytes) -> FoundTable:
     filled = [line for line in lines if line.text.strip() or line.problem]
     if not filled:
         raise UnreadableTable("empty", "no tiene ninguna fila: vuelva a exportarlo")
-    declared = _DECLARED.match(filled[0].text.strip())
+    declared = _DECLARED.match(filled[0].text.strip(" "))
     if declared is not None:
         filled = filled[1:]
     told_by = [line.text for line in filled if not line.problem][:_TOLD_BY]
