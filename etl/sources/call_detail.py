@@ -34,8 +34,8 @@ _LOSSES = (
     Loss("end", "no dice quién colgó ni la posición en la cola", ("hangup", "position")),
 )
 _ANSWERED = (
-    "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completeagent",
-    "completecaller", "contestada", "exitosa", "connected", "conectada", "complete",
+    "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completecaller",
+    "contestada", "exitosa", "connected", "conectada", "complete",
 )  # fmt: skip
 #: What the state of a call is called, by the event that ends it; "" of a call whose end Issabel missed.
 OUTCOMES: dict[str, str] = {
