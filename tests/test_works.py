@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from dashboard.context import Context
@@ -25,7 +26,7 @@ from etl.records import jobs
 from etl.records.audit import SYSTEM, Action
 from etl.records.engine import transaction
 from etl.records.models import Account, AuditEntry, Job, Load, MappingVersion, Upload
-from etl.settings import SETTINGS_FILE, GivenSettings
+from etl.settings import SETTINGS_FILE, Database, GivenSettings
 from etl.store import AnotherLoadRuns, warehouse_lock
 from etl.warehouse import read_current
 from tests.drawn_log import answered, log, write
@@ -401,12 +402,8 @@ def test_rules_that_were_in_force_before_any_was_kept_are_kept_before_they_are_c
 # --- the worker's own
 
 
-def test_the_process_of_a_job_is_given_no_secret_of_the_web_server(
-    store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (store.settings.data / SETTINGS_FILE).write_text("CALLCENTER_OIDC_CLIENT_SECRET='delproveedor'\n")
-    monkeypatch.setenv("CALLCENTER_SECRET", "delservidor")
-    monkeypatch.setenv("CALLCENTER_FAULT", "load:99")
+def given_to(store: stores.OpenStore, number: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, dict[str, str]]:
+    """What the process of a job is handed, as it reads it, and its environment."""
     started: dict[str, Any] = {}
 
     class Started:
@@ -418,17 +415,38 @@ def test_the_process_of_a_job_is_given_no_secret_of_the_web_server(
             self.stdin, self.given = os.fdopen(write, "wb"), os.fdopen(read, "rb")
 
     monkeypatch.setattr(worker.subprocess, "Popen", Started)
-    number = queue(store, "check", upload=9)
     process: Any = _Worker(store, threading.Event(), Pace())._start(job_of(store, number), store.settings.data)
     process.stdin.close()
     with process.given as given:
-        handed = json.loads(given.read())
-    assert "delservidor" not in str(started["env"])
-    assert {name for name in started["env"] if name.startswith("CALLCENTER")} == {"CALLCENTER_FAULT"}
+        return given.read().decode(), started["env"]
+
+
+def test_the_process_of_a_job_is_given_no_secret_of_the_web_server(
+    store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (store.settings.data / SETTINGS_FILE).write_text("CALLCENTER_OIDC_CLIENT_SECRET='delproveedor'\n")
+    monkeypatch.setenv("CALLCENTER_SECRET", "delservidor")
+    monkeypatch.setenv("CALLCENTER_FAULT", "load:99")
+    text, environment = given_to(store, queue(store, "check", upload=9), monkeypatch)
+    handed = json.loads(text)
+    assert "delservidor" not in str(environment)
+    assert {name for name in environment if name.startswith("CALLCENTER")} == {"CALLCENTER_FAULT"}
     settings = GivenSettings(**handed)
     assert settings.data == store.settings.data.absolute()
     assert settings.keep_set_aside_days == store.settings.keep_set_aside_days
     assert (settings.secret.get_secret_value(), settings.oidc_client_secret.get_secret_value()) == ("", "")
+
+
+def test_the_process_of_a_pull_is_given_the_passwords_of_the_databases_it_names_alone(
+    store: stores.OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = tuple(
+        Database(name=name, url=SecretStr(f"mysql://ana:de-{name}@servidor/asterisk")) for name in ("central", "otra")
+    )
+    monkeypatch.setattr(store, "settings", store.settings.model_copy(update={"databases": both}))
+    text, _ = given_to(store, queue(store, "inbox", files=[], databases=["otra"]), monkeypatch)
+    assert [each.name for each in GivenSettings(**json.loads(text)).databases] == ["otra"]
+    assert "de-central" not in text and "de-otra" in text
 
 
 def test_the_worker_queues_the_forgetting_of_old_texts_when_it_is_due_and_once(

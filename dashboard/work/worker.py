@@ -274,10 +274,11 @@ class _Worker:
         )  # fmt: skip
         handed = self.store.settings.model_dump(mode="json", include=_HANDED_ON)
         handed["data"] = str(self.store.settings.data.absolute())
-        if job.asked.get("databases"):
+        if named := job.asked.get("databases"):
             handed["databases"] = [
                 each.model_dump(mode="json") | {"url": each.url.get_secret_value()}
                 for each in self.store.settings.databases
+                if each.name in named
             ]
         if process.stdin is not None:
             with suppress(OSError):  # it died at once: seen soon

@@ -36,8 +36,8 @@ _LOSSES = (
     ),
 )
 _ANSWERED = (
-    "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completeagent",
-    "completecaller", "contestada", "exitosa", "connected", "conectada", "complete",
+    "terminada", "success", "atendida", "answered", "answer", "completada", "completed", "completecaller",
+    "contestada", "exitosa", "connected", "conectada", "complete",
 )  # fmt: skip
 #: What the state of a call is called, by the event that ends it; "" of a call whose end Issabel missed.
 OUTCOMES: dict[str, str] = {
