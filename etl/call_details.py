@@ -48,6 +48,7 @@ class Details:
     lines: tuple[str, ...]
     set_aside: tuple[SetAside, ...]
     rows: int
+    blank: int
     first_epoch: int | None
     last_epoch: int | None
 
@@ -120,7 +121,9 @@ def details_of(tables: Sequence[FoundTable], source: LogSource, *, offset: int, 
         events = _events(call, callid)
         lines[at : at + LINES_A_ROW] = events
         epochs += [int(event.partition("|")[0]) for event in events if event]
-    return Details(source, tuple(lines), tuple(aside), rows, min(epochs, default=None), max(epochs, default=None))
+    blank = rows - len(calls) - len(aside)
+    first, last = min(epochs, default=None), max(epochs, default=None)
+    return Details(source, tuple(lines), tuple(aside), rows, blank, first, last)
 
 
 def detail_slab(path: Path, source: LogSource, folder: Path, *, offset: int, latest_epoch: int) -> Slab:
@@ -128,7 +131,7 @@ def detail_slab(path: Path, source: LogSource, folder: Path, *, offset: int, lat
     details = read_details(path, source, offset=offset, latest_epoch=latest_epoch)
     out = folder / "details.lines"
     out.write_text("".join(f"{line}\n" for line in details.lines), encoding="utf-8")
-    return Slab(out, 1, len(details.lines), details.set_aside, 0)
+    return Slab(out, 1, len(details.lines), details.set_aside, 0, details.blank)
 
 
 def _plain(text: str) -> str:

@@ -130,7 +130,7 @@ class LineLoader:
                     f"{piece.info.name}: {slab.lines} líneas leídas, {count} aceptadas, {empty} en blanco y "
                     f"{set_aside + rejected} observadas no suman; no se cargó nada"
                 )
-            blank += empty
+            blank += empty if lines_a_row == 1 else slab.blank_rows
             quarantined += set_aside + rejected
             if count:
                 # The rows of an export stand in any order, and each tells one call.
@@ -152,7 +152,6 @@ class LineLoader:
             self._name_rows(piece, piece.row_ids)
         if lines_a_row > 1:
             read_lines //= lines_a_row
-            blank = read_lines - loaded - duplicates - quarantined
         tally = Tally(piece.load, piece.lines, loaded, duplicates, quarantined, blank)
         if not tally.lines == read_lines == loaded + duplicates + quarantined + blank:
             raise ReconciliationError(f"{piece.info.name}: las líneas no cuadran ({tally}); no se cargó nada")

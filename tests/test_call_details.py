@@ -1,21 +1,25 @@
 """Details of calls that other systems export: the visits of a log where there is none, and never a second count."""
 
 import gzip
+import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import permutations
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import openpyxl
 import pytest
 
 from etl import pipeline
-from etl.call_details import details_of, source_of
+from etl.call_details import detail_slab, details_of, source_of
 from etl.landing import Undecided, recognise
 from etl.pipeline import FileReport
 from etl.readers.found_table import MOST_ROWS, FoundTable, TableRow
+from etl.readers.lines import Slab
 from etl.readers.tables import UnreadableTable, tables_of
 from etl.records.audit import SYSTEM
 from etl.schema import LINES_A_ROW
@@ -305,6 +309,20 @@ def test_blank_lines_and_the_rest_of_a_quoted_row_are_counted_as_read(tmp_path: 
     text = "".join(";".join(f'"{cell}"' for cell in row) + "\n" for row in rows) + "\n\n"
     found = details_of(tables_of(text.encode()), ISSABEL_DETAIL, offset=LA_PAZ, latest_epoch=EIGHT + 10**7)
     assert (found.rows, sum("|ENTERQUEUE|" in line for line in found.lines)) == (6, 2)
+
+
+def test_rows_that_do_not_add_up_with_what_the_reader_counted_refuse_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = product_in(tmp_path / "store")
+
+    def one_blank_more(*args: Any, **named: Any) -> Slab:
+        slab = detail_slab(*args, **named)
+        return replace(slab, blank_rows=slab.blank_rows + 1)
+
+    monkeypatch.setattr(sys.modules["etl.landing.pieces"], "detail_slab", one_blank_more)
+    (report,) = ingest(product, SAMPLES / "good.csv")
+    assert report.state == "refused" and "no cuadran" in report.message
 
 
 def test_details_that_stand_far_down_in_many_sheets_are_refused_before_their_places_are_made() -> None:

@@ -33,13 +33,17 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Slab:
-    """A temporary file of whole lines: ``lines`` of them, the first of which is line ``first_line`` of the file."""
+    """A temporary file of whole lines: ``lines`` of them, the first of which is line ``first_line`` of the file.
+
+    Where several lines are a row, ``blank_rows`` of those hold nothing.
+    """
 
     path: Path
     first_line: int
     lines: int
     set_aside: tuple[SetAside, ...]
     other_encoding: int
+    blank_rows: int = 0
 
 
 @dataclass
