@@ -31,15 +31,19 @@ _GIVE_QUEUE = "indíquela al cargar: --queue NOMBRE, o --queue todas (en la pág
 
 @dataclass(frozen=True)
 class Told:
-    """What the sender of a file says of it: first and last day, and the queue (``todas`` for all). None: nothing."""
+    """What the sender of a file says of it: first and last day, the queue (``todas`` for all), what source it is.
+
+    None: nothing. The source is only asked of the file, the rest is taken where it does not say it itself.
+    """
 
     first: date | None = None
     last: date | None = None
     queue: str | None = None
+    source: str | None = None
 
     @property
     def columns(self) -> dict[str, Any] | None:
-        """Return it as plain JSON, None where nothing is said."""
+        """Return what an export may not say as plain JSON, None where nothing is said."""
         said = {
             "first": self.first.isoformat() if self.first else None,
             "last": self.last.isoformat() if self.last else None,

@@ -91,7 +91,7 @@ def test_without_a_verb_the_help_is_shown() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["ingest", "--source", "queue_log"],
+        ["ingest", "--source", "excel"],
         ["quarantine", "--source", "excel"],
         ["map", "colas"],
         ["map", "queues", "--in", "a.csv", "--out", "b.csv"],

@@ -37,6 +37,14 @@ def test_ingest_prints_one_line_per_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_file_of_another_source_than_the_one_expected_is_refused(tmp_path: Path) -> None:
+    result = call(tmp_path / "data", "ingest", "--source", "cdr", GOOD)
+    assert result.exit_code == REFUSED
+    assert "good.queue_log: rechazado: se esperaba la fuente cdr y el archivo es de queue_log" in result.stdout
+    assert "0 cargadas" not in result.stdout
+    assert "15 cargadas" in done(tmp_path / "data", "ingest", "--source", "queue_log", GOOD)
+
+
 def test_ingest_prints_one_json_object_per_file(tmp_path: Path) -> None:
     empty = log_of(tmp_path, name="vacio")
     result = call(tmp_path / "data", "ingest", "--json", GOOD, empty, AWFUL)

@@ -170,14 +170,15 @@ def day_of(text: str, option: str) -> date:
         usage(f"{option} {text}: no es una fecha; escriba aaaa-mm-dd.")
 
 
-def told_of(first: str | None, last: str | None, queue: str | None) -> Told:
-    """Return what options say of exported totals: first and last day, queue."""
+def told_of(first: str | None, last: str | None, queue: str | None, source: str | None = None) -> Told:
+    """Return what options say of files: of exported totals the first and last day and the queue; of all the source."""
     from etl.exports import Told
 
     days = [day_of(text, option) if text else None for text, option in ((first, "--from"), (last, "--to"))]
     if days[0] and days[1] and days[0] > days[1]:
         usage("--from es posterior a --to.")
-    return Told(days[0], days[1], queue.strip() or None if queue else None)
+    known_source(source)
+    return Told(days[0], days[1], queue.strip() or None if queue else None, source)
 
 
 def known_source(source: str | None) -> None:

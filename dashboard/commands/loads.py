@@ -36,6 +36,7 @@ load_verbs = Verbs(help="Qué se cargó, y cómo deshacerlo.", no_args_is_help=T
 verbs.add_typer(load_verbs, name="load")
 _FROM = typer.Option("--from", help="De un informe exportado que no lo dice: primer día (aaaa-mm-dd).")
 _TO = typer.Option("--to", help="De un informe exportado que no lo dice: último día (aaaa-mm-dd).")
+_SOURCE = typer.Option("--source", help="Fuente esperada (p. ej. queue_log): un archivo de otra se rechaza.")
 _QUEUE = typer.Option("--queue", help="De un informe exportado que no lo dice: su cola, o «todas».")
 
 
@@ -44,6 +45,7 @@ def ingest(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Archivos o carpetas; sin ellos, lo nuevo de <data>/inbox/.")
     ] = None,
+    source: Annotated[str | None, _SOURCE] = None,
     database: Annotated[list[str] | None, DATABASE] = None,
     first: Annotated[str | None, _FROM] = None,
     last: Annotated[str | None, _TO] = None,
@@ -54,6 +56,7 @@ def ingest(
     from etl import store as stores
 
     with told():
+        of_files = told_of(first, last, queue, source)
         settings = store_settings()
         databases = databases_named(database, settings)
         store = stores.open_store(settings)
@@ -61,8 +64,7 @@ def ingest(
         files = files_named(paths, settings) if paths or not databases else []
         if not paths:
             files = _not_undone(store, files)
-        of_exports = told_of(first, last, queue)
-        reports = ingest_shown(store, files, databases, told=of_exports, quiet=json_lines)
+        reports = ingest_shown(store, files, databases, told=of_files, quiet=json_lines)
         print_reports(reports, json_lines=json_lines)
     if any(report.state == "refused" for report in reports):
         raise typer.Exit(EXIT_REFUSED)

@@ -63,7 +63,7 @@ def land(
     Raises Refused for a file that is not taken in. Whoever lands holds the warehouse's lock, so nobody lands in
     between. What is `told` is of a file of exported totals, whose period or queue it may not say itself.
     """
-    reception = Reception(records, settings, name, now, receiver, settings.pbx)
+    reception = Reception(records, settings, name, now, receiver, settings.pbx, told.source)
     try:
         source = recognise(path, latest_epoch=reception.latest)
     except Refused as refusal:

@@ -117,6 +117,7 @@ class Reception:
     now: datetime
     receiver: Receiver
     pbx: str
+    expected: str | None = None
 
     @property
     def latest(self) -> int:
@@ -150,8 +151,14 @@ class Reception:
         """Put a draft into the raw store and its row into the manifest (state ``landed``); return its load.
 
         It is a piece of the logical `file`, or begins one that is known by its `head` (so many bytes, their hash;
-        nothing of a closed file). Raises Refused with `nothing` for what has no readable instant.
+        nothing of a closed file). Raises Refused with `nothing` for what has no readable instant, and for what is of
+        another source than the one expected.
         """
+        if self.expected not in (None, source):
+            raise Refused(
+                f"se esperaba la fuente {self.expected} y el archivo es de {source}: revise cuál es, o cárguelo sin "
+                "--source"
+            )
         if held.first_epoch is None or held.last_epoch is None:
             raise Refused(nothing)
         keep(draft, held.sha256, self.settings)
