@@ -107,6 +107,7 @@ legs AS (
     LEFT JOIN numbers AS by_dst ON by_dst.number_key = c.dst_key
     LEFT JOIN queues AS by_queue ON by_queue.queue = CASE WHEN c.queue <> '' THEN c.queue ELSE c.dst END
     LEFT JOIN (SELECT DISTINCT queue FROM core.log_queues) AS named ON named.queue = c.dst
+    -- A day around it, for a call is dated by its first leg.
     WHERE c.started_date BETWEEN ? AND ?
 ),
 told AS (
@@ -120,7 +121,7 @@ told AS (
         AND hours.hour_local = DATE_TRUNC('hour', make_timestamp((legs.started_epoch + ({zone})) * 1000000))
 ),
 calls AS (
-    SELECT pbx, call, MIN(started_epoch) AS started_epoch,
+    SELECT pbx, call, MIN(started_epoch) AS started_epoch, MIN(started_date) AS started_date,
         ARG_MIN(service, place) AS service,
         ARG_MIN(src_digits, place) AS src_digits,
         ARG_MIN(uniqueid, place) AS uniqueid, ARG_MIN(load, place) AS load, ARG_MIN(line, place) AS line,
@@ -142,7 +143,8 @@ judged AS (
         WHEN talked THEN 'direct_answered'
         ELSE 'direct_unanswered' END AS ending
     FROM calls
-    WHERE src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> 'no cuenta')
+    WHERE started_date BETWEEN ? AND ?
+        AND src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> 'no cuenta')
 ),
 final AS (SELECT * FROM judged WHERE ending IS NOT NULL)
 """
@@ -221,5 +223,5 @@ def _asked(cursor: duckdb.DuckDBPyConnection, period: Period, services: Sequence
     if services:
         narrowed = f" WHERE COALESCE(service, 'sin línea') IN ({', '.join('?' for _ in services)})"
     return f"{sql.rstrip()}, asked AS (SELECT * FROM final{narrowed})", [
-        period.first, period.last, first, last, *services,
+        first, last, first, last, period.first, period.last, *services,
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from reports.cdr import BeforeQueue, Ending, count_before_queue, list_before_queue, recorded_days, total_of
 from reports.definition import Period
 from reports.terms import NO_LINE
-from tests.drawn_log import answered
+from tests.drawn_log import EIGHT, answered
 from tests.product import Product
 from tests.records_log import LEGS, Leg, master
 from tests.reference_counter import LogFile, QueueRule
@@ -67,6 +67,21 @@ def test_calls_of_the_house_and_other_days_are_left_out(cursor: duckdb.DuckDBPyC
     told = {call.uniqueid.partition(".")[2] for call in list_before_queue(cursor, DAY)}
     assert told == {"1", "2", "3", "4", "5", "6", "20", "21", "22"}
     assert count_before_queue(cursor, Period(date(2024, 3, 6), date(2024, 3, 9))) == ()
+
+
+def test_a_call_over_midnight_counts_once_on_the_day_of_its_first_leg(tmp_path: Path) -> None:
+    to_midnight = Leg(15 * 3600 + 3590, 50, dst="4251000", disposition="NO ANSWER", billed=0, duration=20)
+    after = Leg(16 * 3600 + 10, 51, dst="4251000", linked=50, sequence=2)
+    product = Product(tmp_path)
+    began = f'"{EIGHT + to_midnight.at}.'
+    late = [line.replace(f'"{EIGHT}.', began) for line in master([to_midnight, after], new_columns=True)]
+    product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", tuple(late)))
+    next_day = date(2024, 3, 6)
+    with closing(product.open()) as connection:
+        both = count_before_queue(connection, Period(DAY.first, next_day))
+        assert count_before_queue(connection, DAY) == both == (BeforeQueue("4251000", 1, 0, 0, 0, 1, 0, 0),)
+        assert count_before_queue(connection, Period(next_day, next_day)) == ()
+        assert len(list_before_queue(connection, DAY)) == 1
 
 
 def test_what_is_recorded_is_said(cursor: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
