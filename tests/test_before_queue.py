@@ -104,3 +104,20 @@ def test_a_queue_mapped_later_gives_its_calls_their_line_without_reading_anythin
     product.map([QueueRule("ventas", "44477123", "103")])
     with closing(product.open()) as connection:
         assert [line.service for line in count_before_queue(connection, DAY)] == ["103"]
+
+
+@pytest.mark.parametrize(("did", "dst"), [("4477123", "4477123"), (None, "ventas")])
+def test_a_number_and_a_queue_that_changed_hands_are_of_the_line_of_their_day(
+    did: str | None, dst: str, tmp_path: Path
+) -> None:
+    legs = [replace(LEGS[0], at=day * 86400, number=60 + day, dst=dst, data="ventas,t") for day in (0, 9, 10)]
+    product = Product(tmp_path)
+    product.map([
+        QueueRule("ventas", did, "102", None, date(2024, 3, 14)),
+        QueueRule("ventas", did, "103", date(2024, 3, 15), None),
+    ])  # fmt: skip
+    lines = [master([leg])[0].replace(f'"{EIGHT}.', f'"{EIGHT + leg.at}.') for leg in legs]
+    product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", tuple(lines)))
+    with closing(product.open()) as connection:
+        listed = list_before_queue(connection, Period(DAY.first, date(2024, 3, 31)))
+    assert [(call.started_local.day, call.service) for call in listed] == [(5, "102"), (14, "102"), (15, "103")]
