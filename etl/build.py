@@ -149,9 +149,7 @@ class Build:
             "loads_db.core.queue_lines",
             ((r.queue, r.did, r.service, r.valid_from, r.valid_to) for r in self.draft.site.queues),
         )
-        numbers = [(line.number, line.number) for line in self.draft.site.lines]
-        numbers += [(rule.did, rule.service) for rule in self.draft.site.queues if rule.did]
-        self.draft.insert_rows("loads_db.core.line_numbers", line_numbers(numbers, self.draft.key))
+        self.draft.insert_rows("loads_db.core.line_numbers", line_numbers(self.draft.site, self.draft.key))
         self.draft.insert_rows(
             "loads_db.core.agent_persons",
             ((r.interface, r.person, r.valid_from, r.valid_to) for r in self.draft.site.persons),

@@ -6,8 +6,8 @@ keep of it. Numbers of six digits and more enter as keyed pseudonyms, the clear 
 callers are called, what was dialled on the way and the account, which may be a number too, are left out.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 from etl.draft import Draft
 from etl.faults import reach
@@ -17,6 +17,7 @@ from etl.months import month_span, periods_between
 from etl.pseudonyms import pseudonym, pseudonym_sql
 from etl.readers.lines import SET_ASIDE, Slab, ahead
 from etl.readers.table_rows import epoch_sql
+from etl.records.site import Site
 from etl.schema import LogSource
 from etl.sources.cdr import LEAST_COLUMNS, LINE_COLUMNS
 from etl.validate import literal, read_lines_sql
@@ -178,10 +179,15 @@ class RecordLoader:
         return found
 
 
-def line_numbers(numbers: Iterable[tuple[str, str]], key: bytes) -> list[tuple[str, str, str]]:
-    """Return the numbers of lines, given with the line each belongs to, as (digits, key, line)."""
-    found = {(digits, line) for number, line in numbers if (digits := "".join(s for s in number if s.isdigit()))}
-    return [(digits, number_key(digits, key), line) for digits, line in sorted(found)]
+def line_numbers(site: Site, key: bytes) -> list[tuple[str, str, str, date | None, date | None]]:
+    """Return the numbers by which lines are called, as (digits, key, line, first day, last day): their own, at any
+    time, and those of the mapping, on the days of its rules.
+    """
+    told: list[tuple[str, str, date | None, date | None]]
+    told = [(line.number, line.number, None, None) for line in site.lines]
+    told += [(rule.did, rule.service, rule.valid_from, rule.valid_to) for rule in site.queues if rule.did]
+    found = dict.fromkeys(("".join(filter(str.isdigit, said)), line, first, last) for said, line, first, last in told)
+    return [(digits, number_key(digits, key), line, first, last) for digits, line, first, last in found if digits]
 
 
 def _records_sql(piece: Piece, first_line: int, key: bytes) -> str:

@@ -90,24 +90,10 @@ AGENT_INDICATORS: tuple[Indicator, ...] = (
         dated_by=Dating.WORKED,
     ),
     Indicator(
-        name="unanswered_ring_seconds",
-        label="Tiempo de timbre sin atender",
-        kind=Kind.COUNT,
-        value_unit=ValueUnit.SECONDS,
-        numerator="SUM(ring_milliseconds) // 1000",
-        denominator=None,
-        edge_case="Lo que sonaron los timbres sin atender, en segundos enteros; la central lo anota en milésimas.",
-        clause="decisión del sistema (D): duración de los eventos RINGNOANSWER",
-        dimensions=WHEN | QUEUE | AGENT,
-        units=ONE_UNIT,
-        subject=Subject.AGENTS,
-        dated_by=Dating.WORKED,
-    ),
-    Indicator(
         name="operators_on_duty",
         label="Operadores en turno",
         kind=Kind.MEAN,
-        value_unit=ValueUnit.COUNT,
+        value_unit=ValueUnit.MEAN,
         # By time, lest both shifts of a half hour of relief count whole.
         numerator="SUM(session_seconds + 1800 * with_activity)",
         denominator="1800 * COUNT(DISTINCT CASE WHEN with_session + with_activity > 0 "

@@ -32,7 +32,7 @@ _WHO_ANSWERED = """
 SELECT listed.place, ARG_MIN(COALESCE(visits.person, visits.agent), visits.ordinal) AS agent
 FROM {visits} AS visits
 JOIN listed ON listed.pbx = visits.pbx AND listed.callid = visits.callid
-    AND visits.entered_local BETWEEN listed.entered_local AND COALESCE(listed.outcome_local, listed.entered_local)
+    AND visits.entered_local BETWEEN listed.entered_local AND listed.until_local
 WHERE visits.answered AND listed.answered AND visits.entered_date BETWEEN ? AND ?
     AND (NOT ? OR visits.service IS NOT DISTINCT FROM listed.service)
 GROUP BY listed.place
@@ -75,10 +75,12 @@ def list_calls(
 
 def _who_answered(connection: duckdb.DuckDBPyConnection, calls: pd.DataFrame, unit: Unit) -> pd.Series:
     """Return who answered each call of a list."""
-    instants = calls[["entered_local", "outcome_local"]]
-    first, last = instants.min().min().date(), instants.max().max().date()
+    listed = calls[["pbx", "callid", "service", "entered_local", "answered"]].rename_axis("place")
+    # Where no end is logged, until it was connected: a later visit of a chain is the one that was answered.
+    waits = pd.to_timedelta(calls["wait_seconds"].fillna(0).astype("float64"), unit="s")
+    listed["until_local"] = calls["outcome_local"].fillna(calls["entered_local"] + waits)
+    first, last = listed["entered_local"].min().date(), listed["until_local"].max().date()
     visits = months_between(connection, TABLES[Subject.CALLS, Unit.VISIT], first, last)
-    listed = calls[["pbx", "callid", "service", "entered_local", "outcome_local", "answered"]].rename_axis("place")
     connection.register("listed", listed.reset_index())
     try:
         sql = _WHO_ANSWERED.format(visits=visits)

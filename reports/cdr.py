@@ -85,17 +85,22 @@ class RecordedDays:
 
 _CALLS = """
 -- One row per call from outside: its line, what became of it, its first leg.
-WITH numbers AS (
-    SELECT number_key, MIN(service) AS service FROM core.line_numbers GROUP BY number_key
+WITH days AS (SELECT DISTINCT started_date AS day FROM core.cdr_calls WHERE started_date BETWEEN ? AND ?),
+-- As the mapping was on each day.
+numbers AS (
+    SELECT number_key, day, MIN(service) AS service FROM core.line_numbers
+    JOIN days ON day BETWEEN COALESCE(valid_from, day) AND COALESCE(valid_to, day)
+    GROUP BY number_key, day
 ),
 queues AS (
-    SELECT queue, MIN(service) AS service FROM (
-        SELECT queue, service FROM core.queue_lines WHERE did IS NULL
+    SELECT queue, day, MIN(service) AS service FROM (
+        SELECT queue, service, valid_from, valid_to FROM core.queue_lines WHERE did IS NULL
         UNION ALL
-        SELECT digits AS queue, service FROM core.line_numbers
+        SELECT digits AS queue, service, valid_from, valid_to FROM core.line_numbers
         WHERE digits NOT IN (SELECT queue FROM core.queue_lines)
     ) AS rules
-    GROUP BY queue HAVING COUNT(DISTINCT service) = 1
+    JOIN days ON day BETWEEN COALESCE(valid_from, day) AND COALESCE(valid_to, day)
+    GROUP BY queue, day HAVING COUNT(DISTINCT service) = 1
 ),
 legs AS (
     SELECT c.*, COALESCE(c.linkedid, NULLIF(c.uniqueid, ''), CONCAT('-', c.load, '-', c.line)) AS call,
@@ -103,10 +108,12 @@ legs AS (
         LOWER(c.last_app) AS app,
         LOWER(c.last_app) = 'queue' OR c.context = 'ext-queues' OR named.queue IS NOT NULL AS reached
     FROM core.cdr_calls AS c
-    LEFT JOIN numbers AS by_did ON by_did.number_key = c.did_key
-    LEFT JOIN numbers AS by_dst ON by_dst.number_key = c.dst_key
+    LEFT JOIN numbers AS by_did ON by_did.number_key = c.did_key AND by_did.day = c.started_date
+    LEFT JOIN numbers AS by_dst ON by_dst.number_key = c.dst_key AND by_dst.day = c.started_date
     LEFT JOIN queues AS by_queue ON by_queue.queue = CASE WHEN c.queue <> '' THEN c.queue ELSE c.dst END
+        AND by_queue.day = c.started_date
     LEFT JOIN (SELECT DISTINCT queue FROM core.log_queues) AS named ON named.queue = c.dst
+    -- A day around it, for a call is dated by its first leg.
     WHERE c.started_date BETWEEN ? AND ?
 ),
 told AS (
@@ -120,7 +127,7 @@ told AS (
         AND hours.hour_local = DATE_TRUNC('hour', make_timestamp((legs.started_epoch + ({zone})) * 1000000))
 ),
 calls AS (
-    SELECT pbx, call, MIN(started_epoch) AS started_epoch,
+    SELECT pbx, call, MIN(started_epoch) AS started_epoch, MIN(started_date) AS started_date,
         ARG_MIN(service, place) AS service,
         ARG_MIN(src_digits, place) AS src_digits,
         ARG_MIN(uniqueid, place) AS uniqueid, ARG_MIN(load, place) AS load, ARG_MIN(line, place) AS line,
@@ -142,7 +149,8 @@ judged AS (
         WHEN talked THEN 'direct_answered'
         ELSE 'direct_unanswered' END AS ending
     FROM calls
-    WHERE src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> 'no cuenta')
+    WHERE started_date BETWEEN ? AND ?
+        AND src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> 'no cuenta')
 ),
 final AS (SELECT * FROM judged WHERE ending IS NOT NULL)
 """
@@ -221,5 +229,5 @@ def _asked(cursor: duckdb.DuckDBPyConnection, period: Period, services: Sequence
     if services:
         narrowed = f" WHERE COALESCE(service, 'sin línea') IN ({', '.join('?' for _ in services)})"
     return f"{sql.rstrip()}, asked AS (SELECT * FROM final{narrowed})", [
-        period.first, period.last, first, last, *services,
+        first, last, first, last, first, last, period.first, period.last, *services,
     ]  # fmt: skip

@@ -59,6 +59,7 @@ class ValueUnit(StrEnum):
     COUNT = "count"
     PERCENT = "percent"
     SECONDS = "seconds"
+    MEAN = "mean"  # of a number of things: with one decimal
 
 
 class Subject(StrEnum):

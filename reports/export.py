@@ -171,7 +171,8 @@ def _write_sheet(book: Any, sheet: Any, table: Table) -> None:
                     code = EXCEL_FORMATS[unit]
                     sheet.write_number(number, place, float(value) / _SECONDS_A_DAY, styles.number(code, total=total))
                 case _:
-                    code = EXCEL_FORMATS[unit or ValueUnit.COUNT]
+                    # A number of no stated unit is shown as it is.
+                    code = EXCEL_FORMATS[unit or ValueUnit.COUNT] if unit or value == int(value) else "General"
                     sheet.write_number(number, place, value, styles.number(code, total=total))
     sheet.freeze_panes(top + 1, 1)
     if table.rows:

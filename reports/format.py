@@ -21,7 +21,9 @@ from reports.definition import Dimension, Period, Unit, ValueUnit, month
 LOCALE = "es_BO"
 _LOCALE = Locale.parse(LOCALE)
 # Number formats of Excel, for the same values; seconds are written as a fraction of a day.
-EXCEL_FORMATS = {ValueUnit.COUNT: "#,##0", ValueUnit.PERCENT: "0.0 %", ValueUnit.SECONDS: "[hh]:mm:ss"}
+EXCEL_FORMATS = {
+    ValueUnit.COUNT: "#,##0", ValueUnit.PERCENT: "0.0 %", ValueUnit.SECONDS: "[hh]:mm:ss", ValueUnit.MEAN: "#,##0.0",
+}  # fmt: skip
 
 Number = int | float | Decimal
 
@@ -35,6 +37,8 @@ def value_text(value: Number | None, unit: ValueUnit) -> str:
             return duration_text(value)
         case ValueUnit.COUNT:
             return number_text(value)
+        case ValueUnit.MEAN:
+            return number_text(value, 1)
 
 
 def percent_text(value: Number | None, decimals: int = 1) -> str:

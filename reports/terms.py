@@ -401,6 +401,11 @@ BRIDGE = "¿Por qué no cuadra con Asternic?"
 BRIDGE_VARIANTS = "El mismo período, según cada forma de medir"
 BRIDGE_STEPS = "De lo que muestra Asternic a las registradas"
 BRIDGE_EXPORTS = "La exportación cargada"
+BRIDGE_EXPORTS_SAY = (
+    "Diferencia con la exportación cargada: lo que ella dice menos lo que dice el registro de los mismos días. De una "
+    "de Asternic, lo que Asternic mostraría; de una de Elastix o Issabel, los ingresos a cola atendidos y abandonados "
+    "de este sistema. Cero es que cuadran."
+)
 BRIDGE_COLUMNS = ("Paso", "Cantidad", "Suma", "Qué son")
 BRIDGE_REGISTERED = "Registradas"
 BRIDGE_EXPORT_COLUMNS = ("Exportación", "Período", "", "De exportación", "Según el registro", "Diferencia")

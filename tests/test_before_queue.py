@@ -12,7 +12,7 @@ import pytest
 from reports.cdr import BeforeQueue, Ending, count_before_queue, list_before_queue, recorded_days, total_of
 from reports.definition import Period
 from reports.terms import NO_LINE
-from tests.drawn_log import answered
+from tests.drawn_log import EIGHT, answered
 from tests.product import Product
 from tests.records_log import LEGS, Leg, master
 from tests.reference_counter import LogFile, QueueRule
@@ -69,6 +69,21 @@ def test_calls_of_the_house_and_other_days_are_left_out(cursor: duckdb.DuckDBPyC
     assert count_before_queue(cursor, Period(date(2024, 3, 6), date(2024, 3, 9))) == ()
 
 
+def test_a_call_over_midnight_counts_once_on_the_day_of_its_first_leg(tmp_path: Path) -> None:
+    to_midnight = Leg(15 * 3600 + 3590, 50, dst="4251000", disposition="NO ANSWER", billed=0, duration=20)
+    after = Leg(16 * 3600 + 10, 51, dst="4251000", linked=50, sequence=2)
+    product = Product(tmp_path)
+    began = f'"{EIGHT + to_midnight.at}.'
+    late = [line.replace(f'"{EIGHT}.', began) for line in master([to_midnight, after], new_columns=True)]
+    product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", tuple(late)))
+    next_day = date(2024, 3, 6)
+    with closing(product.open()) as connection:
+        both = count_before_queue(connection, Period(DAY.first, next_day))
+        assert count_before_queue(connection, DAY) == both == (BeforeQueue("4251000", 1, 0, 0, 0, 1, 0, 0),)
+        assert count_before_queue(connection, Period(next_day, next_day)) == ()
+        assert len(list_before_queue(connection, DAY)) == 1
+
+
 def test_what_is_recorded_is_said(cursor: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     days = recorded_days(cursor, Period(date(2024, 3, 1), date(2024, 3, 31)))
     assert days is not None
@@ -89,3 +104,20 @@ def test_a_queue_mapped_later_gives_its_calls_their_line_without_reading_anythin
     product.map([QueueRule("ventas", "44477123", "103")])
     with closing(product.open()) as connection:
         assert [line.service for line in count_before_queue(connection, DAY)] == ["103"]
+
+
+@pytest.mark.parametrize(("did", "dst"), [("4477123", "4477123"), (None, "ventas")])
+def test_a_number_and_a_queue_that_changed_hands_are_of_the_line_of_their_day(
+    did: str | None, dst: str, tmp_path: Path
+) -> None:
+    legs = [replace(LEGS[0], at=day * 86400, number=60 + day, dst=dst, data="ventas,t") for day in (0, 9, 10)]
+    product = Product(tmp_path)
+    product.map([
+        QueueRule("ventas", did, "102", None, date(2024, 3, 14)),
+        QueueRule("ventas", did, "103", date(2024, 3, 15), None),
+    ])  # fmt: skip
+    lines = [master([leg])[0].replace(f'"{EIGHT}.', f'"{EIGHT + leg.at}.') for leg in legs]
+    product.load(LogFile("queue_log", tuple(answered(0, "1"))), LogFile("Master.csv", tuple(lines)))
+    with closing(product.open()) as connection:
+        listed = list_before_queue(connection, Period(DAY.first, date(2024, 3, 31)))
+    assert [(call.started_local.day, call.service) for call in listed] == [(5, "102"), (14, "102"), (15, "103")]

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import duckdb
 import pytest
 
 from reports.bridge import Bridge, list_item, measure_bridge, measure_shown
-from reports.bridge_exports import compare_exports
+from reports.bridge_exports import MOST_COMPARED, compare_exports
 from reports.bridge_items import BY_CODE, SHOWN_EVENTS
 from reports.bridge_words import answer_lines
 from reports.definition import Period, Unit
@@ -23,6 +24,7 @@ from reports.query import QueryError, measure
 from reports.rules import Parameter, Rules
 from tests.asternic_month import MONTH, asternic_month
 from tests.drawn_calls import with_parameter
+from tests.drawn_log import EIGHT
 from tests.product import Product, load_in
 from tests.reference_counter import LogFile, QueueRule
 from tests.test_counting_properties import invented_log
@@ -312,7 +314,8 @@ def test_an_export_is_compared_with_the_log_of_its_days_and_queues(published: du
         exported("by_hour", "answered", first, first, 1, 6, "101,102"),
         exported("by_agent", "talk_seconds", first, first, 1, 5),
     ]
-    whole, one_day = compare_exports(published, ALL, figures)
+    (whole, one_day), left_out = compare_exports(published, ALL, figures)
+    assert left_out == 0
     assert (whole.period, whole.answered, whole.unanswered) == (MONTH, 15_800, 3_826)
     assert (whole.differences, whole.within, whole.answered_within, whole.level) == ((-22, 0), 15, 7_900, 0.5)
     day = Period(first, first)
@@ -320,3 +323,31 @@ def test_an_export_is_compared_with_the_log_of_its_days_and_queues(published: du
     assert (one_day.queues, one_day.unanswered, one_day.within) == (("101", "102"), None, None)
     two_lines = measure_shown(published, ALL, day, ("101", "102"))
     assert one_day.shown == two_lines and 0 < two_lines.total < measure_shown(published, ALL, day).total
+
+
+def test_an_export_of_another_system_is_held_against_our_visits(tmp_path: Path) -> None:
+    log = [
+        line
+        for n, end in enumerate(["COMPLETEAGENT|2|10|1", "BLINDTRANSFER|310|x|2|10|1"])
+        for line in (
+            f"{EIGHT + n}|{EIGHT}.{n}|101|NONE|ENTERQUEUE||7001234{n}|1",
+            f"{EIGHT + n + 2}|{EIGHT}.{n}|101|SIP/201|CONNECT|2|x.2|1",
+            f"{EIGHT + n + 12}|{EIGHT}.{n}|101|SIP/201|{end}",
+        )
+    ]
+    product = load_in(tmp_path, [LogFile("queue_log", tuple(log))])
+    day = date(2024, 3, 5)
+    figures = [
+        replace(exported("calls", "answered", day, day, 2, load, queues), system=system)
+        for load, (system, queues) in enumerate([("asternic", "101"), ("issabel", "101"), ("issabel", "no existe")])
+    ]
+    with closing(product.open()) as connection:
+        found, _ = compare_exports(connection, ALL, figures)
+    assert [(each.shown.answered, each.differences[0]) for each in found] == [(0, 2), (2, 0), (1, 1)]
+
+
+def test_reports_that_are_not_compared_are_counted(published: duckdb.DuckDBPyConnection) -> None:
+    day = MONTH.first
+    figures = [exported("by_day", "answered", day, day, 1, load) for load in range(MOST_COMPARED + 3)]
+    found, left_out = compare_exports(published, ALL, figures)
+    assert (len(found), left_out) == (MOST_COMPARED, 3)

@@ -180,8 +180,9 @@ def test_a_loaded_export_stands_beside_and_is_marked(store: Context) -> None:
     compared = Compared("Asternic, por día", month("2026-10"), (), 3, None, 15, 2, 2 / 3, Shown(1, 4))
     with store.reading() as (_, cursor):
         question = read_question(store, OCTOBER, recorded(cursor))
-        found = replace(measure_page(cursor, question), exports=(compared,))
+        found = replace(measure_page(cursor, question), exports=(compared,), exports_left_out=2)
     said = texts(content(question, found, LIGHT))
+    assert "quedan 2 sin comparar" in said
     assert "Asternic, por día (de exportación) 66,7 % 2 3" in said
     assert "Asternic, por día octubre de 2026 Atendidas 3 1 +2" in said
 

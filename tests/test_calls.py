@@ -14,8 +14,9 @@ from reports.indicators import OF_CALLS
 from reports.personal import Mask
 from reports.query import QueryError, measure, wait_curve
 from reports.rules import TRIAL, Rules
+from tests.drawn_log import EIGHT
 from tests.product import Product, load_in
-from tests.reference_counter import LogFile
+from tests.reference_counter import LogFile, QueueRule
 
 pytestmark = pytest.mark.duckdb
 RULES = Rules.default()
@@ -79,6 +80,28 @@ def test_a_call_bears_who_answered_it_first_and_one_that_nobody_answered_nobody(
         assert said == {("1.1", "101"): "SIP/7", **transferred, ("2.1", "101"): None, ("3.1", "101"): "SIP/9"}
         hidden = list_calls(connection, RULES, "registered", OCTOBER, unit=unit, mask=Mask({}))
         assert hidden["agent"].isna().all()
+
+
+@pytest.mark.parametrize("unit", [Unit.LINE, Unit.CALL])
+def test_a_chained_call_whose_end_is_not_logged_bears_who_answered_it(tmp_path: Path, unit: Unit) -> None:
+    product = load_in(
+        tmp_path,
+        [
+            LogFile(
+                "queue_log",
+                (
+                    f"{EIGHT}|{EIGHT}.1|101|NONE|ENTERQUEUE||70000001|1",
+                    f"{EIGHT + 60}|{EIGHT}.1|101|NONE|EXITWITHTIMEOUT|1|1|60",
+                    f"{EIGHT + 61}|{EIGHT}.1|101b|NONE|ENTERQUEUE||70000001|1",
+                    f"{EIGHT + 71}|{EIGHT}.1|101b|SIP/201|CONNECT|10|{EIGHT}.2|4",
+                ),
+            )
+        ],
+        [QueueRule("101", None, "101"), QueueRule("101b", None, "101")],
+    )
+    with closing(product.open()) as connection:
+        (call,) = list_calls(connection, RULES, "answered", month("2024-03"), unit=unit).to_dict("records")
+    assert (call["agent"], call["wait_seconds"], pd.isna(call["outcome_local"])) == ("SIP/201", 71, True)
 
 
 def test_a_mean_and_an_unknown_figure_have_no_list(connection: duckdb.DuckDBPyConnection) -> None:

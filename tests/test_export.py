@@ -92,6 +92,9 @@ def test_headings_of_a_csv_say_the_unit_of_plain_numbers() -> None:
         (None, date(2026, 10, 5), datetime(2026, 10, 5), "dd/mm/yyyy"),
         (None, pd.Timestamp("2026-10-05 08:09:10"), datetime(2026, 10, 5, 8, 9, 10), "dd/mm/yyyy hh:mm:ss"),
         (None, pd.NaT, None, "General"),
+        (ValueUnit.MEAN, 1.25, 1.25, "#,##0.0"),
+        (None, 1.25, 1.25, "General"),
+        (None, 4, 4, "#,##0"),
     ],
 )
 def test_a_cell_of_excel_holds_the_value_under_its_format(

@@ -41,5 +41,12 @@ CREATE TABLE :segment.core.queue_lines (queue VARCHAR, did VARCHAR, service VARC
 -- One row per rule of the site's persons, as it was when this generation was built.
 CREATE TABLE :segment.core.agent_persons (interface VARCHAR, person VARCHAR, valid_from DATE, valid_to DATE);
 
--- One row per number by which a line is called: its digits, how records of calls know it (etl/call_records.py), the line.
-CREATE TABLE :segment.core.line_numbers (digits VARCHAR, number_key VARCHAR, service VARCHAR);
+-- One row per number by which a line is called: its digits, how records of calls know it (etl/call_records.py), the line,
+-- and the days on which it is the line's.
+CREATE TABLE :segment.core.line_numbers (
+    digits VARCHAR,
+    number_key VARCHAR,
+    service VARCHAR,
+    valid_from DATE,
+    valid_to DATE
+);

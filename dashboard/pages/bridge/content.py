@@ -16,7 +16,6 @@ from dashboard.pages.bridge.measured import Measured
 from dashboard.question import Question
 from reports import figures, terms
 from reports.bridge import Bridge, Step
-from reports.bridge_exports import Compared
 from reports.bridge_items import ASTERNIC_ANSWERED, ASTERNIC_UNANSWERED, UNEXPLAINED, Item
 from reports.bridge_words import ASTERNIC_NOTES, answer_lines, signed_text
 from reports.figures import Fall
@@ -33,7 +32,7 @@ def content(question: Question, found: Measured, scheme: figures.Scheme) -> Comp
             _answer(question, found),
             _variants(question, found),
             _steps(question, found.bridge, scheme),
-            *([_exports(found.exports)] if found.exports else []),
+            *([_exports(found)] if found.exports else []),
         ],
         className="month",
         **asked,
@@ -172,9 +171,19 @@ def falls(bridge: Bridge) -> list[Fall]:
     return bars
 
 
-def _exports(found: tuple[Compared, ...]) -> Component:
+def left_out_text(found: Measured) -> str:
+    """Return how many reports of exports are not compared, "" where all are."""
+    if not found.exports_left_out:
+        return ""
+    return (
+        f" Se muestran los últimos cargados; quedan {number_text(found.exports_left_out)} sin comparar: acorte el "
+        "período para verlos."
+    )
+
+
+def _exports(found: Measured) -> Component:
     rows: list[list[Children]] = []
-    for each in found:
+    for each in found.exports:
         theirs = (
             ("Atendidas", each.answered, each.shown.answered),
             ("Sin atender", each.unanswered, each.shown.unanswered),
@@ -187,10 +196,7 @@ def _exports(found: tuple[Compared, ...]) -> Component:
                         number_text(ours), signed_text(difference),
                     ]
                 )  # fmt: skip
-    says = (
-        "Diferencia con la exportación cargada: lo que ella dice menos lo que Asternic mostraría según el registro de "
-        "los mismos días. Cero es que cuadran."
-    )
+    says = f"{terms.BRIDGE_EXPORTS_SAY}{left_out_text(found)}"
     return components.panel(
         terms.BRIDGE_EXPORTS,
         [html.P(says, className="quiet"), components.table(terms.BRIDGE_EXPORT_COLUMNS, rows)],

@@ -25,11 +25,15 @@ VARIANTS = tuple(terms.VARIANTS_EXPLAINED)
 
 @dataclass(frozen=True)
 class Measured:
-    """What the page shows. `variants` are in the order of VARIANTS, each in its unit."""
+    """What the page shows. `variants` are in the order of VARIANTS, each in its unit.
+
+    `exports` are those compared, the newest; `exports_left_out` how many more there are.
+    """
 
     variants: dict[str, Figure]
     bridge: Bridge
     exports: tuple[Compared, ...]
+    exports_left_out: int
     on_record: Completeness
 
 
@@ -43,9 +47,11 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     if of_visits:
         figures |= figures_of(measure(cursor, question.rules, of_visits, asked.period, (), where, Unit.VISIT))
     exported = read_exported(cursor, asked.period, asked.lines)
+    compared, left_out = compare_exports(cursor, question.rules, exported, asked.lines, question.thresholds[0])
     return Measured(
         variants={name: figures[name] for name in VARIANTS},
         bridge=measure_bridge(cursor, question.rules, asked.period, asked.lines, asked.unit),
-        exports=compare_exports(cursor, question.rules, exported, asked.lines, question.thresholds[0]),
+        exports=compared,
+        exports_left_out=left_out,
         on_record=completeness(cursor, question.rules, asked.period).narrowed(asked.lines),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from dashboard.pages.bridge.content import step_rows
+from dashboard.pages.bridge.content import left_out_text, step_rows
 from dashboard.pages.bridge.measured import Measured
 from dashboard.question import Question
 from reports import terms
@@ -27,10 +27,11 @@ def table_of(part: str, question: Question, found: Measured, made_at: datetime, 
     if part not in _PARTS:
         return None
     title, columns, rows = _PARTS[part](found)
+    notes = [f"{terms.BRIDGE_EXPORTS_SAY}{left_out_text(found)}"] if part == "exports" else []
     return Table(
         name=f"asternic-{file_word(title)}{question.file_suffix}",
         title=f"{terms.BRIDGE} {title}",
-        says=(*question.says, *answer_lines(found.bridge), found.on_record.text),
+        says=(*question.says, *answer_lines(found.bridge), found.on_record.text, *notes),
         columns=tuple(columns),
         rows=rows,
         made_at=made_at,

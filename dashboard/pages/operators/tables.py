@@ -88,7 +88,7 @@ def _duty(found: Measured) -> tuple[list[Column], list[list[Any]]]:
         Column(terms.DIMENSIONS[Dimension.INTERVAL].capitalize()),
         Column("En sesión, de todos", ValueUnit.SECONDS),
         Column("Medias horas con alguien, sumadas", ValueUnit.SECONDS),
-        Column("Promedio en turno"),
+        Column("Promedio en turno", BY_NAME["operators_on_duty"].value_unit),
         Column(BY_NAME["registered"].label, ValueUnit.COUNT),
     ]
     frame = found.duty

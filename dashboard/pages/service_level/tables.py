@@ -21,7 +21,10 @@ from reports.format import dimension_text
 from reports.indicators import BY_NAME
 
 # What the numbers of a CSV are counted in.
-_VALUED_IN = {ValueUnit.PERCENT: "fracción de 1", ValueUnit.SECONDS: "segundos", ValueUnit.COUNT: "cantidad"}
+_VALUED_IN = {
+    ValueUnit.PERCENT: "fracción de 1", ValueUnit.SECONDS: "segundos", ValueUnit.COUNT: "cantidad",
+    ValueUnit.MEAN: "promedio",
+}  # fmt: skip
 _NUMERATOR = Column(terms.NUMERATOR, ValueUnit.COUNT)
 _DENOMINATOR = Column(terms.DENOMINATOR, ValueUnit.COUNT)
 _LEVEL = (
