@@ -98,6 +98,9 @@ def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
     ("search", "says"),
     [
         ("?mes=2026-10&cifra=asa", "no es una cuenta de llamadas"),
+        ("?mes=2026-10&cifra=max_wait", "no es una cuenta de llamadas"),
+        ("?mes=2026-10&cifra=wait_distribution", "no es una cuenta de llamadas"),
+        ("?mes=2025-01&cifra=wait_distribution", "no es una cuenta de llamadas"),
         ("?mes=2026-10&cifra=';DROP TABLE x", "No existe el indicador"),
         ("?mes=2026-10&cifra=answered&causa=colgó", "no se mide por causa"),
         ("?mes=2026-10&cifra=answered&hora=99", "no es un valor de hora"),

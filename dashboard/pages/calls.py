@@ -219,15 +219,11 @@ def _rows_of(
             cursor, question.rules, asked.bridge, asked.period, asked.lines, asked.unit,
             limit=limit, offset=offset, mask=mask,
         )  # fmt: skip
-    number = _number(question.ask(cursor, name))
     calls = list_calls(
         cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=limit, offset=offset, mask=mask
     )
-    return calls, number
-
-
-def _number(counted: pd.DataFrame) -> int:
-    return int(counted["numerator"].iloc[0])
+    # A figure that has a list counts its calls; what is no count was refused above.
+    return calls, int(question.ask(cursor, name)["numerator"].iloc[0])
 
 
 def _title(cursor: Cursor, question: Question, name: str, number: int) -> str:
