@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,14 @@ def test_a_part_is_listed_as_what_it_is(store: Context) -> None:
         lambda each: getattr(each, "children", None) == "Volver a las cifras",
     )
     assert back.href == f"/por-que-no-cuadra{OCTOBER}&linea=101"
+
+
+def test_a_line_of_no_call_opens_none(tmp_path: Path) -> None:
+    lines = (f"{AT}|1.1|101|NONE|ENTERQUEUE||71|1", f"{AT + 5}|NONE|101|NONE|ABANDON|1|1|5")
+    with closing(Context(load_in(tmp_path, [LogFile("queue_log", lines)]).settings())) as context:
+        listed = calls.page_of(context, f"{OCTOBER}&puente=no_callid")
+        (row,) = find(listed, lambda each: getattr(each, "id", None) == "calls-list").rowData
+    assert (row["callid_text"], row["callid_href"]) == ("NONE", "")
 
 
 def test_a_page_beyond_the_last_is_the_last(store: Context) -> None:

@@ -95,6 +95,14 @@ def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
     )
 
 
+def test_of_a_call_of_very_many_lines_the_first_are_shown(store: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = "?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=2026-10-28T06:00:00"
+    assert "hay más" not in texts(calls.page_of(store, opened))
+    monkeypatch.setattr(calls, "_MOST_EVENTS", 2)
+    shown = texts(calls.page_of(store, opened))
+    assert "Se muestran las primeras 2: hay más." in shown and "CONNECT" in shown and "COMPLETECALLER" not in shown
+
+
 @pytest.mark.parametrize(
     ("search", "says"),
     [
@@ -105,6 +113,7 @@ def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
         ("?mes=2026-10&cifra=';DROP TABLE x", "No existe el indicador"),
         ("?mes=2026-10&cifra=answered&causa=colgó", "no se mide por causa"),
         ("?mes=2026-10&cifra=answered&hora=99", "no es un valor de hora"),
+        ("?mes=2026-10&cifra=answered&llamada=pbx|NONE&en=2026-10-28T06:00:00", "«NONE» no es una llamada"),
         ("?mes=2026-10&cifra=answered&llamada=pbx|1.1", "La dirección de la llamada está incompleta"),
         ("?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=ayer", "La dirección de la llamada está incompleta"),
     ],
