@@ -1,14 +1,22 @@
 """The page before the queue: its counts, their lists, its files, and what it says where nothing is known."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from dashboard import saving
+from dashboard.app import create_app
 from dashboard.context import Context
-from dashboard.pages import before_queue
+from dashboard.pages import LISTINGS, before_queue
+from etl.records.models import Job
+from tests.callbacks import body_of
 from tests.drawn_log import answered
+from tests.people import DOOR, SignedIn
 from tests.product import Product
 from tests.records_log import master
 from tests.reference_counter import LogFile
@@ -61,11 +69,30 @@ def test_what_is_shown_is_saved(context: Context) -> None:
         ["101 Reclamos Técnicos", 1, 0], ["4200224 Guía Comercial", 1, 0], ["4200400 Contact Center", 4, 1],
         ["4251000 Central Telefónica", 2, 0], ["sin línea", 1, 0], ["Total", 9, 1],
     ]  # fmt: skip
-    calls = before_queue.saved_table(context, f"{MARCH}&que=refused&linea=101", "calls", 100)
+    calls = before_queue.saved_list(context, f"{MARCH}&que=refused&linea=101", 100)
     assert calls is not None
     assert [row[2:5] for row in calls.rows] == [["Rechazadas en la puerta", "Queue", "NO ANSWER"]]
     assert before_queue.saved_table(context, MARCH, "something", 100) is None
-    assert before_queue.saved_table(context, f"{MARCH}&que=otra", "calls", 100) is None
+    assert before_queue.saved_list(context, f"{MARCH}&que=otra", 100) is None
+
+
+def test_a_long_list_is_made_by_the_worker_and_a_short_one_sent(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(context, DOOR)
+    choice = {"part": "calls", "ending": "xlsx"}
+    shown = {"search": f"{MARCH}&que=menu", "scheme": "light", "generation": context.generation_in_service()}
+    body = body_of(app, "before-file.data", {"triggered": choice, "before-shown.data": {**shown, "address": MARCH}})
+    client = SignedIn(context, app=app)
+    short = client.post("/_dash-update-component", json=body).text
+    assert "antes-de-la-cola" in json.loads(short)["response"]["before-file"]["data"]["filename"]
+    monkeypatch.setattr(saving, "AT_ONCE_ROWS", 2)
+    long = json.loads(client.post("/_dash-update-component", json=body).text)
+    assert "before-file" not in long.get("response", {}) and long["sideUpdate"]["exports-pressed"]["data"]
+    with Session(context.records) as session:
+        (job,) = session.scalars(select(Job))
+        assert job.asked["address"] == f"{MARCH}&que=menu"
+    assert LISTINGS[before_queue.PATH].table_of is before_queue.LISTING.table_of
 
 
 def test_without_any_record_of_calls_the_page_says_so(store_context: Context, empty_context: Context) -> None:
