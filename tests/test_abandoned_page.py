@@ -161,6 +161,13 @@ def test_the_saved_list_is_that_of_its_address_and_masked(store: Context) -> Non
     assert without is not None and "Número" not in [column.heading for column in without.columns]
 
 
+def test_a_saved_list_that_is_cut_says_so(store: Context) -> None:
+    whole = abandoned.saved_list(store, Mask(), f"{MONTH}&despues=todas", 1000)
+    assert whole is not None and not any("primeras" in each for each in whole.says)
+    cut = abandoned.saved_list(store, Mask(), f"{MONTH}&despues=todas", 1)
+    assert cut is not None and f"Las primeras 1 de {len(whole.rows)}" in cut.says
+
+
 def test_an_address_for_the_worker_holds_only_what_the_filters_know(store: Context) -> None:
     kept = abandoned.plain_address(store, f"{MONTH}&despues=atendidas&linea=101&nota=70711111")
     assert kept == "?desde=2026-10-01&hasta=2026-10-31&linea=101&despues=atendidas"

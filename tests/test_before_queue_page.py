@@ -76,6 +76,13 @@ def test_what_is_shown_is_saved(context: Context) -> None:
     assert before_queue.saved_list(context, f"{MARCH}&que=otra", 100) is None
 
 
+def test_a_file_that_does_not_hold_the_whole_list_says_so(context: Context) -> None:
+    whole = before_queue.saved_list(context, f"{MARCH}&que=menu", 3)
+    cut = before_queue.saved_list(context, f"{MARCH}&que=menu", 2)
+    assert whole is not None and cut is not None
+    assert "Las primeras 2 de 3" in cut.says and not any("primeras" in each for each in whole.says)
+
+
 def test_a_long_list_is_made_by_the_worker_and_a_short_one_sent(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from dashboard.paging import PAGE_ROWS, page_asked, page_links, page_shown
 from dashboard.people.accounts import Identity
 from dashboard.period_controls import PeriodControls
 from dashboard.question_page import ERRORS, Asked, QuestionPage, asking
-from dashboard.saving import Listing, most_rows
+from dashboard.saving import Listing, cut_says, most_rows
 from dashboard.work.exports import ExportError
 from reports import terms
 from reports.cdr import (
@@ -62,6 +62,10 @@ class Wanted:
         asked = self.filters if service is None else replace(self.filters, lines=(service,))
         words = {"que": ending.value if ending else "todas", **({"pagina": page} if page > 1 else {})}
         return f"{PATH}{asked.address}&{urlencode(words)}"
+
+    def number(self, total: BeforeQueue) -> int:
+        """Return how many calls the list has, of what all its lines add up to."""
+        return total.of(self.ending) if self.ending else total.calls
 
 
 def draw(asked: Asked, _scheme: Scheme) -> Component:
@@ -103,8 +107,13 @@ def saved_list(context: Context, search: str | None, most: int) -> Table | None:
                 Column(heading, ValueUnit.SECONDS if heading == "Duración" else None, is_code=heading == "Llamada")
                 for heading in terms.RECORDED_CALL_COLUMNS
             ]
-            says, rows = _says(wanted.filters, days), [_values(call) for call in calls]
-            return _file(asked, wanted.filters, _list_title(wanted), says, columns, rows)
+            number = len(calls)
+            if number >= most:
+                number = wanted.number(
+                    total_of(count_before_queue(cursor, wanted.filters.period, wanted.filters.lines))
+                )
+            says = (*_says(wanted.filters, days), *cut_says(len(calls), number))
+            return _file(asked, wanted.filters, _list_title(wanted), says, columns, [_values(call) for call in calls])
     except ERRORS:
         return None  # the page itself says what is the matter
 
@@ -218,7 +227,7 @@ def _covered(days: RecordedDays, asked: Filters) -> str:
 
 def _list_panel(cursor: Cursor, asked: Wanted, lines: tuple[BeforeQueue, ...]) -> Component:
     total = total_of(lines)
-    number = total.of(asked.ending) if asked.ending else total.calls
+    number = asked.number(total)
     page, pages = page_shown(str(asked.page), number)
     wanted = asked.filters
     calls = list_before_queue(

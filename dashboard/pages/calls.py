@@ -37,7 +37,7 @@ from dashboard.people.personal import (
     unmasked,
 )
 from dashboard.question import Question, read_question
-from dashboard.saving import Listing, most_rows, register_listing
+from dashboard.saving import Listing, cut_says, most_rows, register_listing
 from dashboard.security.identity import current
 from dashboard.work.exports import ExportError
 from etl.warehouse import Generation, WarehouseError
@@ -145,11 +145,10 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
             "cause": terms.CAUSES.get(call["cause"] or "", ""),
         }
         rows.append([texts[key] for key in shown])
-    left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
         name=f"llamadas{'' if asked.bridge else '_' + file_word(BY_NAME[name].label)}{question.file_suffix}",
         title=title,
-        says=(*says, *left),
+        says=(*says, *cut_says(len(rows), number)),
         columns=tuple(
             Column(heading, ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
             for key, heading in shown.items()
