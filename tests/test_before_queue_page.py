@@ -13,6 +13,7 @@ from dashboard import saving
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.pages import LISTINGS, before_queue
+from dashboard.work.exports import ExportError
 from etl.records.models import Job
 from tests.callbacks import body_of
 from tests.drawn_log import answered
@@ -60,6 +61,12 @@ def test_a_list_holds_as_many_calls_as_its_count_and_nobodys_number(context: Con
 def test_what_cannot_be_shown_is_told(context: Context) -> None:
     assert "no es una fecha" in said(context, "?desde=ayer&hasta=2024-03-05")
     assert "no es una de las causas" in said(context, f"{MARCH}&que=otra")
+    for line in ("999", "101&linea=999"):
+        assert "No hay línea «999»" in said(context, f"{MARCH}&linea={line}")
+        assert before_queue.saved_list(context, f"{MARCH}&que=todas&linea={line}", 100) is None
+    with pytest.raises(ExportError, match="No hay línea «999»"):
+        before_queue.plain_address(context, f"{MARCH}&que=todas&linea=999")
+    assert "No hay línea" not in said(context, f"{MARCH}&linea=sin+línea")
 
 
 def test_what_is_shown_is_saved(context: Context) -> None:

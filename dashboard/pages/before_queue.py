@@ -125,8 +125,6 @@ def plain_address(context: Context, search: str | None) -> str:
             wanted = _wanted(asked)
     except ERRORS as error:
         raise ExportError(f"{error}.") from None
-    if not {*wanted.filters.lines} <= {terms.NO_LINE, *(line.number for line in context.lines)}:
-        raise ExportError("La dirección nombra una línea que no existe: quítela y guarde otra vez.")
     return wanted.address(ending=wanted.ending).removeprefix(PATH)
 
 
@@ -177,6 +175,11 @@ def _wanted(asked: Asked) -> Wanted:
     if ending not in ("", "todas", *Ending):
         raise FilterError(f"«{ending}» no es una de las causas")
     plain = Filters(whole.period, whole.lines)
+    unknown = {*plain.lines} - {terms.NO_LINE, *(line.number for line in asked.context.lines)}
+    if unknown:  # unless the site has numbers of a line of its own
+        unknown -= {line.service for line in count_before_queue(asked.cursor, plain.period)}
+    if unknown:  # a slip of the pen is not a zero
+        raise FilterError(f"No hay línea «{min(unknown)}»")
     return Wanted(
         plain, Ending(ending) if ending in tuple(Ending) else None, bool(ending), page_asked(words.get("pagina"))
     )
