@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 
 import pytest
 from sqlalchemy import select
@@ -12,9 +13,12 @@ from sqlalchemy.orm import Session
 from dashboard import saving
 from dashboard.app import create_app
 from dashboard.context import Context
+from dashboard.filters import Filters
 from dashboard.pages import LISTINGS, before_queue
 from dashboard.work.exports import ExportError
 from etl.records.models import Job
+from reports.cdr import RecordedDays
+from reports.definition import Period
 from tests.callbacks import body_of
 from tests.drawn_log import answered
 from tests.people import DOOR, SignedIn
@@ -115,6 +119,12 @@ def test_without_any_record_of_calls_the_page_says_so(store_context: Context, em
     assert "Rechazadas" not in page
     assert before_queue.saved_table(store_context, MARCH, "lines", 100) is None
     assert "Todavía no hay datos" in said(empty_context, "")
+
+
+def test_thousands_of_days_are_written_alike_on_both_sides() -> None:
+    years = Period(date(2021, 1, 1), date(2024, 12, 31))
+    says = before_queue._covered(RecordedDays(years.first, years.last, 1461), Filters(years))
+    assert "llamadas en 1.461 de 1.461 días" in says
 
 
 def test_a_period_without_records_is_no_zero(context: Context) -> None:

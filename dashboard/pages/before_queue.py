@@ -224,7 +224,8 @@ def _lines_panel(asked: Wanted, lines: tuple[BeforeQueue, ...], days: RecordedDa
 
 def _covered(days: RecordedDays, asked: Filters) -> str:
     """Return what the record of calls covers of a period."""
-    held = f"El registro detallado tiene llamadas en {days.days} de {count_text(asked.period.days, 'día', 'días')}"
+    asked_for = count_text(asked.period.days, "día", "días")
+    held = f"El registro detallado tiene llamadas en {number_text(days.days)} de {asked_for}"
     return f"{held} ({period_text(asked.period)}); lo cargado va del {date_text(days.first)} al {date_text(days.last)}."
 
 
