@@ -101,8 +101,6 @@ def _way(period: Period, issue: Issue) -> Component | None:
             return _own_link(period, "Ver las filas", ver="observadas")
         case Place.LINES:
             return _own_link(period, "Ver las líneas", ver=issue.kind)
-        case Place.COVERAGE:
-            return links.loads_link("Ir a Cargas")
 
 
 def _own_link(period: Period, text: str, **words: str) -> Component | None:
