@@ -176,6 +176,6 @@ def _threshold(text: str | None) -> int | None:
     if text is None:
         return None
     low, high = THRESHOLDS
-    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
         raise FilterError(f"«{text}» no es un umbral; va de {low} a {high} segundos")
     return int(text)

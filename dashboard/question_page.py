@@ -7,7 +7,8 @@ same controls, the same words where there is nothing to show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -125,13 +126,11 @@ class QuestionPage:
         try:
             if context.is_empty:
                 return Answer(links.no_data())
-            with context.reading() as (generation, cursor):
-                asked = _asked(context, generation, cursor, search)
+            with asking(context, search) as asked:
                 if self.needs_log and not asked.log.months:
                     return Answer(links.no_data())
-                return Answer(
-                    self._body(asked, scheme), fresh_badge(context, generation), asked.question, asked.log.months
-                )
+                fresh = fresh_badge(context, asked.generation)
+                return Answer(self._body(asked, scheme), fresh, asked.question, asked.log.months)
         except ERRORS as error:
             says = [html.P(f"{error}."), html.P(dcc.Link("Ver el último mes completo", href=self.path))]
             return Answer(components.notice(self.cannot, says))
@@ -141,8 +140,8 @@ class QuestionPage:
         if self.refusal() is not None:
             return None
         try:
-            with context.reading() as (generation, cursor):
-                return self.table(_asked(context, generation, cursor, search), part, most)
+            with asking(context, search) as asked:
+                return self.table(asked, part, most)
         except ERRORS:
             return None  # the page itself says what is the matter
 
@@ -239,6 +238,9 @@ class QuestionPage:
         return html.Div([notice, *exported_panel(exported)], className="month") if exported else notice
 
 
-def _asked(context: Context, generation: Generation, cursor: Cursor, search: str | None) -> Asked:
-    log = recorded(cursor)
-    return Asked(context, generation, cursor, log, search or "", read_question(context, search, log))
+@contextmanager
+def asking(context: Context, search: str | None) -> Iterator[Asked]:
+    """Read what the query of an address asks for, and hold what answers it. Raises what ERRORS lists."""
+    with context.reading() as (generation, cursor):
+        log = recorded(cursor)
+        yield Asked(context, generation, cursor, log, search or "", read_question(context, search, log))

@@ -25,6 +25,7 @@ from dashboard.work import exports
 from dashboard.work.exports import MEDIA_TYPES, ExportError, Wanted
 from etl.records.audit import Action, Result
 from reports.export import Table, csv_bytes, xlsx_bytes
+from reports.format import number_text
 from reports.personal import Field, Level
 
 #: Rows that are written while the page waits: as Excel 0.5 s of one core, as CSV 0.06 s (100,000 rows take 10 s).
@@ -125,6 +126,11 @@ def _register(
 def most_rows(ending: str) -> int:
     """Return how many rows a kind of file holds."""
     return _KINDS[ending][1]
+
+
+def cut_says(rows: int, number: int) -> tuple[str, ...]:
+    """Return what a file of so many rows says above them of a list that has more, a line each."""
+    return (f"Las primeras {number_text(rows)} de {number_text(number)}",) if rows < number else ()
 
 
 def written(table: Table, ending: str) -> bytes:

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from reports import terms
 from reports.coverage import Gap
 from reports.format import count_text, moment_text, number_text
-from reports.limits import Limit, suffering
+from reports.limits import limits_among
 from reports.quality import Quality
 
 
@@ -38,7 +38,6 @@ class Place(StrEnum):
     SETUP = "setup"
     SET_ASIDE = "set_aside"
     LINES = "lines"
-    COVERAGE = "coverage"
 
 
 @dataclass(frozen=True)
@@ -52,19 +51,6 @@ class Issue:
     remedy: str
     place: Place
     kind: str = ""
-
-
-def limits_in(found: Quality) -> tuple[Limit, ...]:
-    """Return the lossy sources that lines of the period come from, as ``reports.limits`` tells them."""
-    lines = {each.name: each.lines for each in found.sources}
-    total = sum(lines.values())
-    sources = {each.name: each.source for each in found.sources}
-    limits = [
-        Limit(source, lines[name], total)
-        for name, source in sources.items()
-        if source is not None and source.losses and lines[name]
-    ]
-    return tuple(sorted(limits, key=lambda limit: (-limit.lines, limit.source.name)))
 
 
 def issues_of(found: Quality) -> tuple[Issue, ...]:
@@ -99,7 +85,7 @@ def _missing(found: Quality) -> Iterator[Issue]:
             f"el mayor, {gap_text(longest)}.",
             "Busque en la central el archivo rotado de esas horas (queue_log.1, .gz) y cárguelo; si estuvo apagada, "
             "no hay qué cargar.",
-            Place.COVERAGE,
+            Place.LOADS,
         )  # fmt: skip
     if found.set_aside:
         yield Issue(
@@ -131,7 +117,7 @@ def _misplaced(found: Quality) -> Iterator[Issue]:
             "Diga qué línea es cada cola, o «no cuenta» si es interna.",
             Place.SETUP,
         )  # fmt: skip
-    for limit in limits_in(found):
+    for limit in limits_among({each.name: each.lines for each in found.sources}):
         yield Issue(
             f"source {limit.source.name}", Weight.MISPLACED, limit.lines,
             f"{limit.says}, que no lo guarda todo: {_listed(limit.suffering)}.",
@@ -173,12 +159,6 @@ def _to_look_at(found: Quality) -> Iterator[Issue]:
             "Ponga la central en hora por la red (NTP).",
             Place.LINES, "clock_behind",
         )  # fmt: skip
-
-
-def losses_text(code: str, found: Quality) -> str:
-    """Return the figures that suffer from a source by its name, as a text; "" where none does."""
-    source = next((each.source for each in found.sources if each.name == code), None)
-    return _listed(suffering(source.losses)) if source is not None and source.losses else ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from reports.bridge import Bridge, Step
 from reports.bridge_items import Item
 from reports.definition import Unit
-from reports.format import number_text, unit_text
+from reports.format import count_text, number_text, unit_text
 
 #: What the reader has to know of Asternic's own table.
 ASTERNIC_NOTES = (
@@ -41,13 +41,13 @@ def answer_lines(bridge: Bridge) -> tuple[str, ...]:
     more = [step for step in bridge.steps if step.change > 0]
     less = [step for step in bridge.steps if step.change < 0]
     ours = f"{number_text(registered)} {unit_text(registered, bridge.unit, 'registrad')}"
-    split = f"{number_text(shown.answered)} atendidas y {number_text(shown.unanswered)} sin atender"
+    split = f"{count_text(shown.answered, 'atendida', 'atendidas')} y {number_text(shown.unanswered)} sin atender"
+    the = "los" if bridge.unit is Unit.VISIT else "las"
     lines = [f"Asternic muestra {number_text(shown.total)} ({split}) y el sistema {ours}."]
     if more and not less and not bridge.unexplained:
-        the = "los" if bridge.unit is Unit.VISIT else "las"
         lines = [f"Asternic muestra {number_text(shown.total)} de {the} {ours} ({split}): {_missing(more)}."]
     else:
-        lines += [f"De las que cuenta el sistema, {_missing(more)}."] if more else []
+        lines += [f"De {the} que cuenta el sistema, {_missing(more)}."] if more else []
         lines += [f"De las que muestra Asternic, {_added(less)}."] if less else []
         lines += [] if more or less or bridge.unexplained else ["Los dos números cuadran."]
     if bridge.unexplained:

@@ -17,6 +17,7 @@ from etl.months import period_of
 from etl.pseudonyms import HEX_DIGITS, MARK
 from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
+from etl.sources import QUEUE_LOG
 from etl.views import LINES, months_between
 from reports.definition import Period, Subject, Unit
 from reports.personal import Field, Level, Mask, hidden_data, short_pseudonym
@@ -90,10 +91,21 @@ def _who_answered(connection: duckdb.DuckDBPyConnection, calls: pd.DataFrame, un
     return pd.Series([found.get(place) for place in calls.index], index=calls.index, dtype=calls["agent"].dtype)
 
 
+def is_call(callid: str) -> bool:
+    """Tell whether a callid is a call's: the log has words in its place where a line is of none, and months of them."""
+    return callid not in QUEUE_LOG.system_callids
+
+
 def list_events(
-    connection: duckdb.DuckDBPyConnection, pbx: str, callid: str, near: datetime, *, mask: Mask | None = None
+    connection: duckdb.DuckDBPyConnection,
+    pbx: str,
+    callid: str,
+    near: datetime,
+    *,
+    limit: int = 1000,
+    mask: Mask | None = None,
 ) -> pd.DataFrame:
-    """List the lines of the log of one callid, in the order that counts, around a local instant of the call.
+    """List the first lines of the log of one callid, in the order that counts, around a local instant of the call.
 
     Columns: at_local, queue, agent, event, data (callers as the beginning of their pseudonyms, long numbers hidden),
     file, line.
@@ -101,7 +113,7 @@ def list_events(
     events = connection.execute(
         f"""SELECT make_timestamp((q.epoch + ({ZONE_OFFSET_SECONDS})) * 1000000) AS at_local, q.queue, q.agent, q.event,
             q.data, loads.name AS file, q.line
-        {_lines_of_call(connection, near)}""",
+        {_lines_of_call(connection, near)} LIMIT {limit:d}""",
         [pbx, callid],
     ).df()
     pairs = zip(events["event"], events["data"], strict=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from etl.settings import FRESH
 from etl.warehouse import Generation
 from reports import terms
+from reports.format import moment_text
 from reports.measured import data_until, local_time
 from reports.wording import fresh_text
 
@@ -28,6 +29,15 @@ class Freshness:
         """As users read it: "Registro hasta 31/10/2026 23:59", by PBX where there are several; "Sin registro"."""
         said = fresh_text(self.until) if self.until else terms.NO_RECORD
         return said[:1].upper() + said[1:]
+
+    @property
+    def old_text(self) -> str:
+        """What is told of data that are old: "Los datos llegan hasta el 31/10/2026 23:59.", by PBX where several."""
+        several = len(self.until) > 1
+        return " ".join(
+            f"Los datos{f' de la central «{pbx}»' if several else ''} llegan hasta el {moment_text(self.until[pbx])}."
+            for pbx in self.old
+        )
 
 
 def freshness(generation: Generation, now: datetime | None, limit: timedelta = FRESH) -> Freshness:

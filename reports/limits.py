@@ -7,7 +7,7 @@ loaded.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -67,11 +67,6 @@ class Limit:
         )
 
     @property
-    def codes(self) -> frozenset[str]:
-        """The codes of the figures that suffer."""
-        return frozenset(code for loss in self.source.losses for code in loss.suffer)
-
-    @property
     def suffering(self) -> tuple[str, ...]:
         """The figures that suffer, as users call them, each once."""
         return suffering(self.source.losses)
@@ -126,11 +121,15 @@ def limits_of(cursor: duckdb.DuckDBPyConnection, period: Period, lines: Sequence
     sources = {source for _, source in cursor.execute(PIECES_SQL, [until, since]).fetchall()}
     if not any(name in BY_NAME and BY_NAME[name].losses for name in sources):
         return ()
-    found = lines_by_source(cursor, period, lines)
+    return limits_among(lines_by_source(cursor, period, lines))
+
+
+def limits_among(found: Mapping[str, int]) -> tuple[Limit, ...]:
+    """Return the sources with losses among those that lines come from, those of the most lines first."""
     total = sum(found.values())
     limits = [
         Limit(BY_NAME[name], number, total)
         for name, number in found.items()
-        if name in BY_NAME and BY_NAME[name].losses
+        if number and name in BY_NAME and BY_NAME[name].losses
     ]
     return tuple(sorted(limits, key=lambda limit: (-limit.lines, limit.source.name)))

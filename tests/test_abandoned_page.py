@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 from dash import Dash, dcc
@@ -159,6 +160,21 @@ def test_the_saved_list_is_that_of_its_address_and_masked(store: Context) -> Non
     nobody = Mask({Field.CALLER_NUMBER: Level.NONE})
     without = abandoned.saved_list(store, nobody, f"{MONTH}&despues=todas", 10)
     assert without is not None and "Número" not in [column.heading for column in without.columns]
+
+
+@pytest.mark.parametrize(("most", "says"), [(1, "trae 1 destino más, de menos"), (0, "trae 2 destinos más, de menos")])
+def test_targets_left_to_the_file_are_counted_in_their_number(
+    store: Context, monkeypatch: pytest.MonkeyPatch, most: int, says: str
+) -> None:
+    monkeypatch.setattr(import_module("dashboard.pages.abandoned.content"), "_TARGETS_SHOWN", most)
+    assert says in shown(store, MONTH)
+
+
+def test_a_saved_list_that_is_cut_says_so(store: Context) -> None:
+    whole = abandoned.saved_list(store, Mask(), f"{MONTH}&despues=todas", 1000)
+    assert whole is not None and not any("primeras" in each for each in whole.says)
+    cut = abandoned.saved_list(store, Mask(), f"{MONTH}&despues=todas", 1)
+    assert cut is not None and f"Las primeras 1 de {len(whole.rows)}" in cut.says
 
 
 def test_an_address_for_the_worker_holds_only_what_the_filters_know(store: Context) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def saved(table: Table | None) -> list[str]:
 
 def test_the_answer_comes_first_then_every_number_with_both_its_sides(store: Context) -> None:
     found = shown(store, OCTOBER)
-    assert "Asternic muestra 5 (1 atendidas y 4 sin atender) y el sistema 4 llamadas registradas." in found
+    assert "Asternic muestra 5 (1 atendida y 4 sin atender) y el sistema 4 llamadas registradas." in found
     assert "1 no aparece ni en sus atendidas ni en sus sin atender: 1 transferida." in found
     assert "2 no se suman aquí: 1 otro ingreso de la misma llamada y 1 segundo final." in found
     assert "sin explicar" not in found
@@ -116,6 +117,14 @@ def test_a_part_is_listed_as_what_it_is(store: Context) -> None:
         lambda each: getattr(each, "children", None) == "Volver a las cifras",
     )
     assert back.href == f"/por-que-no-cuadra{OCTOBER}&linea=101"
+
+
+def test_a_line_of_no_call_opens_none(tmp_path: Path) -> None:
+    lines = (f"{AT}|1.1|101|NONE|ENTERQUEUE||71|1", f"{AT + 5}|NONE|101|NONE|ABANDON|1|1|5")
+    with closing(Context(load_in(tmp_path, [LogFile("queue_log", lines)]).settings())) as context:
+        listed = calls.page_of(context, f"{OCTOBER}&puente=no_callid")
+        (row,) = find(listed, lambda each: getattr(each, "id", None) == "calls-list").rowData
+    assert (row["callid_text"], row["callid_href"]) == ("NONE", "")
 
 
 def test_a_page_beyond_the_last_is_the_last(store: Context) -> None:
@@ -174,6 +183,14 @@ def test_what_no_item_explains_stands_in_red_and_adds_up(store: Context) -> None
     page = content(question, found, LIGHT)
     red = find(page, lambda each: getattr(each, "className", None) == "status-bad")
     assert texts(red) == "Sin explicar: +2"
+
+
+def test_the_answer_agrees_with_its_numbers_and_its_unit() -> None:
+    steps = (Step(BY_CODE["transferred"], 1), Step(BY_CODE["lent"], 1))
+    says = answer_lines(Bridge(Shown(1, 1), steps, (), 2, Unit.VISIT, (), 0))
+    assert says[0] == "Asternic muestra 2 (1 atendida y 1 sin atender) y el sistema 2 ingresos a cola registrados."
+    assert says[1].startswith("De los que cuenta el sistema, 1 no aparece")
+    assert answer_lines(Bridge(Shown(1, 1), steps, (), 2, Unit.LINE, (), 0))[1].startswith("De las que cuenta")
 
 
 def test_a_loaded_export_stands_beside_and_is_marked(store: Context) -> None:

@@ -145,10 +145,12 @@ def test_a_call_is_followed_to_its_lines_in_the_files(tmp_path: Path) -> None:
     connection = product.open()
     try:
         events = list_events(connection, "pbx", "1.1", datetime(2024, 3, 5, 8, 0))
+        cut = list_events(connection, "pbx", "1.1", datetime(2024, 3, 5, 8, 0), limit=2)
         nothing = list_events(connection, "pbx", "1.1", datetime(2024, 8, 5, 8, 0))
     finally:
         connection.close()
     assert events["event"].tolist() == ["ENTERQUEUE", "CONNECT", "COMPLETECALLER"]
+    assert cut["event"].tolist() == ["ENTERQUEUE", "CONNECT"], "the first ones"
     assert [(file[-1], line) for file, line in zip(events["file"], events["line"], strict=True)] == [
         ("a", 1), ("a", 2), ("b", 1),
     ]  # fmt: skip

@@ -75,7 +75,7 @@ def test_a_site_that_is_well_is_told_so(settings: Settings) -> None:
     as_root = {"Usuario"} if os.geteuid() == 0 else set()
     assert {s for s, finding in found.items() if finding.verdict is not Verdict.GOOD} == {"Respaldo", *as_root}
     assert not is_wrong(list(found.values()))
-    assert found["Datos"].seen == "hasta 31/10/2026 08:00"
+    assert found["Datos"].seen == "Registro hasta 31/10/2026 08:00"
     assert found["Respaldo"].seen == "del 31/10/2026 14:00, en el mismo disco que el almacén"
     assert found["Cuentas"].seen == "1 habilitada, 1 de administración"
     assert found["Cargas"].seen == "1 en servicio"
@@ -232,8 +232,8 @@ def test_without_reading_the_segments_only_their_length_is_looked_at(settings: S
     [
         (timedelta(hours=24), "Respaldo", Verdict.ATTENTION, "mismo disco"),
         (timedelta(hours=24, minutes=1), "Respaldo", Verdict.BAD, "el último es del 31/10/2026 14:00"),
-        (timedelta(hours=27), "Datos", Verdict.GOOD, "hasta 31/10/2026 08:00"),
-        (timedelta(hours=29), "Datos", Verdict.ATTENTION, "hasta 31/10/2026 08:00"),
+        (timedelta(hours=27), "Datos", Verdict.GOOD, "Registro hasta 31/10/2026 08:00"),
+        (timedelta(hours=29), "Datos", Verdict.ATTENTION, "Registro hasta 31/10/2026 08:00"),
     ],
 )
 def test_what_grows_old_is_told(

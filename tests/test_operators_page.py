@@ -119,6 +119,18 @@ def test_a_line_narrows_the_calls_and_says_that_time_is_of_no_line(context: Cont
     assert "no es de ninguna línea" in texts(shown)
 
 
+def test_of_a_line_the_calls_drawn_are_said_to_be_of_all_lines(context: Context) -> None:
+    says = "El dibujo muestra las llamadas de todas las líneas."
+    assert says in texts(page(context, f"{DAY}&operador=Ana Pérez&linea=102"))
+    assert says not in texts(page(context, f"{DAY}&operador=Ana Pérez"))
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2024-03-04", "2024-03-06", "9999-12-31"])
+def test_a_day_outside_the_period_is_told_and_not_drawn(context: Context, day: str) -> None:
+    shown = texts(page(context, f"{DAY}&operador=Ana Pérez&dia={day}"))
+    assert "No se pueden mostrar estas cifras" in shown and "no es del período pedido" in shown
+
+
 @pytest.mark.parametrize("search", ["?desde=x", f"{DAY}&operador=Luz&dia=ayer"])
 def test_what_cannot_be_shown_says_why(context: Context, search: str) -> None:
     assert "No se pueden mostrar estas cifras" in texts(page(context, search))

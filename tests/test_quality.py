@@ -12,11 +12,11 @@ from etl.sources import SOURCES
 from etl.views import months_between
 from etl.warehouse import Generation, open_generation
 from reports import terms
-from reports.attention import Weight, issues_of, limits_in
+from reports.attention import Weight, issues_of
 from reports.coverage import Coverage, Gap, State, missing_hours, read_coverage
 from reports.definition import Period, month
 from reports.freshness import freshness
-from reports.limits import limits_of, lines_by_source, suffering
+from reports.limits import limits_among, limits_of, lines_by_source, suffering
 from reports.odd_lines import KINDS, count_odd_lines, count_set_aside, list_odd_lines, list_set_aside
 from reports.personal import Field, Level, Mask
 from reports.quality import Quality, read_quality
@@ -254,8 +254,9 @@ def test_what_a_better_source_tells_too_is_counted_there_and_nobody_suffers(curs
 
 
 def test_the_page_tells_the_same_limits(opened: tuple[Generation, duckdb.DuckDBPyConnection]) -> None:
-    assert limits_in(quality(opened, TWO_DAYS)) == limits_of(opened[1], TWO_DAYS)
-    assert limits_in(quality(opened, OCTOBER)) == ()
+    seen = {each.name: each.lines for each in quality(opened, TWO_DAYS).sources}
+    assert limits_among(seen) == limits_of(opened[1], TWO_DAYS)
+    assert limits_of(opened[1], OCTOBER) == ()
 
 
 def test_every_figure_that_a_source_may_lose_has_its_word() -> None:

@@ -73,6 +73,7 @@ def test_the_figure_of_a_line_and_of_all(store: Context) -> None:
         ("?mes=2026-10&linea=999", "No hay línea «999»"),
         ("?mes=2026-10&linea=<script>alert(1)</script>", "No hay línea «<script>alert(1)</script>»"),
         ("?mes=2026-10&umbral=-5", "no es un umbral"),
+        pytest.param(f"?mes=2026-10&umbral={'9' * 5000}", "no es un umbral", id="umbral-long"),
         ("?mes=2026-10&unidad=hora", "no es una unidad"),
         ("?mes=2025-01", "No hay registro de enero de 2025"),
     ],
@@ -94,13 +95,25 @@ def test_the_list_of_a_figure_and_the_lines_of_a_call(store: Context) -> None:
     )
 
 
+def test_of_a_call_of_very_many_lines_the_first_are_shown(store: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = "?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=2026-10-28T06:00:00"
+    assert "hay más" not in texts(calls.page_of(store, opened))
+    monkeypatch.setattr(calls, "_MOST_EVENTS", 2)
+    shown = texts(calls.page_of(store, opened))
+    assert "Se muestran las primeras 2: hay más." in shown and "CONNECT" in shown and "COMPLETECALLER" not in shown
+
+
 @pytest.mark.parametrize(
     ("search", "says"),
     [
         ("?mes=2026-10&cifra=asa", "no es una cuenta de llamadas"),
+        ("?mes=2026-10&cifra=max_wait", "no es una cuenta de llamadas"),
+        ("?mes=2026-10&cifra=wait_distribution", "no es una cuenta de llamadas"),
+        ("?mes=2025-01&cifra=wait_distribution", "no es una cuenta de llamadas"),
         ("?mes=2026-10&cifra=';DROP TABLE x", "No existe el indicador"),
         ("?mes=2026-10&cifra=answered&causa=colgó", "no se mide por causa"),
         ("?mes=2026-10&cifra=answered&hora=99", "no es un valor de hora"),
+        ("?mes=2026-10&cifra=answered&llamada=pbx|NONE&en=2026-10-28T06:00:00", "«NONE» no es una llamada"),
         ("?mes=2026-10&cifra=answered&llamada=pbx|1.1", "La dirección de la llamada está incompleta"),
         ("?mes=2026-10&cifra=answered&llamada=pbx|1.1&en=ayer", "La dirección de la llamada está incompleta"),
     ],
@@ -359,6 +372,24 @@ def test_a_cell_opens_its_calls_whatever_else_the_address_named(store: Context) 
     values = {"sl-heat.clickData": click, "sl-shown.data": shown}
     opened = client.post("/_dash-update-component", json=body_of(app, "location.href", values))
     assert "dia_semana=3&media_hora=06%3A00&cifra=registered" in opened.text and "hora=08" not in opened.text
+
+
+@pytest.mark.parametrize("address", ["?desde=x", "?puente=zzz", "?mes=2026-13", ""])
+@pytest.mark.parametrize("page", ["sl", "bridge"])
+def test_an_address_that_no_page_has_noted_is_refused_before_it_is_read(
+    store: Context, page: str, address: str
+) -> None:
+    app = create_app(store, DOOR)
+    moved = {"id": f"{page}-preset", "property": "value"}
+    key = next(key for key, each in app.callback_map.items() if moved in each["inputs"])
+    shown = {"search": "", "scheme": "light", "generation": store.generation_in_service(), "address": address}
+    values = {f"{page}-preset.value": "mes", f"{page}-lines.value": [], f"{page}-unit.value": "llamada"}
+    body = body_of(app, key, {**values, f"{page}-shown.data": shown})
+    client = SignedIn(store, app=app)
+    assert client.post("/_dash-update-component", json=body).status_code == 400
+    shown["address"] = "?desde=2026-10-01&hasta=2026-10-31&linea=101&unidad=ingreso"
+    body = body_of(app, key, {**values, f"{page}-shown.data": shown})
+    assert client.post("/_dash-update-component", json=body).status_code == 200
 
 
 def test_the_controls_are_there_only_once_there_is_something_to_ask(store: Context, tmp_path: Path) -> None:

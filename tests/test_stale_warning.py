@@ -11,10 +11,10 @@ from dashboard import stale_warning
 from dashboard.app import create_app
 from dashboard.context import Context
 from dashboard.people.accounts import Role
-from dashboard.stale_warning import stale_text
 from etl.settings import Settings
 from etl.store import DEMO
 from etl.warehouse import Generation
+from reports.freshness import Freshness, freshness
 from tests.callbacks import body_of
 from tests.people import DOOR, SignedIn
 
@@ -29,11 +29,17 @@ def of(**last_epochs: int) -> Generation:
 
 
 def test_figures_are_old_a_day_and_a_half_after_their_newest_event() -> None:
+    one = of(pbx=int(MIDNIGHT.timestamp()))
+    assert freshness(one, MIDNIGHT + timedelta(hours=36)).old_text == ""
+    late = freshness(one, MIDNIGHT + timedelta(hours=36, seconds=1))
+    assert late.old_text == "Los datos llegan hasta el 31/10/2026 23:59."
+    assert freshness(of(), MIDNIGHT).old == ()
+
+
+def test_one_exchange_that_stopped_is_named_though_the_other_goes_on() -> None:
     newest = int(MIDNIGHT.timestamp())
-    two = of(one=newest - 10**6, other=newest)
-    assert stale_text(two, MIDNIGHT + timedelta(hours=36)) is None
-    assert stale_text(two, MIDNIGHT + timedelta(hours=36, seconds=1)) == "Los datos llegan hasta el 31/10/2026 23:59."
-    assert stale_text(of(), MIDNIGHT) is None
+    found = freshness(of(centro=newest, sur=newest - 30 * 86_400), MIDNIGHT)
+    assert found.old_text == "Los datos de la central «sur» llegan hasta el 01/10/2026 23:59."
 
 
 def told(context: Context, role: Role) -> str:
@@ -48,10 +54,13 @@ def test_everybody_is_told_and_who_may_load_is_led_to_where(
     store_context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert json.loads(told(store_context, Role.CHIEF)), "whatever the clock says, the callback answers"
-    monkeypatch.setattr(stale_warning, "stale_text", lambda _generation, _now: "Los datos llegan hasta ayer.")
+    until = {"pbx": datetime(2026, 10, 31, 8)}
+    monkeypatch.setattr(
+        stale_warning, "freshness", lambda _generation, now: Freshness(until, ("pbx",) if now is not None else ())
+    )
     for role in Role:
         says = told(store_context, role)
-        assert "Los datos llegan hasta ayer." in says
+        assert "2026 08:00." in says
         assert ("cargas" in says) is (role in (Role.SUPERVISOR, Role.CHIEF))
         assert ("Avise a su supervisor(a)" in says) is (role not in (Role.SUPERVISOR, Role.CHIEF))
     monkeypatch.setattr(store_context, "kind", DEMO)

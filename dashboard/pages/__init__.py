@@ -56,4 +56,4 @@ PAGES: tuple[Page, ...] = (
     own_account,
 )
 #: Lists that the worker saves where they are long, by the path of their page.
-LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit, abandoned)}
+LISTINGS: dict[str, Listing] = {page.LISTING.path: page.LISTING for page in (calls, audit, abandoned, before_queue)}

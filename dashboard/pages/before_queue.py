@@ -6,21 +6,24 @@ counts, and the calls of one of them; both as files. Nobody's number is shown he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from dash import dcc, html
+from dash import Dash, dcc, html
 from dash.development.base_component import Component
 
 from dashboard import components, filters, links
 from dashboard.components import Children
-from dashboard.context import Cursor
+from dashboard.context import Context, Cursor
 from dashboard.filters import FilterError, Filters
 from dashboard.paging import PAGE_ROWS, page_asked, page_links, page_shown
+from dashboard.people.accounts import Identity
 from dashboard.period_controls import PeriodControls
-from dashboard.question_page import Asked, QuestionPage
-from dashboard.saving import most_rows
+from dashboard.question_page import ERRORS, Asked, QuestionPage, asking
+from dashboard.saving import Listing, cut_says, most_rows
+from dashboard.work.exports import ExportError
 from reports import terms
 from reports.cdr import (
     BeforeQueue,
@@ -60,6 +63,10 @@ class Wanted:
         words = {"que": ending.value if ending else "todas", **({"pagina": page} if page > 1 else {})}
         return f"{PATH}{asked.address}&{urlencode(words)}"
 
+    def number(self, total: BeforeQueue) -> int:
+        """Return how many calls the list has, of what all its lines add up to."""
+        return total.of(self.ending) if self.ending else total.calls
+
 
 def draw(asked: Asked, _scheme: Scheme) -> Component:
     """Return the counts, and the list of one of them where an address asks for it. Raises FilterError."""
@@ -74,32 +81,65 @@ def draw(asked: Asked, _scheme: Scheme) -> Component:
     return html.Div(body, className="month")
 
 
-def table_of(asked: Asked, part: str, most: int) -> Table | None:
-    """Return what a part of the page shows, at most so many rows; None for what it does not have. FilterError."""
-    asked_for, cursor = _wanted(asked), asked.cursor
-    wanted = asked_for.filters
+def table_of(asked: Asked, part: str, _most: int) -> Table | None:
+    """Return what a part of the page shows; None for one that it does not have, and for the list. FilterError."""
+    wanted, cursor = _wanted(asked).filters, asked.cursor
     days = recorded_days(cursor, wanted.period)
-    if days is None or part not in (_TABLE, _LIST):
+    if days is None or part != _TABLE:
         return None
-    says = (
+    lines = count_before_queue(cursor, wanted.period, wanted.lines)
+    rows: list[list[Any]] = [_numbers(_name(line.service), line) for line in lines]
+    rows.append(_numbers(_TOTAL, total_of(lines)))
+    columns = [Column(_LINE), *(Column(each, ValueUnit.COUNT) for each in _headings()[1:])]
+    return _file(asked, wanted, terms.NOT_IN_LOG, _says(wanted, days), columns, rows, total=True)
+
+
+def saved_list(context: Context, search: str | None, most: int) -> Table | None:
+    """Return the list for the query of an address, at most so many rows; None for one that cannot be shown."""
+    try:
+        with asking(context, search) as asked:
+            wanted, cursor = _wanted(asked), asked.cursor
+            days = recorded_days(cursor, wanted.filters.period)
+            if days is None:
+                return None
+            calls = list_before_queue(cursor, wanted.filters.period, wanted.ending, wanted.filters.lines, limit=most)
+            columns = [
+                Column(heading, ValueUnit.SECONDS if heading == "Duración" else None, is_code=heading == "Llamada")
+                for heading in terms.RECORDED_CALL_COLUMNS
+            ]
+            number = len(calls)
+            if number >= most:
+                number = wanted.number(
+                    total_of(count_before_queue(cursor, wanted.filters.period, wanted.filters.lines))
+                )
+            says = (*_says(wanted.filters, days), *cut_says(len(calls), number))
+            return _file(asked, wanted.filters, _list_title(wanted), says, columns, [_values(call) for call in calls])
+    except ERRORS:
+        return None  # the page itself says what is the matter
+
+
+def plain_address(context: Context, search: str | None) -> str:
+    """Return an address that asks for the same list with nothing in it but what the filters know. ExportError."""
+    try:
+        with asking(context, search) as asked:
+            wanted = _wanted(asked)
+    except ERRORS as error:
+        raise ExportError(f"{error}.") from None
+    return wanted.address(ending=wanted.ending).removeprefix(PATH)
+
+
+def _says(wanted: Filters, days: RecordedDays) -> tuple[str, ...]:
+    return (
         f"Período: {period_text(wanted.period)}",
         f"Líneas: {', '.join(map(terms.line_name, wanted.lines)) or 'todas'}",
         _covered(days, wanted),
     )
-    if part == _TABLE:
-        lines = count_before_queue(cursor, wanted.period, wanted.lines)
-        rows: list[list[Any]] = [_numbers(_name(line.service), line) for line in lines]
-        rows.append(_numbers(_TOTAL, total_of(lines)))
-        columns = [Column(_LINE), *(Column(each, ValueUnit.COUNT) for each in _headings()[1:])]
-        title = terms.NOT_IN_LOG
-    else:
-        calls = list_before_queue(cursor, wanted.period, asked_for.ending, wanted.lines, limit=most)
-        rows = [_values(call) for call in calls]
-        columns = [
-            Column(heading, ValueUnit.SECONDS if heading == "Duración" else None, is_code=heading == "Llamada")
-            for heading in terms.RECORDED_CALL_COLUMNS
-        ]
-        title = _list_title(asked_for)
+
+
+def _file(
+    asked: Asked, wanted: Filters, title: str, says: tuple[str, ...], columns: Sequence[Column],
+    rows: Sequence[Sequence[Any]], *, total: bool = False,
+) -> Table:  # fmt: skip
     return Table(
         name=f"{file_word(TITLE)}_{file_word(title)}_{wanted.period.first:%Y-%m-%d}_{wanted.period.last:%Y-%m-%d}",
         title=f"{TITLE}: {title}",
@@ -108,16 +148,25 @@ def table_of(asked: Asked, part: str, most: int) -> Table | None:
         rows=rows,
         made_at=asked.made_at,
         demo=asked.context.is_demo,
-        total=part == _TABLE,
+        total=total,
     )
 
 
+def _saved_for(context: Context, _identity: Identity, search: str | None, most: int) -> Table | None:
+    return saved_list(context, search, most)  # nobody's number is in it, whoever asks
+
+
+LISTING = Listing(PATH, TITLE, "before-file", plain_address, _saved_for)
 SHOWS = QuestionPage(
     PATH, TITLE, PeriodControls("before"), "No se puede mostrar esta página", draw, table_of, kept=("que",),
     needs_log=False,
 )  # fmt: skip
-layout, register_callbacks = SHOWS.layout, SHOWS.register
-page_of, saved_table = SHOWS.page_of, SHOWS.saved_table
+layout, page_of, saved_table = SHOWS.layout, SHOWS.page_of, SHOWS.saved_table
+
+
+def register_callbacks(app: Dash, context: Context) -> None:
+    """Fill the page; save its counts, a long list by the worker."""
+    SHOWS.register(app, context, LISTING)
 
 
 def _wanted(asked: Asked) -> Wanted:
@@ -126,6 +175,11 @@ def _wanted(asked: Asked) -> Wanted:
     if ending not in ("", "todas", *Ending):
         raise FilterError(f"«{ending}» no es una de las causas")
     plain = Filters(whole.period, whole.lines)
+    unknown = {*plain.lines} - {terms.NO_LINE, *(line.number for line in asked.context.lines)}
+    if unknown:  # unless the site has numbers of a line of its own
+        unknown -= {line.service for line in count_before_queue(asked.cursor, plain.period)}
+    if unknown:  # a slip of the pen is not a zero
+        raise FilterError(f"No hay línea «{min(unknown)}»")
     return Wanted(
         plain, Ending(ending) if ending in tuple(Ending) else None, bool(ending), page_asked(words.get("pagina"))
     )
@@ -170,13 +224,14 @@ def _lines_panel(asked: Wanted, lines: tuple[BeforeQueue, ...], days: RecordedDa
 
 def _covered(days: RecordedDays, asked: Filters) -> str:
     """Return what the record of calls covers of a period."""
-    held = f"El registro detallado tiene llamadas en {days.days} de {count_text(asked.period.days, 'día', 'días')}"
+    asked_for = count_text(asked.period.days, "día", "días")
+    held = f"El registro detallado tiene llamadas en {number_text(days.days)} de {asked_for}"
     return f"{held} ({period_text(asked.period)}); lo cargado va del {date_text(days.first)} al {date_text(days.last)}."
 
 
 def _list_panel(cursor: Cursor, asked: Wanted, lines: tuple[BeforeQueue, ...]) -> Component:
     total = total_of(lines)
-    number = total.of(asked.ending) if asked.ending else total.calls
+    number = asked.number(total)
     page, pages = page_shown(str(asked.page), number)
     wanted = asked.filters
     calls = list_before_queue(

@@ -37,7 +37,7 @@ from dashboard.people.personal import (
     unmasked,
 )
 from dashboard.question import Question, read_question
-from dashboard.saving import Listing, most_rows, register_listing
+from dashboard.saving import Listing, cut_says, most_rows, register_listing
 from dashboard.security.identity import current
 from dashboard.work.exports import ExportError
 from etl.warehouse import Generation, WarehouseError
@@ -45,7 +45,7 @@ from reports import terms
 from reports.bridge import list_item
 from reports.bridge_items import BY_CODE
 from reports.bridge_words import listed_text
-from reports.calls import Caller, list_calls, list_events
+from reports.calls import Caller, is_call, list_calls, list_events
 from reports.completeness import completeness
 from reports.definition import Dimension, PeriodError, Unit, ValueUnit
 from reports.export import Column, Table, file_word
@@ -62,6 +62,8 @@ IN_MENU = False  # reached from a figure
 
 #: Calls on a page of the list; the figure itself says how many there are.
 PAGE_CALLS = PAGE_ROWS
+#: Lines of one call that are shown: a call has a dozen, a callid that an exchange gave out again and again has more.
+_MOST_EVENTS = 500
 #: What the form asks for; whatever else narrows the list (a day, a class of waits) is kept.
 _ASKED = ("hora", "causa", "operador")
 _SECONDS = ("wait_seconds", "talk_seconds")
@@ -143,11 +145,10 @@ def saved_calls(context: Context, search: str | None, most: int, mask: Mask | No
             "cause": terms.CAUSES.get(call["cause"] or "", ""),
         }
         rows.append([texts[key] for key in shown])
-    left = [f"Las primeras {number_text(len(rows))} de {number_text(number)}"] if len(rows) < number else []
     return Table(
         name=f"llamadas{'' if asked.bridge else '_' + file_word(BY_NAME[name].label)}{question.file_suffix}",
         title=title,
-        says=(*says, *left),
+        says=(*says, *cut_says(len(rows), number)),
         columns=tuple(
             Column(heading, ValueUnit.SECONDS if key in _SECONDS else None, is_code=key in _CODES)
             for key, heading in shown.items()
@@ -219,15 +220,11 @@ def _rows_of(
             cursor, question.rules, asked.bridge, asked.period, asked.lines, asked.unit,
             limit=limit, offset=offset, mask=mask,
         )  # fmt: skip
-    number = _number(question.ask(cursor, name))
     calls = list_calls(
         cursor, question.rules, name, asked.period, asked.where, asked.unit, limit=limit, offset=offset, mask=mask
     )
-    return calls, number
-
-
-def _number(counted: pd.DataFrame) -> int:
-    return int(counted["numerator"].iloc[0])
+    # A figure that has a list counts its calls; what is no count was refused above.
+    return calls, int(question.ask(cursor, name)["numerator"].iloc[0])
 
 
 def _title(cursor: Cursor, question: Question, name: str, number: int) -> str:
@@ -269,7 +266,7 @@ def page_of(context: Context, search: str | None) -> Component:
             told = None
             if "llamada" in words:
                 call = _call_asked(words)
-                events = list_events(cursor, call.pbx, call.callid, call.near, mask=own_mask())
+                events = list_events(cursor, call.pbx, call.callid, call.near, limit=_MOST_EVENTS + 1, mask=own_mask())
                 told = _call(call, events, _who_called(context, generation, cursor, call))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError) as error:
         ways: list[str | Component] = [
@@ -386,6 +383,8 @@ def _choice(
 def _call_asked(words: dict[str, list[str]]) -> CallAsked:
     """Return the call that an address names. FilterError."""
     pbx, _, callid = words.get("llamada", [""])[-1].partition("|")
+    if callid and not is_call(callid):
+        raise FilterError(f"«{callid}» no es una llamada: así anota la central lo que no es de ninguna")
     return CallAsked(pbx, callid, _instant(words))
 
 
@@ -454,6 +453,7 @@ def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]
     """Return one call of the list; `here` is the address of the list."""
     entered: datetime = call["entered_local"]
     address = urlencode({"llamada": f"{call['pbx']}|{call['callid']}", "en": f"{entered:%Y-%m-%dT%H:%M:%S}"})
+    href = f"{here}&{address}" if is_call(call["callid"]) else ""
     row: dict[str, str | int | float | None] = {
         "entered": f"{entered:%Y-%m-%d %H:%M:%S}",
         "entered_text": f"{date_text(entered.date())} {entered:%H:%M:%S}",
@@ -469,7 +469,7 @@ def _row(here: str, call: dict[Any, Any]) -> dict[str, str | int | float | None]
         "agent_text": call["agent"] or "",
         "callid": call["callid"],
         "callid_text": call["callid"],
-        "callid_href": f"{here}&{address}",
+        "callid_href": href,
         "without": False,
     }
     for key in _SECONDS:
@@ -494,14 +494,15 @@ def _call(call: CallAsked, events: pd.DataFrame, who_called: list[Component]) ->
             f"{event['at_local']:%d/%m/%Y %H:%M:%S}", event["queue"], event["agent"], event["event"],
             event["data"], event["file"], number_text(int(event["line"])),
         ]
-        for event in events.to_dict("records")
+        for event in events.head(_MOST_EVENTS).to_dict("records")
     ]  # fmt: skip
+    more = f" Se muestran las primeras {number_text(_MOST_EVENTS)}: hay más." if len(events) > len(rows) else ""
     body = components.table(terms.EVENT_COLUMNS, rows) if rows else html.P("No hay líneas de esa llamada.")
     return components.panel(
         f"Líneas del registro de la llamada {call.callid}",
         [
             *who_called,
-            html.P("En las líneas, números y nombres de los clientes son seudónimos (~…).", className="quiet"),
+            html.P(f"En las líneas, números y nombres de los clientes son seudónimos (~…).{more}", className="quiet"),
             body,
         ],
         kind="events",

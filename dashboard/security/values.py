@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
+
+from dashboard import filters
+from dashboard.filters import FilterError
+from reports.definition import PeriodError
 
 Kind = Callable[[Any], bool]
 #: JavaScript counts no further, and no database takes more.
@@ -22,6 +27,17 @@ def _text(value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _address(value: Any) -> bool:
+    """The query of an address as filters write it, noted by a page that showed it."""
+    if not isinstance(value, str):
+        return value is None
+    try:
+        filters.read(value, today=date(filters.YEARS[0], 1, 2))  # whichever day: it is written out
+    except (FilterError, PeriodError):
+        return False
+    return True
 
 
 def _yes(value: Any) -> bool:
@@ -110,7 +126,7 @@ _OF_QUESTIONS: Mapping[str, Kind] = {
     "lines.value": _texts,
     "unit.value": _text,
     "threshold.value": _number,
-    "shown.data": _with(search=_text, scheme=_text, generation=_number, address=_text),
+    "shown.data": _with(search=_text, scheme=_text, generation=_number, address=_address),
 }
 _OWN: Mapping[str, Kind] = {
     **{f"{page}-{name}": kind for page in _QUESTION_PAGES for name, kind in _OF_QUESTIONS.items()},

@@ -33,11 +33,12 @@ from etl.safekeeping.keys import keys_kept_at
 from etl.safekeeping.manifest import backups_in
 from etl.safekeeping.rotation import LONGEST, STALE, damaged_backups, last_backup
 from etl.safekeeping.seals import other_seals
-from etl.settings import FRESH, SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
+from etl.settings import SETTINGS_FILE, ZONE_OFFSET_SECONDS, Settings
 from etl.store import DEMO
 from etl.version import code_version
 from etl.warehouse import WarehouseError, digest, read_current
 from reports.format import count_text, number_text
+from reports.freshness import freshness
 
 _OFFSET = timedelta(seconds=ZONE_OFFSET_SECONDS)
 _WAITS_LONG = timedelta(minutes=15)
@@ -279,15 +280,13 @@ def _figures(settings: Settings, engine: Engine | None, now: datetime, *, demo: 
         looked = "" if deep else " (sin releer los archivos)"
         number = number_text(len(current.segments))
         yield Finding("Cifras", Verdict.GOOD, f"generación {current.number}, {number} archivos{looked}")
-    until = max(current.last_epochs.values(), default=None)
-    if until is not None:
-        at = datetime.fromtimestamp(until, UTC).replace(tzinfo=None)
-        stale = not demo and now - at > FRESH
-        remedy = "vea si el registro de la central sigue llegando; qué falta, en la página Calidad de datos"
+    if current.last_epochs:
+        found = freshness(current, None if demo else now.replace(tzinfo=UTC))
+        named = f" ({', '.join(found.old)})" if len(found.until) > 1 else ""
+        remedy = f"vea si el registro de la central{named} sigue llegando; qué falta, en la página Calidad de datos"
         yield Finding(
-            "Datos", Verdict.ATTENTION if stale else Verdict.GOOD, f"hasta {at + _OFFSET:%d/%m/%Y %H:%M}",
-            remedy if stale else "",
-        )  # fmt: skip
+            "Datos", Verdict.ATTENTION if found.old else Verdict.GOOD, found.text, remedy if found.old else ""
+        )
     if _is_current(engine):
         with Session(engine) as session:
             published = set(session.scalars(select(Load.load_id).where(Load.state == "published")))

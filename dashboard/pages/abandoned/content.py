@@ -20,7 +20,7 @@ from dashboard.question import Question
 from reports import terms
 from reports.abandoned import Later
 from reports.definition import Dimension, Kind
-from reports.format import dimension_text, number_text, percent_text, period_text, unit_text
+from reports.format import count_text, dimension_text, number_text, percent_text, period_text, unit_text
 from reports.indicators import BY_NAME
 from reports.measured import Figure
 from reports.wording import clause_text
@@ -215,7 +215,7 @@ def _transfers(question: Question, found: Found) -> Component:
         for target, kind, n in zip(frame["transfer"], frame["transfer_kind"], frame["numerator"], strict=True)
     ]  # fmt: skip
     more = len(found.transfers) - len(frame)
-    left = f" Los {number_text(more)} destinos de menos llamadas están en el archivo." if more > 0 else ""
+    left = f" El archivo trae {count_text(more, 'destino', 'destinos')} más, de menos llamadas." if more > 0 else ""
     return components.panel(
         tables.TRANSFERS_TITLE,
         [

@@ -22,6 +22,7 @@ from dashboard.pages.abandoned.measured import Abandoned, measure_abandoned
 from dashboard.paging import PAGE_ROWS, page_links, page_shown
 from dashboard.people.personal import clear_callers
 from dashboard.question import Question, read_question
+from dashboard.saving import cut_says
 from etl.warehouse import Generation, WarehouseError
 from reports import terms
 from reports.abandoned import Later, list_abandoned, numbers_of
@@ -214,6 +215,7 @@ def saved_list(context: Context, mask: Mask, search: str | None, most: int) -> T
                 cursor, question.rules, asked.period, asked.where, asked.unit, which=which, limit=most
             )
             numbers = numbers_of(calls, clear_callers(context, generation), mask)
+            held = len(calls) if len(calls) < most else counts_of(measure_abandoned(cursor, question))[which]
             says, made_at = question.says, local_time(datetime.fromisoformat(generation.made_at))
     except (FilterError, PeriodError, QueryError, RulesError, WarehouseError):
         return None  # the page itself says what is the matter
@@ -235,7 +237,7 @@ def saved_list(context: Context, mask: Mask, search: str | None, most: int) -> T
     return Table(
         name=f"abandonadas_{which.value}{question.file_suffix}",
         title=f"{terms.ABANDONED}: {terms.LATER[which.value]}",
-        says=says,
+        says=(*says, *cut_says(len(rows), held)),
         columns=tuple(
             Column(
                 text,

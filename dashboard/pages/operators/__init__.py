@@ -6,15 +6,17 @@ the way to the calls it counts. Times that a rule ended, and who never logs in, 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import components, filters
+from dashboard.filters import FilterError, Filters
 from dashboard.limits_note import OPERATORS
 from dashboard.pages.operators import content, tables
-from dashboard.pages.operators.measured import measure_one, measure_page
+from dashboard.pages.operators.measured import OneMeasured, measure_one, measure_page
 from dashboard.people.personal import own_mask
 from dashboard.period_controls import PeriodControls
 from dashboard.question_page import Asked, QuestionPage
@@ -22,7 +24,7 @@ from reports import terms
 from reports.agent_day import read_agent_day
 from reports.export import Table
 from reports.figures import Scheme
-from reports.format import period_text
+from reports.format import date_text, period_text
 from reports.personal import Field, Level
 
 PATH = content.PATH
@@ -44,8 +46,8 @@ def draw(asked: Asked, scheme: Scheme) -> Component:
             parts.append(components.notice(why, html.P(back)))
         else:
             one = measure_one(cursor, question, chosen)
-            day = words.get("dia") or (one.days[-1].name if one.days else None)
-            shown = read_agent_day(cursor, name, filters.read_day(day)) if day else None
+            day = _day_of(question.filters, one)
+            shown = read_agent_day(cursor, name, day) if day is not None else None
             parts += [html.P(back), *content.operator_panels(question, name, one, shown, scheme)]
     parts += [
         content.operators_panel(question, found),
@@ -56,6 +58,16 @@ def draw(asked: Asked, scheme: Scheme) -> Component:
     ]
     says: dict[str, Any] = {"data-says": f"Período: {period_text(question.filters.period)}"}
     return html.Div(parts, className="operators", **says)
+
+
+def _day_of(asked: Filters, one: OneMeasured) -> date | None:
+    """Return the day that is drawn of an operator: the one asked for, else the last with any activity."""
+    text = dict(asked.parts).get("dia")
+    if text is None:
+        return date.fromisoformat(one.days[-1].name) if one.days else None
+    if (day := filters.read_day(text)) not in asked.period:
+        raise FilterError(f"El día {date_text(day)} no es del período pedido")
+    return day
 
 
 def table_of(asked: Asked, part: str, _most: int) -> Table | None:

@@ -244,6 +244,8 @@ def _day_panel(
     of_day = next((each for each in found.days if each.name == f"{shown.day:%Y-%m-%d}"), None)
     calls = _answered_link(asked, name, shown.day, of_day) if of_day is not None else "0"
     said: list[Any] = ["Atendidas: ", calls, ". ", *_between(near)]
+    if asked.lines:  # as whoever looks at a day wants to know what kept an operator busy
+        said.append("El dibujo muestra las llamadas de todas las líneas. ")
     drawn = components.chart("operators-day", figures.agent_day(rows, scheme), f"{name}, {date_text(shown.day)}")
     return components.panel(
         f"{name}, {date_text(shown.day)}",

@@ -16,6 +16,7 @@ from dashboard.paging import PAGE_ROWS, page_shown
 from dashboard.people.personal import own_mask
 from dashboard.period_controls import PeriodControls
 from dashboard.question_page import Asked, QuestionPage
+from dashboard.saving import cut_says
 from dashboard.security.access import RIGHT
 from dashboard.security.identity import allowed
 from dashboard.work.intake import SEE_SET_ASIDE
@@ -23,7 +24,7 @@ from reports import terms
 from reports.definition import ValueUnit
 from reports.export import Column, Table, file_word
 from reports.figures import Scheme
-from reports.format import number_text, period_text
+from reports.format import period_text
 from reports.odd_lines import KINDS, count_odd_lines, count_set_aside, list_odd_lines, list_set_aside
 from reports.personal import Field, Level
 from reports.quality import Quality, read_quality
@@ -49,7 +50,6 @@ def draw(asked: Asked, scheme: Scheme) -> Component:
 def table_of(asked: Asked, part: str, most: int) -> Table | None:
     """Return what a part of the page shows, at most so many rows; None for a part that it does not have."""
     cursor, period, words = asked.cursor, asked.question.filters.period, asked.words
-    says = [f"Período: {period_text(period)}"]
     most = min(most, MOST_SAVED)
     match part:
         case "set-aside":
@@ -65,12 +65,10 @@ def table_of(asked: Asked, part: str, most: int) -> Table | None:
             number = len(table.rows)
         case _:
             return None
-    if number > len(table.rows):
-        says.append(f"Las primeras {number_text(len(table.rows))} de {number_text(number)}")
     return Table(
         name=f"calidad_{file_word(table.title)}_{period.first:%Y-%m-%d}_{period.last:%Y-%m-%d}",
         title=table.title,
-        says=tuple(says),
+        says=(f"Período: {period_text(period)}", *cut_says(len(table.rows), number)),
         columns=tuple(
             Column(heading, ValueUnit.COUNT if heading in table.counts else None, is_code=heading in table.codes)
             for heading in table.headings

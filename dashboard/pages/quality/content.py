@@ -22,6 +22,7 @@ from dashboard.paging import page_links
 from dashboard.people.personal import own_mask
 from reports import figures, terms
 from reports.attention import WEIGHTS, Issue, Place, Weight, issues_of
+from reports.calls import is_call
 from reports.coverage import Coverage, State
 from reports.definition import Period, Unit
 from reports.figures import Scheme
@@ -100,8 +101,6 @@ def _way(period: Period, issue: Issue) -> Component | None:
             return _own_link(period, "Ver las filas", ver="observadas")
         case Place.LINES:
             return _own_link(period, "Ver las líneas", ver=issue.kind)
-        case Place.COVERAGE:
-            return links.loads_link("Ir a Cargas")
 
 
 def _own_link(period: Period, text: str, **words: str) -> Component | None:
@@ -287,7 +286,7 @@ def listed_lines(
 
 def _call_link(line: OddLine) -> Component | None:
     """Return the way to the lines of a call; none where the line is of no call."""
-    if not line.callid or line.callid in _NO_CALLS:
+    if not is_call(line.callid):
         return None
     day = line.at.date()
     href = links.calls_href(Filters(Period(day, day), unit=Unit.VISIT), "registered")
@@ -296,9 +295,6 @@ def _call_link(line: OddLine) -> Component | None:
     words = urlencode({"llamada": f"{line.pbx}|{line.callid}", "en": f"{line.at:%Y-%m-%dT%H:%M:%S}"})
     link: Component = dcc.Link(line.callid, href=f"{href}&{words}")
     return link
-
-
-_NO_CALLS = ("NONE", "MANAGER", "REALTIME", "CLI")
 
 
 def _listed(
