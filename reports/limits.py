@@ -133,3 +133,13 @@ def limits_among(found: Mapping[str, int]) -> tuple[Limit, ...]:
         if number and name in BY_NAME and BY_NAME[name].losses
     ]
     return tuple(sorted(limits, key=lambda limit: (-limit.lines, limit.source.name)))
+
+
+def untold(cursor: duckdb.DuckDBPyConnection, period: Period, lines: Sequence[str] = ()) -> frozenset[str]:
+    """Return the codes (terms.SUFFERING) of what no source of the lines counted in a period tells."""
+    limits = limits_of(cursor, period, lines)
+    codes = {code for limit in limits for code in limit.codes}
+    # Each source once: those that lose it are all the lines there are.
+    return frozenset(
+        code for code in codes if 0 < sum(limit.lines for limit in limits if code in limit.codes) == limits[0].total
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pytest
@@ -228,6 +229,22 @@ def test_a_coverage_counts_the_hours_of_the_months_asked_for() -> None:
     found = Coverage("pbx", noon, noon, states, {}, ())
     assert found.hours(State.MISSING) == found.hours(State.MISSING, [NOVEMBER.first]) == 1
     assert found.hours(State.MISSING, [OCTOBER.first]) == 0
+
+
+class ReadOnce(dict[datetime, State]):
+    """Hours that can be gone through once only."""
+
+    def items(self) -> Any:
+        hours = dict(super().items())
+        self.clear()
+        return hours.items()
+
+
+def test_hours_are_gone_through_once_however_many_months_are_counted() -> None:
+    first, second = datetime(2026, 10, 5, 8), datetime(2026, 11, 5, 8)
+    found = Coverage("pbx", first, second, ReadOnce({first: State.LOG, second: State.MISSING}), {}, ())
+    counts = [[found.hours(state, [part.first]) for state in State] for part in (OCTOBER, NOVEMBER)]
+    assert counts == [[1, 0, 0, 0], [0, 1, 0, 0]]
 
 
 # Sources that cannot tell

@@ -15,6 +15,7 @@ from dashboard.question import Question
 from reports import terms
 from reports.definition import Dimension
 from reports.indicators import BY_NAME
+from reports.limits import untold
 from reports.measured import Figure, figures_of
 
 #: Callers who call again, by the time within which they do.
@@ -24,6 +25,7 @@ _WHOLE = (
     "hung_up_by_operator", "hung_up_by_caller",
 )  # fmt: skip
 ENDS = ("answered", "transferred", "transfer_rate", "hung_up_by_operator", "hung_up_by_caller")
+_WHO_HUNG_UP = ("hung_up_by_operator", "hung_up_by_caller")
 SPLIT = ("registered", "answered", "abandoned", "abandonment_rate")
 CAUSES = ("abandoned", "abandoned_answered_later", "abandoned_not_answered_later")
 
@@ -66,10 +68,13 @@ def measure_page(cursor: Cursor, question: Question) -> Found:
     """Measure everything of the page but its list. Raises QueryError."""
     unit = question.filters.unit
     known = [name for name in _WHOLE if unit in BY_NAME[name].units]
+    # Where no source of the period tells who hung up, every end reads as the caller's.
+    lost = _WHO_HUNG_UP if "hangup" in untold(cursor, question.filters.period, question.filters.lines) else ()
+    known = [name for name in known if name not in lost]
     transfers = by_line = None
     if unit in BY_NAME["transferred"].units:
         transfers = question.ask(cursor, "transferred", by=(Dimension.TRANSFER, Dimension.TRANSFER_KIND))
-        by_line = question.ask(cursor, *ENDS, by=(Dimension.SERVICE,))
+        by_line = question.ask(cursor, *(name for name in ENDS if name not in lost), by=(Dimension.SERVICE,))
     return Found(
         abandoned=measure_abandoned(cursor, question),
         figures=figures_of(question.ask(cursor, *known)),

@@ -16,6 +16,7 @@ from dashboard.question import Question
 from reports import terms
 from reports.definition import Dimension, Unit
 from reports.format import count_text, duration_text
+from reports.limits import untold
 from reports.measured import Figures, figures_of, whole
 from reports.persons import named_persons
 from reports.query import measure
@@ -28,13 +29,24 @@ _TIMES = (
 )  # fmt: skip
 
 
+#: What is blank and not 0 where no source of the period tells it, by what such a source loses (LogSource.losses).
+_LOST = {
+    "rings": ("rings_unanswered",),
+    "sessions": ("logged_in_seconds", "paused_seconds", "busy_seconds", "staffed_seconds"),
+}
+
+
 @dataclass(frozen=True)
 class OperatorFigures:
-    """One operator's figures by indicator; "" is the total of all. `unnamed`: an interface that nobody gave a name."""
+    """One operator's figures by indicator; "" is the total of all. `unnamed`: an interface that nobody gave a name.
+
+    `untold` are the columns that no source of the period tells.
+    """
 
     name: str
     figures: Figures
     unnamed: bool = False
+    untold: frozenset[str] = frozenset()
 
     def count(self, indicator: str) -> int:
         """Return a count, 0 where there is none."""
@@ -46,7 +58,7 @@ class OperatorFigures:
         """What the table has of it, by column, unwritten: both sides of the occupancy beside it."""
         means = {name: self.figures.get(name) for name in _MEANS}
         occupancy = self.figures.get("occupancy")
-        return {
+        told: dict[str, str | int | float | None] = {
             "agent": self.name or terms.TOTAL,
             **{name: self.count(name) for name in ("answered", "talk_seconds")},
             **{name: mean.value if mean is not None else None for name, mean in means.items()},
@@ -58,6 +70,7 @@ class OperatorFigures:
             "occupancy": occupancy.value if occupancy is not None else None,
             "mark": self.mark,
         }
+        return {field: None if field in self.untold else value for field, value in told.items()}
 
     @property
     def mark(self) -> str:
@@ -100,15 +113,19 @@ def measure_page(cursor: Cursor, question: Question) -> Measured:
     rows = pd.concat([calls, times], ignore_index=True)
     of_all = rows["agent"].isna()
     persons = named_persons(cursor)
+    total = OperatorFigures("", figures_of(rows[of_all]))
+    # A source may lose some of them only: what there is, is shown.
+    lost = [_LOST[code] for code in untold(cursor, asked.period) if code in _LOST]
+    blank = frozenset(field for fields in lost if not any(total.cells[each] for each in fields) for field in fields)
     found = {
-        str(name): OperatorFigures(str(name), figures_of(part), _is_unnamed(str(name), persons))
+        str(name): OperatorFigures(str(name), figures_of(part), _is_unnamed(str(name), persons), blank)
         for name, part in rows[~of_all].groupby("agent", sort=False)
     }
     names = sorted(found, key=lambda name: (name == terms.NO_AGENT, found[name].unnamed, name.casefold()))
     registered = measure(cursor, rules, ["registered"], asked.period, [Dimension.INTERVAL], asked.where)
     return Measured(
         operators=tuple(found[name] for name in names),
-        total=OperatorFigures("", figures_of(rows[of_all])),
+        total=replace(total, untold=blank),
         reasons=measure(cursor, rules, ["paused_seconds"], asked.period, [Dimension.REASON], total=True),
         duty=measure(cursor, rules, ["operators_on_duty"], asked.period, [Dimension.INTERVAL]),
         registered={
@@ -139,7 +156,7 @@ def measure_one(cursor: Cursor, question: Question, operator: OperatorFigures) -
     if operator.count("answered"):  # who never answered is nobody to the calls
         parts.append(measure(cursor, rules, _CALLS, asked.period, day, {**asked.where, **where}, Unit.VISIT))
     days = {
-        str(name): OperatorFigures(str(name), figures_of(rows))
+        str(name): OperatorFigures(str(name), figures_of(rows), untold=operator.untold)
         for name, rows in pd.concat(parts, ignore_index=True).groupby("day", sort=True)
     }
     reasons = measure(cursor, rules, ["paused_seconds"], asked.period, [Dimension.REASON], where, total=True)
