@@ -9,6 +9,8 @@ from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources.queue_log import QUEUE_LOG
 
 _MODELS = Path(__file__).parent / "models"
+#: A queue mapped to this word is a real queue whose calls enter no figure.
+NOT_COUNTED = "no cuenta"
 #: Waits for which the calls answered within them are counted by half hour: the thresholds that may be tried.
 WITHIN_SECONDS = range(10, 61)
 _WITHIN = "CAST(SUM(CASE WHEN answered_wait <= {0} THEN 1 ELSE 0 END) AS INTEGER) AS answered_within_{0}"

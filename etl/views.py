@@ -13,7 +13,7 @@ import duckdb
 
 from etl.agent_views import AGENT_TABLES, agent_rows, ends_sql
 from etl.callers_again import LONGEST_TO_ANSWER, NEXT_CALL_DAYS, later_answers_sql, next_calls_sql
-from etl.model import WITHIN_SECONDS
+from etl.model import NOT_COUNTED, WITHIN_SECONDS
 from etl.schema import LINES_A_ROW
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.sources.call_detail import DETAILS
@@ -21,7 +21,7 @@ from etl.validate import literal
 
 #: What follows from the stored columns of a visit or call: an instant in UTC and its wall time side by side, the place
 #: of that in the day. `calls` and `talks` are how many calls a row stands for, and how many of them have a known talk.
-_COUNTED = "service IS NULL OR service <> 'no cuenta' AS counted"
+_COUNTED = f"service IS NULL OR service <> {literal(NOT_COUNTED)} AS counted"
 _STATE = f"NOT is_open AS registered, {_COUNTED}"
 _ONE_CALL = "1 AS calls, CASE WHEN talk_seconds IS NULL THEN 0 ELSE 1 END AS talks"
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from reports import terms
 from reports.definition import Dimension, month
+from reports.indicators import TRANSFERRED
 
 Key = str | int | date
-_IS_TRANSFERRED = "outcome_event IN ('TRANSFER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER')"
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ AXES = {
         lambda key: key or terms.NO_TARGET_LOGGED,
         "310",
         rank=_place_in((), last=""),
-        population=_IS_TRANSFERRED,
+        population=TRANSFERRED,
     ),
     Dimension.TRANSFER_KIND: Axis(
         "COALESCE(transfer_kind, '')",
@@ -169,6 +169,6 @@ AXES = {
         lambda key: terms.TRANSFER_KINDS[key],
         ", ".join(terms.TRANSFER_KINDS.values()),
         rank=_place_in(terms.TRANSFER_KINDS, last=""),
-        population=_IS_TRANSFERRED,
+        population=TRANSFERRED,
     ),
 }

@@ -16,8 +16,9 @@ from etl.schema import EventKind
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.views import STORED_LINES, months_between
 from reports import terms
-from reports.bridge_items import SHOWN_EVENTS, TRANSFER_EVENTS
+from reports.bridge_items import SHOWN_EVENTS
 from reports.definition import Dimension, Period, Subject, Unit
+from reports.indicators import TRANSFER_EVENTS
 from reports.query import LONGEST_CALL, TABLES, select
 from reports.rules import Rules
 

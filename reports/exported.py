@@ -13,13 +13,13 @@ from datetime import date
 
 import duckdb
 
+from etl.model import NOT_COUNTED
 from etl.sources.exports import EXPORTS, SYSTEMS
 from reports import terms
 from reports.completeness import Completeness
 from reports.definition import Period
 from reports.format import date_text, number_text
 
-OUT_OF_COUNT = "no cuenta"
 ANSWERED, UNANSWERED = "answered", "unanswered"
 _TITLES = {(report.system, report.name): report.title for report in EXPORTS.reports}
 #: Where several reports tell the same days, the one nearest to a total is shown.
@@ -124,7 +124,7 @@ def read_exported(
     rows = cursor.execute(FIGURES_SQL, [period.first, period.last, list(terms.LINES)]).fetchall()
     figures = (ExportedFigure(*row) for row in rows)
     return tuple(
-        figure for figure in figures if figure.service != OUT_OF_COUNT and (not services or figure.service in services)
+        figure for figure in figures if figure.service != NOT_COUNTED and (not services or figure.service in services)
     )
 
 

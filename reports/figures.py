@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from reports import terms
+from reports.coverage import State
 from reports.format import number_text, percent_text, target_text
 
 _FONT = "'Inter Variable', system-ui, sans-serif"
@@ -106,12 +107,15 @@ def heat_map(frame: pd.DataFrame, target: float | None, scheme: Scheme = LIGHT) 
 
 
 def coverage_map(
-    days: Sequence[str], lines: Sequence[Sequence[int | None]], states: Sequence[Sequence[str]], scheme: Scheme = LIGHT
+    days: Sequence[str],
+    lines: Sequence[Sequence[int | None]],
+    states: Sequence[Sequence[State]],
+    scheme: Scheme = LIGHT,
 ) -> Figure:
     """Day by hour: how many lines the log has, and where it is missing.
 
-    `days` name the rows ("jue 01"); of each a row of 24 counts (None without a log) and of 24 states, as they are said;
-    those that begin with "falta" are marked.
+    `days` name the rows ("jue 01"); of each a row of 24 counts (None without a log) and of 24 states, which are
+    told; missing ones are marked.
     """
     hours = [f"{hour:02}" for hour in range(24)]
     most = max((number for row in lines for number in row if number), default=1)
@@ -119,12 +123,12 @@ def coverage_map(
         [f"{state}: {number_text(number)} líneas" if number else state for number, state in zip(*pair, strict=True)]
         for pair in zip(lines, states, strict=True)
     ]
-    missing = [[1 if state.startswith("falta") else None for state in row] for row in states]
+    missing = [[1 if state == State.MISSING else None for state in row] for row in states]
     placed = {"x": hours, "y": list(days), "xgap": 1, "ygap": 1, "showscale": False}
     hover = {"customdata": said, "hovertemplate": "%{y}, %{x} h<br>%{customdata}<extra></extra>"}
     quiet = {
         "type": "heatmap", **placed, **hover, "zmin": 0, "zmax": 1,
-        "z": [[0 if state.startswith("silencio") else None for state in row] for row in states],
+        "z": [[0 if state == State.QUIET else None for state in row] for row in states],
         "colorscale": [[0, scheme.neutral], [1, scheme.neutral]],
     }  # fmt: skip
     logged = {

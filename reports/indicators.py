@@ -23,7 +23,9 @@ TRANSFER = frozenset({Dimension.TRANSFER, Dimension.TRANSFER_KIND})
 ENDED_BY_ITSELF = frozenset({Unit.VISIT, Unit.LINE})
 # A callid's queue visits are one call: entering a second queue is not calling again.
 CALLED = frozenset({Unit.LINE, Unit.CALL})
-_TRANSFERRED = "outcome_event IN ('TRANSFER', 'BLINDTRANSFER', 'ATTENDEDTRANSFER')"
+#: The ends of a call that its operator handed on.
+TRANSFER_EVENTS = ("TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
+TRANSFERRED = f"outcome_event IN {TRANSFER_EVENTS}"
 _HUNG_UP = "outcome_event IN ('COMPLETEAGENT', 'COMPLETECALLER')"
 _WHO_HUNG_UP = (
     "De las atendidas que terminaron porque alguien colgó: sin transferidas ni las que no tienen final anotado. "
@@ -288,7 +290,7 @@ OF_OTHER_PAGES: tuple[Indicator, ...] = (
         label="Transferidas",
         kind=Kind.COUNT,
         value_unit=ValueUnit.COUNT,
-        numerator=f"SUM(CASE WHEN {_TRANSFERRED} THEN calls ELSE 0 END)",
+        numerator=f"SUM(CASE WHEN {TRANSFERRED} THEN calls ELSE 0 END)",
         denominator=None,
         edge_case="Atendidas que terminaron en una transferencia. Una hecha desde el teléfono (SIP) puede no quedar "
         "anotada: entonces parece terminada por quien colgó.",
@@ -302,7 +304,7 @@ OF_OTHER_PAGES: tuple[Indicator, ...] = (
         label="Tasa de transferencia",
         kind=Kind.RATIO,
         value_unit=ValueUnit.PERCENT,
-        numerator=f"SUM(CASE WHEN {_TRANSFERRED} THEN calls ELSE 0 END)",
+        numerator=f"SUM(CASE WHEN {TRANSFERRED} THEN calls ELSE 0 END)",
         denominator="SUM(CASE WHEN answered THEN calls ELSE 0 END)",
         edge_case="Sin atendidas no hay valor. 4251000 casi solo transfiere: no se compara con otras líneas.",
         clause="decisión del sistema (D): transferidas / atendidas",

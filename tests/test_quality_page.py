@@ -23,6 +23,7 @@ from dashboard.security.access import PAGE, may
 from etl.settings import Settings
 from etl.store import DEMO
 from reports import terms
+from reports.coverage import State
 from reports.export import Table, csv_bytes
 from reports.figures import LIGHT, coverage_map
 from reports.odd_lines import KINDS
@@ -260,7 +261,7 @@ def test_pages_of_figures_say_which_share_a_source_told_that_cannot_tell_all(sto
 
 def test_a_map_marks_what_is_missing_and_tells_the_rest() -> None:
     lines = [[6, None, None, None, *[None] * 20]]
-    states = [["con registro", "falta el registro", "silencio usual", "fuera del registro", *["silencio usual"] * 20]]
+    states = [[State.LOG, State.MISSING, State.QUIET, State.OUTSIDE, *[State.QUIET] * 20]]
     quiet, logged, lacking = coverage_map(["jue 01"], lines, states)["data"]
     assert logged["z"][0][:4] == [1.0, None, None, None]
     assert lacking["z"][0][:4] == [None, 1, None, None] and lacking["text"][0][:2] == ["", "✕"]

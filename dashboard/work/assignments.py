@@ -21,13 +21,13 @@ from dashboard.people.accounts import Identity
 from dashboard.work.intake import IntakeError, require
 from dashboard.work.rights import EDIT_MAPPING
 from etl.mapping import COLUMNS, QUEUES, UNMAPPED_AGENTS, rules_digest
+from etl.model import NOT_COUNTED
 from etl.records import jobs
 from etl.records.audit import Action
 from etl.records.engine import transaction
 from etl.records.jobs import State
 from etl.records.models import Account, AuditEntry, Job
 from etl.records.site import (
-    NOT_COUNTED,
     MappingError,
     PersonRule,
     QueueRule,

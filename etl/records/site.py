@@ -12,11 +12,10 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from etl.model import NOT_COUNTED
 from etl.records.models import AgentPerson, Parameter, QueueLine
 
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
-#: A queue mapped to this word is a real queue whose calls enter no figure.
-NOT_COUNTED = "no cuenta"
 
 
 class MappingError(Exception):

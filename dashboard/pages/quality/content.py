@@ -145,7 +145,7 @@ def _map(each: Coverage, part: Period, scheme: Scheme, several: bool) -> Compone
     figure = figures.coverage_map(
         days,
         [[each.lines.get(hour) for hour in row] for row in at],
-        [[each.states[hour].value for hour in row] for row in at],
+        [[each.states[hour] for hour in row] for row in at],
         scheme,
     )
     title = f"{period_text(part)}{f', central {each.pbx}' if several else ''}"
