@@ -43,7 +43,12 @@ def test_ten_thousand_loads_are_placed_with_as_many_statements_as_one(
     draft = _draft(tmp_path, {1: 1})
     asked: list[str] = []
     run = draft.run
-    monkeypatch.setattr(draft, "run", lambda sql: (asked.append(sql), run(sql))[1])
+
+    def noted(sql: str) -> object:
+        asked.append(sql)
+        return run(sql)
+
+    monkeypatch.setattr(draft, "run", noted)
     draft.place_files()
     assert not asked
     counts = []
