@@ -104,6 +104,7 @@ class Draft:
         self.reach_low, self.reach_high = 2**62, -(2**62)
         self.last_epochs: dict[str, int] = dict(self.base.last_epochs) if self.base else {}
         self.new_restarts = False
+        self._placed: tuple[dict[int, tuple[int, str, int, int, int]], dict[int, int]] | None = None
         self._attach_loads()
         self._make_working_tables()
 
@@ -119,6 +120,7 @@ class Draft:
         self.run(
             "CREATE TABLE files (load INTEGER, file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN, rank INTEGER)"
         )
+        self.run("CREATE TABLE file_places (file INTEGER, pbx VARCHAR, place INTEGER, tied BOOLEAN, rank INTEGER)")
         self.run(
             "CREATE TABLE queue_rules (place INTEGER, queue VARCHAR, did VARCHAR, service VARCHAR, "
             "first_day BIGINT, last_day BIGINT)"
@@ -165,15 +167,28 @@ class Draft:
             if info.first_epoch == info.last_epoch and seconds[(info.pbx, info.first_epoch, info.last_epoch)] > 1
         }
         first_of_tie: dict[tuple[str, int, int], int] = {}
-        rows = []
-        for load, file in self.load_files.items():
+        placed: dict[int, tuple[int, str, int, int, int]] = {}
+        for file in self.load_files.values():
             info = self.files[file]
             place = self.places[file]
             if file in tied:
                 place = first_of_tie.setdefault((info.pbx, info.first_epoch, info.last_epoch), place)
-            rows.append((load, file, info.pbx, place, int(file in tied), info.rank))
+            placed[file] = (file, info.pbx, place, int(file in tied), info.rank)
+        if (placed, self.load_files) == self._placed:
+            return
+        self._placed = placed, dict(self.load_files)
+        self.insert_rows("file_places", placed.values(), replace=True)
         self.run("DELETE FROM files")
-        self.insert_rows("files", rows)
+        if self.load_files:
+            # Loads only ever become more, and a text is read many times faster than as many rows of literals.
+            loads, files = (
+                f"CAST(unnest(string_split('{','.join(map(str, numbers))}', ',')) AS INTEGER)"
+                for numbers in (self.load_files.keys(), self.load_files.values())
+            )
+            self.run(
+                f"""INSERT INTO files SELECT l.load, f.file, f.pbx, f.place, f.tied, f.rank
+                FROM (SELECT {loads} AS load, {files} AS file) AS l JOIN file_places AS f ON f.file = l.file"""
+            )
 
     def _attach_loads(self) -> None:
         before = self.base.segment("loads", "all") if self.base else None
