@@ -14,8 +14,10 @@ from enum import StrEnum
 
 import duckdb
 
+from etl.model import NOT_COUNTED
 from etl.settings import ZONE_OFFSET_SECONDS
 from etl.views import months_between
+from reports import terms
 from reports.definition import Period
 
 #: Applications of a voice menu: where the last leg ended in one, the caller hung up there.
@@ -150,7 +152,7 @@ judged AS (
         ELSE 'direct_unanswered' END AS ending
     FROM calls
     WHERE started_date BETWEEN ? AND ?
-        AND src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> 'no cuenta')
+        AND src_digits NOT BETWEEN 1 AND 5 AND (service IS NULL OR service <> '{not_counted}')
 ),
 final AS (SELECT * FROM judged WHERE ending IS NOT NULL)
 """
@@ -222,12 +224,13 @@ def _asked(cursor: duckdb.DuckDBPyConnection, period: Period, services: Sequence
     sql = _CALLS.format(
         visits=visits,
         zone=ZONE_OFFSET_SECONDS,
+        not_counted=NOT_COUNTED,
         failed=", ".join(f"'{each}'" for each in _FAILED),
         menu=", ".join(f"'{each}'" for each in MENU_APPS),
     )
     narrowed = ""
     if services:
-        narrowed = f" WHERE COALESCE(service, 'sin línea') IN ({', '.join('?' for _ in services)})"
+        narrowed = f" WHERE COALESCE(service, '{terms.NO_LINE}') IN ({', '.join('?' for _ in services)})"
     return f"{sql.rstrip()}, asked AS (SELECT * FROM final{narrowed})", [
         first, last, first, last, first, last, period.first, period.last, *services,
     ]  # fmt: skip

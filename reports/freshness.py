@@ -16,10 +16,16 @@ from reports.format import moment_text
 from reports.measured import data_until, local_time
 from reports.wording import fresh_text
 
+#: An exchange that fell silent so long before another one's last event was replaced by it, and is old for nobody.
+REPLACED = timedelta(days=60)
+
 
 @dataclass(frozen=True)
 class Freshness:
-    """The last event of each PBX in wall time of La Paz, and those PBXs whose last event is older than FRESH."""
+    """The last event of each PBX in wall time of La Paz, and those PBXs whose last event is older than FRESH.
+
+    Of several, those that were REPLACED are none of the latter.
+    """
 
     until: Mapping[str, datetime]
     old: tuple[str, ...]
@@ -50,4 +56,5 @@ def freshness_of(until: Mapping[str, datetime], now: datetime | None, limit: tim
     if now is None:
         return Freshness(until, ())
     local = local_time(now.astimezone(UTC))
-    return Freshness(until, tuple(pbx for pbx, at in until.items() if local - at > limit))
+    newest = max(until.values(), default=local)
+    return Freshness(until, tuple(pbx for pbx, at in until.items() if local - at > limit and newest - at <= REPLACED))

@@ -42,6 +42,15 @@ def test_one_exchange_that_stopped_is_named_though_the_other_goes_on() -> None:
     assert found.old_text == "Los datos de la central «sur» llegan hasta el 01/10/2026 23:59."
 
 
+def test_an_exchange_that_was_replaced_long_ago_is_no_longer_named() -> None:
+    newest = int(MIDNIGHT.timestamp())
+    assert freshness(of(centro=newest, sur=newest - 60 * 86_400), MIDNIGHT).old == ("sur",)
+    both = of(centro=newest, sur=newest - 60 * 86_400 - 1)
+    assert freshness(both, MIDNIGHT).old == ()
+    assert freshness(both, MIDNIGHT + timedelta(days=90)).old == ("centro",), "and all that is left has stopped"
+    assert "sur" in freshness(both, MIDNIGHT).text
+
+
 def told(context: Context, role: Role) -> str:
     app = create_app(context, DOOR)
     client = SignedIn(context, role, app)
