@@ -67,6 +67,11 @@ class Limit:
         )
 
     @property
+    def codes(self) -> frozenset[str]:
+        """The codes of the figures that suffer."""
+        return frozenset(code for loss in self.source.losses for code in loss.suffer)
+
+    @property
     def suffering(self) -> tuple[str, ...]:
         """The figures that suffer, as users call them, each once."""
         return suffering(self.source.losses)
